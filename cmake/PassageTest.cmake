@@ -1,41 +1,71 @@
 # passage_add_test(
 #     NAME unit.json              target unit_json, ctest name unit.json
 #     SOURCES ...
-#     LIBRARIES ...               passage_objects for tests of internals, else passage::passage; not both
-#     LABELS ...                  unit integration threads conformance structure consumers ...;
-#                                 `threads` selects what runs under ThreadSanitizer
+#     LIBRARIES ...               passage_objects for tests of internals, else passage::passage; never both
+#     LABELS ...                  unit integration threads emulator conformance structure consumers docs;
+#                                 `threads` is what runs under ThreadSanitizer
 #     [TIMEOUT seconds]           120 if not given
-#     [ARGS ...])                 what the test reads after Boost.Test's own `--`
+#     [PROCESSORS n]              how many jobs of a parallel ctest it counts as; 1 if not given
+#     [ARGS ...])                 what the test reads in framework::master_test_suite().argv
 #
-# passage_add_command_test(NAME n LABELS ... [TIMEOUT s] COMMAND ...)
-#     registers any command in the same way.
+# passage_add_command_test(NAME n LABELS ... [TIMEOUT s] [PROCESSORS n] COMMAND ...)
+#     the same for any command. Exit status 77 says that it skipped.
 #
-# The output of each test is kept in PASSAGE_TEST_OUTPUT, where the search for secrets reads it.
+# What each test prints is kept in PASSAGE_TEST_OUTPUT, where the search for secrets reads it.
 
 set(PASSAGE_TEST_OUTPUT "${PROJECT_BINARY_DIR}/test/output")
 file(MAKE_DIRECTORY "${PASSAGE_TEST_OUTPUT}")
 
+set(PASSAGE_TEST_ENVIRONMENT
+    "PASSAGE_VECTORS=${PASSAGE_VECTORS}"
+    "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
+    "UBSAN_OPTIONS=print_stacktrace=1"
+    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
+
+# ThreadSanitizer can't map its shadow where a kernel randomizes addresses widely.
+set(PASSAGE_TEST_LAUNCHER "")
+if(PASSAGE_SANITIZE MATCHES "thread")
+    execute_process(COMMAND setarch -R true RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
+    if(status EQUAL 0)
+        set(PASSAGE_TEST_LAUNCHER setarch -R)
+    endif()
+endif()
+
+# All programs whose tests have the label `threads`.
+add_custom_target(passage_threads_tests)
+
 function(passage_add_test)
-    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "SOURCES;LIBRARIES;LABELS;ARGS")
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT;PROCESSORS" "SOURCES;LIBRARIES;LABELS;ARGS")
     string(REPLACE "." "_" target "${arg_NAME}")
     add_executable(${target} ${arg_SOURCES})
     target_link_libraries(${target} PRIVATE
         ${arg_LIBRARIES} passage_test_main Boost::unit_test_framework passage_warnings)
+    if("threads" IN_LIST arg_LABELS)
+        add_dependencies(passage_threads_tests ${target})
+    endif()
     if(arg_ARGS)
         list(PREPEND arg_ARGS --)
     endif()
-    passage_add_command_test(NAME ${arg_NAME} TIMEOUT "${arg_TIMEOUT}" LABELS ${arg_LABELS}
-        COMMAND $<TARGET_FILE:${target}> --color_output=no ${arg_ARGS})
+    passage_add_command_test(NAME ${arg_NAME} LABELS ${arg_LABELS}
+        TIMEOUT "${arg_TIMEOUT}" PROCESSORS "${arg_PROCESSORS}"
+        COMMAND ${PASSAGE_TEST_LAUNCHER} $<TARGET_FILE:${target}> --color_output=no ${arg_ARGS})
 endfunction()
 
 function(passage_add_command_test)
-    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "LABELS;COMMAND")
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT;PROCESSORS" "LABELS;COMMAND")
     if(NOT arg_TIMEOUT)
         set(arg_TIMEOUT 120)
+    endif()
+    if(NOT arg_PROCESSORS)
+        set(arg_PROCESSORS 1)
     endif()
     add_test(NAME ${arg_NAME} COMMAND
         "${passage_SOURCE_DIR}/cmake/run_logged" "${PASSAGE_TEST_OUTPUT}/${arg_NAME}.log" ${arg_COMMAND})
     set_tests_properties(${arg_NAME} PROPERTIES
-        LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77)
+        LABELS "${arg_LABELS}"
+        TIMEOUT ${arg_TIMEOUT}
+        PROCESSORS ${arg_PROCESSORS}
+        ENVIRONMENT "${PASSAGE_TEST_ENVIRONMENT}"
+        SKIP_RETURN_CODE 77)
     set_property(GLOBAL APPEND PROPERTY PASSAGE_TESTS ${arg_NAME})
 endfunction()
