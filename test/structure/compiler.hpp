@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace structure {
+
+/// What the compiler of this build made of a translation unit.
+struct Compiled
+{
+    bool accepted = false;
+    /// What the compiler printed.
+    std::string messages;
+    /// Every header that was read.
+    std::string headers;
+};
+
+/// Checks, without making code, a translation unit as a user of the library would compile it.
+///
+/// `options` go to the compiler after those of the build.
+Compiled compile(const std::string& source, const std::string& options = "");
+
+/// Those of the headers that were read which a program must not get from the library's own: Beast's,
+/// OpenSSL's, SQLite's.
+std::vector<std::string> hidden_headers(const Compiled& compiled);
+
+} // namespace structure

@@ -1,0 +1,62 @@
+#include "snippets.hpp"
+
+#include <optional>
+#include <regex>
+#include <sstream>
+
+namespace structure {
+
+namespace {
+
+constexpr std::string_view prologue = R"(
+#include <passage/passage.hpp>
+#include <boost/asio.hpp>
+#include <chrono>
+#include <iostream>
+#include <string>
+#include <vector>
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+asio::awaitable<void> snippet([[maybe_unused]] passage::Client& psg, [[maybe_unused]] std::string id)
+{
+)";
+constexpr std::string_view epilogue = "co_return;\n}\n";
+
+} // namespace
+
+std::vector<Snippet> find_snippets(const std::string& file, std::string_view markdown)
+{
+    static const std::regex fence{R"(^\s*(```+|~~~+)\s*(\S*).*$)"};
+    static const std::regex cpp{"cpp|c[+][+]|cc|cxx|hpp", std::regex::icase};
+
+    std::vector<Snippet> snippets;
+    std::istringstream lines{std::string{markdown}};
+    std::string line;
+    std::optional<std::string> opened; // the mark of the fence that the line is in
+    bool is_cpp = false;
+    for (int number = 1; std::getline(lines, line); ++number) {
+        std::smatch match;
+        const bool is_fence = std::regex_match(line, match, fence);
+        if (is_fence && !opened) {
+            opened = match[1];
+            is_cpp = std::regex_match(match[2].str(), cpp);
+            if (is_cpp)
+                snippets.push_back({file, number + 1, ""});
+        } else if (is_fence && match[1] == *opened && match[2].length() == 0) {
+            opened.reset();
+        } else if (opened && is_cpp) {
+            snippets.back().code += line + '\n';
+        }
+    }
+    return snippets;
+}
+
+std::string translation_unit(const Snippet& snippet)
+{
+    const std::string code = "#line " + std::to_string(snippet.line) + " \"" + snippet.file + "\"\n" + snippet.code;
+    if (snippet.code.starts_with("#include"))
+        return code;
+    return std::string{prologue} + code + std::string{epilogue};
+}
+
+} // namespace structure

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace structure {
+
+/// A fenced block of C++ in a Markdown text.
+struct Snippet
+{
+    std::string file;
+    int line = 0; ///< Line of `file` on which the code begins.
+    std::string code;
+};
+
+/// All fences of a Markdown text whose language is C++ by any of its names.
+std::vector<Snippet> find_snippets(const std::string& file, std::string_view markdown);
+
+/// Makes a translation unit of a snippet; the compiler names its lines by those of its file.
+///
+/// A snippet that begins with `#include` is one already. Any other is the body of a coroutine that
+/// has `passage::Client& psg` and `std::string id`, and sees `passage/passage.hpp`,
+/// `boost/asio.hpp`, `<chrono>`, `<iostream>`, `<string>`, `<vector>`, `namespace asio` and
+/// `std::chrono_literals`.
+std::string translation_unit(const Snippet& snippet);
+
+} // namespace structure
