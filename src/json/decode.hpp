@@ -1,0 +1,47 @@
+#pragma once
+
+#include <passage/expected.hpp>
+#include <passage/user.hpp>
+
+#include <boost/json/value.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Bytes to model.
+///
+/// Unknown fields are skipped. A field that is null reads as one that is absent: it is empty. What
+/// is not JSON (RFC 8259), nests deeper than `max_depth`, has a value of the wrong type or lacks
+/// what can't be absent (ids, and the payload itself) is `Errc::decode`; the message names the place
+/// by its JSON pointer: `at /user/login_count: a 64-bit integer is expected`. Of fields with equal
+/// names the last holds.
+namespace passage::json {
+
+/// Reads `{"user": ...}`.
+expected<UserInfo> decode_user(std::string_view body);
+
+/// Reads a page of a list of users.
+expected<UserPage> decode_user_page(std::string_view body);
+
+/// Reads `{"devices": [...]}`.
+expected<std::vector<WebAuthnDevice>> decode_devices(std::string_view body);
+
+/// Any value, as metadata are read: doubles are exact, numbers beyond them refused.
+expected<boost::json::value> decode_value(std::string_view body);
+
+/// What the service says of an error, as it is: neither bounded nor escaped.
+struct ErrorBody
+{
+    std::string code;  ///< For machines.
+    std::string error; ///< For people.
+
+    friend bool operator==(const ErrorBody&, const ErrorBody&) = default;
+};
+
+/// Reads `{"code": ..., "error": ...}`; none if it is anything else, or says one thing twice. One
+/// of the two may be absent.
+std::optional<ErrorBody> decode_error(std::string_view body);
+
+} // namespace passage::json

@@ -1,0 +1,263 @@
+#include "json/encode.hpp"
+
+#include "model/text.hpp"
+#include "json/depth.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace passage::json {
+
+namespace {
+
+/// Why a value can't be written, and where in it.
+struct Flaw
+{
+    std::string_view reason;
+    std::string pointer;
+};
+
+using Written = expected<void, Flaw>;
+
+unexpected<Flaw> flaw(std::string_view reason)
+{
+    return unexpected<Flaw>{Flaw{reason, {}}};
+}
+
+/// A flaw of a value, seen from the object or array around it.
+unexpected<Flaw> inside(std::string_view key, Flaw flaw)
+{
+    std::string reference = "/";
+    for (const char c : key) {
+        if (c == '~')
+            reference += "~0";
+        else if (c == '/')
+            reference += "~1";
+        else
+            reference += c;
+    }
+    flaw.pointer.insert(0, reference);
+    return unexpected<Flaw>{std::move(flaw)};
+}
+
+/// What stands for a character after a backslash; `u` if only its number can, 0 if it needs none.
+constexpr char escape_of(char c) noexcept
+{
+    switch (c) {
+    case '"':
+    case '\\':
+        return c;
+    case '\b':
+        return 'b';
+    case '\f':
+        return 'f';
+    case '\n':
+        return 'n';
+    case '\r':
+        return 'r';
+    case '\t':
+        return 't';
+    default:
+        return static_cast<unsigned char>(c) < 0x20 ? 'u' : '\0';
+    }
+}
+
+Written write(std::string& out, std::string_view text)
+{
+    constexpr std::string_view digits = "0123456789abcdef";
+    if (!is_utf8(text))
+        return flaw("not valid UTF-8");
+    out += '"';
+    for (const char c : text) {
+        const char escape = escape_of(c);
+        if (escape == 0) {
+            out += c;
+            continue;
+        }
+        out += '\\';
+        out += escape;
+        if (escape == 'u') {
+            const auto byte = static_cast<unsigned char>(c);
+            out.append("00");
+            out += digits[byte >> 4];
+            out += digits[byte & 15];
+        }
+    }
+    out += '"';
+    return {};
+}
+
+template <class Number>
+std::string_view shortest(std::array<char, 32>& buffer, Number number)
+{
+    const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number);
+    return {buffer.data(), end};
+}
+
+Written write(std::string& out, double number)
+{
+    if (!std::isfinite(number))
+        return flaw("JSON has neither NaN nor infinity");
+    std::array<char, 32> buffer;
+    const std::string_view text = shortest(buffer, number);
+    out += text;
+    // An integer's text would come back as an integer.
+    if (text.find_first_of(".e") == text.npos)
+        out += ".0";
+    return {};
+}
+
+Written write(std::string& out, const boost::json::value& value, std::size_t depth);
+
+Written write(std::string& out, const boost::json::array& array, std::size_t depth)
+{
+    if (depth > max_metadata_depth)
+        return flaw("nested too deep");
+    out += '[';
+    for (std::size_t i = 0; i < array.size(); ++i) {
+        if (i > 0)
+            out += ',';
+        if (Written written = write(out, array[i], depth + 1); !written)
+            return inside(std::to_string(i), std::move(written.error()));
+    }
+    out += ']';
+    return {};
+}
+
+Written write(std::string& out, const boost::json::object& object, std::size_t depth)
+{
+    if (depth > max_metadata_depth)
+        return flaw("nested too deep");
+    out += '{';
+    for (bool first = true; const auto& [key, value] : object) {
+        if (!std::exchange(first, false))
+            out += ',';
+        if (!write(out, std::string_view{key}))
+            return flaw("a key is not valid UTF-8");
+        out += ':';
+        if (Written written = write(out, value, depth + 1); !written)
+            return inside(key, std::move(written.error()));
+    }
+    out += '}';
+    return {};
+}
+
+/// A value that stands at a depth, from 1.
+Written write(std::string& out, const boost::json::value& value, std::size_t depth)
+{
+    using boost::json::kind;
+    std::array<char, 32> buffer;
+    switch (value.kind()) {
+    case kind::null:
+        out += "null";
+        break;
+    case kind::bool_:
+        out += value.get_bool() ? "true" : "false";
+        break;
+    case kind::int64:
+        out += shortest(buffer, value.get_int64());
+        break;
+    case kind::uint64:
+        out += shortest(buffer, value.get_uint64());
+        break;
+    case kind::double_:
+        return write(out, value.get_double());
+    case kind::string:
+        return write(out, std::string_view{value.get_string()});
+    case kind::array:
+        return write(out, value.get_array(), depth);
+    case kind::object:
+        return write(out, value.get_object(), depth);
+    }
+    return {};
+}
+
+/// The object that is a request's body.
+class Body
+{
+public:
+    Body& field(std::string_view name, const std::string& text)
+    {
+        return value(name, [&] { return write(out_, std::string_view{text}); });
+    }
+
+    Body& field(std::string_view name, const boost::json::object& object)
+    {
+        return value(name, [&] { return write(out_, object, 1); });
+    }
+
+    template <class T>
+    Body& field(std::string_view name, const std::optional<T>& given)
+    {
+        return given ? field(name, *given) : *this;
+    }
+
+    template <class T>
+    Body& field(std::string_view name, const Change<T>& change)
+    {
+        if (change.kept() || change.value())
+            return field(name, change.value());
+        return value(name, [&] {
+            out_ += "null";
+            return Written{};
+        });
+    }
+
+    expected<std::string> finish()
+    {
+        if (!written_) {
+            const auto& [reason, pointer] = written_.error();
+            return unexpected{
+                Error{Errc::invalid_argument, "at " + printable(pointer, 256) + ": " + std::string{reason}}};
+        }
+        out_ += '}';
+        return std::move(out_);
+    }
+
+private:
+    template <class Write>
+    Body& value(std::string_view name, Write write_value)
+    {
+        if (!written_)
+            return *this;
+        if (out_.size() > 1)
+            out_ += ',';
+        out_.append("\"").append(name).append("\":");
+        written_ = write_value();
+        if (!written_)
+            written_ = inside(name, std::move(written_.error()));
+        return *this;
+    }
+
+    std::string out_ = "{";
+    Written written_;
+};
+
+template <class Request>
+expected<std::string> encode_user(const Request& request)
+{
+    return Body{}
+        .field("email", request.email())
+        .field("phone", request.phone())
+        .field("user_metadata", request.metadata())
+        .finish();
+}
+
+} // namespace
+
+expected<std::string> encode(const CreateUserRequest& request)
+{
+    return encode_user(request);
+}
+
+expected<std::string> encode(const UpdateUserRequest& request)
+{
+    return encode_user(request);
+}
+
+} // namespace passage::json

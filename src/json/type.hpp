@@ -1,0 +1,220 @@
+#pragma once
+
+#include "model/timestamp.hpp"
+
+#include <passage/open_enum.hpp>
+#include <passage/user.hpp>
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace passage::json {
+
+struct Field;
+
+/// How one C++ type is read from JSON. A place is the address of an object of that type; kinds of
+/// JSON values that have no setter are refused, and so are values for which a setter returns false.
+struct Type
+{
+    /// What is taken, for messages.
+    std::string_view expected;
+    /// Makes the object what it is before it is read.
+    void (*clear)(void* place);
+    /// Where the value itself is, if not at the place.
+    void* (*inner)(void* place) = nullptr;
+
+    bool (*set_text)(void* place, std::string_view text) = nullptr;
+    bool (*set_flag)(void* place, bool flag) = nullptr;
+    bool (*set_integer)(void* place, std::int64_t integer) = nullptr;
+
+    /// Of an array: its elements, and how one is added.
+    const Type* element = nullptr;
+    void* (*append)(void* place) = nullptr;
+
+    /// Of an object: its fields, and which of them (by bit) must be there.
+    std::span<const Field> fields{};
+    std::uint32_t required = 0;
+    /// Whether fields of equal names are refused.
+    bool strict = false;
+
+    /// Of an object that has no fixed fields: takes it whole.
+    void (*set_value)(void* place, boost::json::value&& value) = nullptr;
+};
+
+enum class Presence { optional, required };
+
+/// A field of an object.
+struct Field
+{
+    std::string_view name;
+    const Type* type;
+    /// Where the field is in the object.
+    void* (*place)(void* object);
+    /// Required means present; and, of anything but an array, neither null nor empty.
+    Presence presence = Presence::optional;
+};
+
+template <class T>
+T& at(void* place) noexcept
+{
+    return *static_cast<T*>(place);
+}
+
+template <class T>
+void clear(void* place)
+{
+    at<T>(place) = T{};
+}
+
+inline void* itself(void* place) noexcept
+{
+    return place;
+}
+
+/// An object of fixed fields, which must be in static storage.
+template <class T>
+constexpr Type object_type(std::span<const Field> fields, bool strict = false)
+{
+    Type type{.expected = "an object", .clear = clear<T>, .fields = fields, .strict = strict};
+    for (std::size_t i = 0; i < fields.size(); ++i)
+        if (fields[i].presence == Presence::required)
+            type.required |= std::uint32_t{1} << i;
+    return type;
+}
+
+/// The fields of a `T`; specialised for each model.
+template <class T>
+inline constexpr std::array<Field, 0> fields_of{};
+
+/// The type of a `T`; of a model unless it is specialised.
+template <class T>
+inline constexpr Type type_of = object_type<T>(fields_of<T>);
+
+template <>
+inline constexpr Type type_of<std::string>{
+    .expected = "a string",
+    .clear = clear<std::string>,
+    .set_text =
+        [](void* place, std::string_view text) {
+            at<std::string>(place) = text;
+            return true;
+        },
+};
+
+template <class Enum>
+inline constexpr Type type_of<OpenEnum<Enum>>{
+    .expected = "a string",
+    .clear = clear<OpenEnum<Enum>>,
+    .set_text =
+        [](void* place, std::string_view text) {
+            at<OpenEnum<Enum>>(place) = OpenEnum<Enum>::from_text(text);
+            return true;
+        },
+};
+
+template <>
+inline constexpr Type type_of<bool>{
+    .expected = "a boolean",
+    .clear = clear<bool>,
+    .set_flag =
+        [](void* place, bool flag) {
+            at<bool>(place) = flag;
+            return true;
+        },
+};
+
+template <>
+inline constexpr Type type_of<std::int64_t>{
+    .expected = "a 64-bit integer",
+    .clear = clear<std::int64_t>,
+    .set_integer =
+        [](void* place, std::int64_t integer) {
+            at<std::int64_t>(place) = integer;
+            return true;
+        },
+};
+
+template <>
+inline constexpr Type type_of<Timestamp>{
+    .expected = "an RFC 3339 time",
+    .clear = [](void* place) { at<Timestamp>(place) = never; },
+    .set_text =
+        [](void* place, std::string_view text) {
+            const std::optional<Timestamp> time = parse_timestamp(text);
+            if (time)
+                at<Timestamp>(place) = *time;
+            return time.has_value();
+        },
+};
+
+/// Seconds since 1970.
+template <>
+inline constexpr Type type_of<std::chrono::sys_seconds>{
+    .expected = "a 64-bit integer",
+    .clear = clear<std::chrono::sys_seconds>,
+    .set_integer =
+        [](void* place, std::int64_t integer) {
+            at<std::chrono::sys_seconds>(place) = std::chrono::sys_seconds{std::chrono::seconds{integer}};
+            return true;
+        },
+};
+
+template <class T>
+inline constexpr Type type_of<std::optional<T>> = [] {
+    Type type = type_of<T>;
+    type.clear = clear<std::optional<T>>;
+    type.inner = [](void* place) -> void* { return &at<std::optional<T>>(place).emplace(); };
+    return type;
+}();
+
+template <class T>
+inline constexpr Type type_of<std::vector<T>>{
+    .expected = "an array",
+    .clear = clear<std::vector<T>>,
+    .element = &type_of<T>,
+    .append = [](void* place) -> void* { return &at<std::vector<T>>(place).emplace_back(); },
+};
+
+template <>
+inline constexpr Type type_of<boost::json::object>{
+    .expected = "an object",
+    .clear = clear<boost::json::object>,
+    .set_value = [](void* place,
+                    boost::json::value&& value) { at<boost::json::object>(place) = std::move(value.get_object()); },
+};
+
+template <>
+inline constexpr Type type_of<boost::json::value>{
+    .expected = "a value",
+    .clear = clear<boost::json::value>,
+    .set_value = [](void* place, boost::json::value&& value) { at<boost::json::value>(place) = std::move(value); },
+};
+
+/// The field of a name on the wire that a member of `Model`, or of its base, holds.
+template <class Model, auto Member,
+          const Type& ValueType = type_of<std::remove_cvref_t<decltype(std::declval<Model&>().*Member)>>>
+constexpr Field field(std::string_view name, Presence presence = Presence::optional)
+{
+    return {name, &ValueType, [](void* model) -> void* { return &(at<Model>(model).*Member); }, presence};
+}
+
+/// The only field of an object that is read as the field's value itself.
+template <class T>
+constexpr Field wrapped(std::string_view name, Presence presence = Presence::optional)
+{
+    return {name, &type_of<T>, itself, presence};
+}
+
+} // namespace passage::json
