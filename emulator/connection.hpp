@@ -1,0 +1,71 @@
+#pragma once
+
+#include "tls_stream.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace passage::emulator {
+
+class Store;
+struct Response;
+
+/// How long the server is patient with one connection.
+struct Patience
+{
+    std::chrono::milliseconds idle{75'000};     ///< for the next request to begin
+    std::chrono::milliseconds request{30'000};  ///< from the first byte of a request to its last
+    std::chrono::milliseconds response{30'000}; ///< for the client to take the answer
+};
+
+/// What all connections of a server share.
+struct Service
+{
+    Store& store;
+    Patience patience;
+    bool verbose = false;
+    std::atomic<std::uint64_t> requests_served{0};
+};
+
+/// One client: handshake, then request after request until either side ends it. Lives on one
+/// thread, which runs its coroutine and calls its other functions.
+class Connection
+{
+public:
+    using Clock = std::chrono::steady_clock;
+
+    Connection(boost::asio::ip::tcp::socket socket, SSL_CTX* context, Service& service);
+
+    boost::asio::awaitable<void> run();
+
+    /// Interrupts the connection if its time is up. To be called now and then: deadlines are
+    /// looked at here only, which costs less than a timer for each.
+    void check_deadline(Clock::time_point now);
+    /// Ends the connection after the request that is on its way, at once if there is none.
+    void drain();
+    void abort();
+
+private:
+    struct Received; // a request, parsed
+
+    boost::asio::awaitable<bool> next_request_begins();
+    boost::asio::awaitable<bool> serve_request();
+    boost::asio::awaitable<bool> receive(Received& received);
+    boost::asio::awaitable<bool> read_more();
+    boost::asio::awaitable<bool> send(const Response& response, bool keep_alive, bool head_only);
+    boost::asio::awaitable<bool> refuse(unsigned status, std::string_view code, std::string_view text);
+    Response answer_to(const Received& received);
+    void give(std::chrono::milliseconds time) { deadline_ = Clock::now() + time; }
+
+    TlsStream stream_;
+    Service& service_;
+    std::string input_; // received and not yet parsed
+    Clock::time_point deadline_;
+    bool idle_ = true; // nothing is lost if it ends now
+    bool draining_ = false;
+};
+
+} // namespace passage::emulator

@@ -1,0 +1,274 @@
+#include <passage/emulator.hpp>
+
+#include "api_error.hpp"
+#include "certificates.hpp"
+#include "connection.hpp"
+#include "keys.hpp"
+#include "random.hpp"
+#include "requests.hpp"
+#include "seed.hpp"
+#include "server.hpp"
+#include "store.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace passage {
+namespace {
+
+using namespace emulator;
+
+bool is_letter_or_digit(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+std::string checked_app_id(std::string_view id)
+{
+    const auto allowed = [](char c) { return is_letter_or_digit(c) || c == '-' || c == '_'; };
+    if (id.empty() || id.size() > 64 || !std::ranges::all_of(id, allowed)) {
+        throw std::invalid_argument("the app id must be 1 to 64 letters, digits, '-' or '_'");
+    }
+    return std::string{id};
+}
+
+std::string checked_api_key(std::string_view key)
+{
+    const auto allowed = [](char c) { return c > ' ' && c < 0x7f; };
+    if (key.empty() || key.size() > 1024 || !std::ranges::all_of(key, allowed)) {
+        throw std::invalid_argument("the API key must be 1 to 1024 visible ASCII characters, without spaces");
+    }
+    return std::string{key};
+}
+
+Identity authority_of(const std::filesystem::path& certificate, const std::filesystem::path& key)
+{
+    return certificate.empty() ? make_authority() : read_authority(certificate, key);
+}
+
+/// What planting refuses, in terms of the C++ caller.
+template <class Plant>
+auto plant(Plant action)
+{
+    try {
+        return action();
+    } catch (const ApiError& error) {
+        throw std::invalid_argument(error.what());
+    } catch (const AlreadyTaken& error) {
+        throw std::invalid_argument(error.what());
+    }
+}
+
+void require_user(bool exists)
+{
+    if (!exists) {
+        throw std::invalid_argument("there is no such user");
+    }
+}
+
+} // namespace
+
+EmulatorOptions::EmulatorOptions()
+    : address_("127.0.0.1"),
+      idle_timeout_(Patience{}.idle),
+      request_timeout_(Patience{}.request),
+      response_timeout_(Patience{}.response)
+{}
+
+EmulatorOptions& EmulatorOptions::data_file(std::filesystem::path file)
+{
+    data_file_ = std::move(file);
+    return *this;
+}
+
+EmulatorOptions& EmulatorOptions::address(std::string address)
+{
+    address_ = std::move(address);
+    return *this;
+}
+
+EmulatorOptions& EmulatorOptions::port(std::uint16_t port)
+{
+    port_ = port;
+    return *this;
+}
+
+EmulatorOptions& EmulatorOptions::app_id(std::string id)
+{
+    app_id_ = std::move(id);
+    return *this;
+}
+
+EmulatorOptions& EmulatorOptions::api_key(std::string key)
+{
+    api_key_ = std::move(key);
+    return *this;
+}
+
+EmulatorOptions& EmulatorOptions::seed(std::size_t users)
+{
+    seed_ = users;
+    return *this;
+}
+
+EmulatorOptions& EmulatorOptions::threads(unsigned count)
+{
+    threads_ = count;
+    return *this;
+}
+
+EmulatorOptions& EmulatorOptions::authority(std::filesystem::path certificate, std::filesystem::path key)
+{
+    ca_certificate_ = std::move(certificate);
+    ca_key_ = std::move(key);
+    return *this;
+}
+
+EmulatorOptions& EmulatorOptions::idle_timeout(std::chrono::milliseconds time)
+{
+    idle_timeout_ = time;
+    return *this;
+}
+
+EmulatorOptions& EmulatorOptions::request_timeout(std::chrono::milliseconds time)
+{
+    request_timeout_ = time;
+    return *this;
+}
+
+EmulatorOptions& EmulatorOptions::response_timeout(std::chrono::milliseconds time)
+{
+    response_timeout_ = time;
+    return *this;
+}
+
+EmulatorOptions& EmulatorOptions::verbose(bool on)
+{
+    verbose_ = on;
+    return *this;
+}
+
+class Emulator::Impl
+{
+public:
+    explicit Impl(const EmulatorOptions& options)
+        : app_id_(checked_app_id(options.app_id_.empty() ? new_id() : options.app_id_)),
+          api_key_(checked_api_key(options.api_key_.empty() ? new_api_key() : options.api_key_)),
+          authority_(authority_of(options.ca_certificate_, options.ca_key_)),
+          store_(options.data_file_),
+          service_{
+              store_, {options.idle_timeout_, options.request_timeout_, options.response_timeout_}, options.verbose_},
+          server_(prepared(options), make_server_identity(authority_, options.address_), options.address_,
+                  options.port_, options.threads_)
+    {}
+
+    const std::string app_id_;
+    const std::string api_key_;
+    const Identity authority_;
+    Store store_;
+    Service service_;
+    Server server_; // last: it ends before what it serves from
+
+private:
+    /// All data is there before the first client can be.
+    Service& prepared(const EmulatorOptions& options)
+    {
+        store_.put_app(app_id_, hash_key(api_key_), now());
+        store_.add_missing_users(app_id_, invent_users(options.seed_));
+        return service_;
+    }
+};
+
+Emulator::Emulator(const EmulatorOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+
+Emulator::~Emulator() = default;
+
+void Emulator::stop()
+{
+    impl_->server_.stop();
+}
+
+std::string Emulator::base_url() const
+{
+    return "https://localhost:" + std::to_string(port()) + "/v1";
+}
+
+std::uint16_t Emulator::port() const
+{
+    return impl_->server_.port();
+}
+
+std::string Emulator::ca_pem() const
+{
+    return to_pem(*impl_->authority_.certificate);
+}
+
+std::string Emulator::app_id() const
+{
+    return impl_->app_id_;
+}
+
+std::string Emulator::api_key() const
+{
+    return impl_->api_key_;
+}
+
+std::string Emulator::add_app(std::string_view app_id)
+{
+    std::string key = new_api_key();
+    impl_->store_.put_app(checked_app_id(app_id), hash_key(key), now());
+    return key;
+}
+
+std::string Emulator::plant_user(std::string_view json)
+{
+    return plant([&] {
+        const User user = read_planted_user(json, now());
+        impl_->store_.add_user(impl_->app_id_, user);
+        return user.record.id;
+    });
+}
+
+std::string Emulator::plant_device(std::string_view user_id, std::string_view json)
+{
+    return plant([&] {
+        const Device device = read_planted_device(json, now());
+        require_user(impl_->store_.add_device(impl_->app_id_, user_id, device));
+        return device.id;
+    });
+}
+
+std::string Emulator::plant_event(std::string_view user_id, std::string_view json)
+{
+    return plant([&] {
+        const Event event = read_planted_event(json, now());
+        require_user(impl_->store_.add_event(impl_->app_id_, user_id, event));
+        return event.id;
+    });
+}
+
+void Emulator::plant_social_connection(std::string_view user_id, std::string_view provider, std::string_view json)
+{
+    plant([&] {
+        const SocialConnection connection = read_planted_social_connection(provider, json, now());
+        require_user(impl_->store_.put_social_connection(impl_->app_id_, user_id, connection));
+    });
+}
+
+std::uint64_t Emulator::connections_accepted() const
+{
+    return impl_->server_.counters().connections_accepted;
+}
+
+std::uint64_t Emulator::requests_served() const
+{
+    return impl_->service_.requests_served;
+}
+
+std::uint64_t Emulator::most_connections() const
+{
+    return impl_->server_.counters().most_connections_open;
+}
+
+} // namespace passage

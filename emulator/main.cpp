@@ -1,0 +1,236 @@
+#include <passage/emulator.hpp>
+
+#include <boost/program_options.hpp>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace po = boost::program_options;
+
+constexpr const char* usage = R"(passage-emulator - a stand-in for the Passage management API
+
+Serves HTTPS with a certificate authority made at start, and prints the environment variables that
+point a client at it. Ctrl-C or SIGTERM ends it.
+
+)";
+
+constexpr const char* notes = R"(
+To run a client against it, in two shells:
+
+    passage-emulator --data users.db --seed 100 --env-out passage.env
+    . ./passage.env && your-program
+
+The file of --env-out appears when the emulator is ready, and is gone when it has ended.
+
+What the service would bring about can be planted over HTTPS, with the API key of the app; bodies
+have the shape in which the service shows the same thing, and any member may be missing:
+
+    POST /admin/apps/APP/users                        a user in any state; needs email or phone
+    POST /admin/apps/APP/users/USER/devices           a device
+    POST /admin/apps/APP/users/USER/events            an event
+    PUT  /admin/apps/APP/users/USER/social/PROVIDER   apple, github or google
+
+    curl --cacert "$PASSAGE_CA_FILE" -H "Authorization: Bearer $PASSAGE_API_KEY" \
+        -d '{"friendly_name":"Chrome on Mac"}' \
+        "${PASSAGE_BASE_URL%/v1}/admin/apps/$PASSAGE_APP_ID/users/USER/devices"
+)";
+
+po::options_description describe_options()
+{
+    po::options_description options("Options");
+    auto add = options.add_options();
+    add("address", po::value<std::string>()->default_value("127.0.0.1"), "IP address to listen on");
+    add("port", po::value<std::uint16_t>()->default_value(0), "port; 0 takes any free one");
+    add("data", po::value<std::string>(), "SQLite file to keep users in; in memory if not given");
+    add("app", po::value<std::string>(), "id of the app; made up if not given");
+    add("api-key", po::value<std::string>(), "API key of the app; a new one is made up at each start if not given");
+    add("seed", po::value<std::size_t>()->default_value(0), "number of users to invent; the same ones each time");
+    add("ca-out", po::value<std::string>(),
+        "file for the CA certificate; if not given, one in a temporary folder that is removed at "
+        "the end");
+    add("ca-cert", po::value<std::string>(),
+        "certificate (PEM) of the authority to use, in place of one made at start");
+    add("ca-key", po::value<std::string>(), "its private key (PEM)");
+    add("env-out", po::value<std::string>(), "file for the environment variables, readable by its owner alone");
+    add("threads", po::value<unsigned>()->default_value(1), "threads that serve connections");
+    add("verbose", "log a line for each request to standard error");
+    add("version", "print the version");
+    add("help", "print this text");
+    return options;
+}
+
+passage::EmulatorOptions emulator_options(const po::variables_map& given)
+{
+    const auto text = [&](const char* name) {
+        return given.count(name) != 0 ? given[name].as<std::string>() : std::string{};
+    };
+    if (given.count("ca-cert") != given.count("ca-key")) {
+        throw po::error("--ca-cert and --ca-key belong together: give both or neither");
+    }
+    passage::EmulatorOptions options;
+    options.address(text("address"))
+        .port(given["port"].as<std::uint16_t>())
+        .data_file(text("data"))
+        .app_id(text("app"))
+        .api_key(text("api-key"))
+        .seed(given["seed"].as<std::size_t>())
+        .authority(text("ca-cert"), text("ca-key"))
+        .threads(given["threads"].as<unsigned>())
+        .verbose(given.count("verbose") != 0);
+    return options;
+}
+
+/// A file with this content, there all at once; only its owner can read it if it is private.
+void write_file(const fs::path& file, const std::string& content, bool is_private)
+{
+    std::string draft = file.string() + ".XXXXXX";
+    const int descriptor = mkstemp(draft.data());
+    if (descriptor < 0) {
+        throw std::runtime_error("file " + file.string() +
+                                 " cannot be written: check that its folder exists and may be "
+                                 "written (" +
+                                 std::generic_category().message(errno) + ")");
+    }
+    close(descriptor);
+    std::ofstream(draft) << content << std::flush;
+    if (!is_private) {
+        fs::permissions(draft, fs::perms::group_read | fs::perms::others_read, fs::perm_options::add);
+    }
+    fs::rename(draft, file);
+}
+
+/// A folder for this run, removed with all that is in it.
+class TemporaryFolder
+{
+public:
+    TemporaryFolder()
+    {
+        std::string name = (fs::temp_directory_path() / "passage-emulator-XXXXXX").string();
+        if (mkdtemp(name.data()) == nullptr) {
+            throw std::runtime_error("no temporary folder can be made in " + fs::temp_directory_path().string() +
+                                     ": set TMPDIR to a folder that may be written, or give "
+                                     "--ca-out");
+        }
+        path_ = name;
+    }
+    TemporaryFolder(const TemporaryFolder&) = delete;
+    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+    ~TemporaryFolder()
+    {
+        std::error_code ignored; // the system cleans up too
+        fs::remove_all(path_, ignored);
+    }
+
+    const fs::path& path() const { return path_; }
+
+private:
+    fs::path path_;
+};
+
+/// A word that a shell reads back as it was.
+std::string quoted(const std::string& text)
+{
+    std::string word = "'";
+    for (const char c : text) {
+        word += c == '\'' ? "'\\''" : std::string(1, c);
+    }
+    return word + "'";
+}
+
+std::string environment_of(const passage::Emulator& emulator, const fs::path& ca_file)
+{
+    return "export PASSAGE_APP_ID=" + quoted(emulator.app_id()) +
+           "\nexport PASSAGE_API_KEY=" + quoted(emulator.api_key()) +
+           "\nexport PASSAGE_BASE_URL=" + quoted(emulator.base_url()) +
+           "\nexport PASSAGE_CA_FILE=" + quoted(fs::absolute(ca_file).string()) + "\n";
+}
+
+void raise_descriptor_limit()
+{
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+void run(const po::variables_map& given)
+{
+    // Blocked before any thread starts, so that they wait for sigwait below.
+    sigset_t endings;
+    sigemptyset(&endings);
+    sigaddset(&endings, SIGINT);
+    sigaddset(&endings, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &endings, nullptr);
+    raise_descriptor_limit();
+
+    const auto file_of = [&](const char* name) {
+        return given.count(name) != 0 ? fs::path{given[name].as<std::string>()} : fs::path{};
+    };
+    const fs::path env_file = file_of("env-out");
+    if (!env_file.empty()) {
+        fs::remove(env_file); // one of an earlier run would say "ready" too soon
+    }
+    passage::Emulator emulator(emulator_options(given));
+
+    std::optional<TemporaryFolder> folder;
+    fs::path ca_file = file_of("ca-out");
+    if (ca_file.empty()) {
+        ca_file = folder.emplace().path() / "ca.pem";
+    }
+    write_file(ca_file, emulator.ca_pem(), false);
+    const std::string environment = environment_of(emulator, ca_file);
+    if (!env_file.empty()) {
+        write_file(env_file, environment, true);
+    }
+    std::cout << environment << "# passage-emulator " PASSAGE_VERSION " listens; data "
+              << (given.count("data") != 0 ? "in " + given["data"].as<std::string>() : "in memory")
+              << ". Ctrl-C ends it." << std::endl;
+
+    int signal = 0;
+    sigwait(&endings, &signal);
+    // A second Ctrl-C does not wait for the requests on their way.
+    pthread_sigmask(SIG_UNBLOCK, &endings, nullptr);
+    emulator.stop();
+    if (!env_file.empty()) {
+        fs::remove(env_file);
+    }
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    try {
+        const po::options_description options = describe_options();
+        po::variables_map given;
+        po::store(po::command_line_parser(argc, argv).options(options).positional({}).run(), given);
+        if (given.count("help") != 0) {
+            std::cout << usage << options << notes;
+        } else if (given.count("version") != 0) {
+            std::cout << "passage-emulator " PASSAGE_VERSION "\n";
+        } else {
+            run(given);
+        }
+        return EXIT_SUCCESS;
+    } catch (const po::error& error) {
+        std::cerr << "passage-emulator: " << error.what() << "; see --help\n";
+        return 2;
+    } catch (const std::exception& error) {
+        std::cerr << "passage-emulator: " << error.what() << '\n';
+        return EXIT_FAILURE;
+    }
+}

@@ -1,0 +1,86 @@
+#pragma once
+
+#include "times.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// What the service keeps about a user. Field names follow the wire.
+namespace passage::emulator {
+
+struct Device
+{
+    std::string id;
+    std::string cred_id;
+    std::string friendly_name;
+    std::string type;
+    std::int64_t usage_count = 0;
+    Time created_at;
+    Time updated_at;
+    Time last_login_at;
+    std::optional<std::string> icon_light;
+    std::optional<std::string> icon_dark;
+};
+
+struct Event
+{
+    std::string id;
+    std::string type;
+    std::string action;
+    std::string status;
+    Time created_at;
+    std::optional<Time> completed_at;
+    std::string ip_addr;
+    std::string user_agent;
+    std::string user_agent_display;
+    std::optional<std::string> social_login_type;
+};
+
+struct SocialConnection
+{
+    std::string provider;
+    std::string provider_id;
+    std::string provider_identifier;
+    Time created_at;
+    Time last_login_at;
+};
+
+/// The part of a user that a listing shows.
+struct UserRecord
+{
+    std::string id;
+    std::optional<std::string> email;
+    bool email_verified = false;
+    std::optional<std::string> phone;
+    bool phone_verified = false;
+    std::string external_id;
+    std::string status;
+    Time created_at;
+    Time updated_at;
+    Time last_login_at;
+    std::int64_t login_count = 0;
+    std::optional<std::string> user_metadata; ///< a JSON object, as text
+};
+
+struct User
+{
+    UserRecord record;
+    std::vector<Device> devices;
+    std::vector<Event> recent_events;
+    std::vector<SocialConnection> social_connections;
+};
+
+/// An update: a field that is absent stays, one that is null is cleared.
+struct UserChanges
+{
+    template <class T>
+    using Field = std::optional<std::optional<T>>;
+
+    Field<std::string> email;
+    Field<std::string> phone;
+    Field<std::string> user_metadata; ///< a JSON object, as text
+};
+
+} // namespace passage::emulator

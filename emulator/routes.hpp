@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace passage::emulator {
+
+class Store;
+
+/// What of an HTTP request decides its answer. The views must outlive the call that takes them.
+struct Request
+{
+    std::string_view method;
+    std::string_view target; ///< path and query, as sent
+    std::optional<std::string_view> user_agent;
+    std::optional<std::string_view> authorization;
+    std::string_view body;
+};
+
+struct Response
+{
+    unsigned status = 200;
+    std::string body;  ///< JSON, or empty
+    std::string allow; ///< for 405: the methods that the path knows
+};
+
+/// The answer to a request. Knows HTTP's meaning and nothing of its bytes. Any thread may ask.
+Response answer(Store& store, const Request& request);
+
+/// An answer that says what is wrong.
+Response refusal(unsigned status, std::string_view code, std::string_view text);
+
+} // namespace passage::emulator

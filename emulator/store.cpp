@@ -1,0 +1,511 @@
+#include "store.hpp"
+
+#include "api_error.hpp"
+
+#include <algorithm>
+
+namespace passage::emulator {
+namespace {
+
+/// Tells our files from those of other programs ("PSGE").
+constexpr std::int64_t application_id = 0x50534745;
+constexpr std::int64_t schema_version = 1;
+constexpr std::int64_t max_recent_events = 10;
+
+constexpr const char* schema = R"sql(
+BEGIN IMMEDIATE;
+CREATE TABLE apps (
+    id TEXT PRIMARY KEY,
+    key_hash BLOB NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE users (
+    pk INTEGER PRIMARY KEY,
+    app_id TEXT NOT NULL REFERENCES apps (id),
+    id TEXT NOT NULL,
+    email TEXT COLLATE NOCASE,
+    email_verified INTEGER NOT NULL,
+    phone TEXT,
+    phone_verified INTEGER NOT NULL,
+    external_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    last_login_at INTEGER NOT NULL,
+    login_count INTEGER NOT NULL,
+    user_metadata TEXT,
+    UNIQUE (app_id, id),
+    UNIQUE (app_id, email),
+    UNIQUE (app_id, phone),
+    CHECK (email IS NOT NULL OR phone IS NOT NULL)
+) STRICT;
+CREATE TABLE devices (
+    pk INTEGER PRIMARY KEY,
+    user_pk INTEGER NOT NULL REFERENCES users (pk) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    cred_id TEXT NOT NULL,
+    friendly_name TEXT NOT NULL,
+    type TEXT NOT NULL,
+    usage_count INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    last_login_at INTEGER NOT NULL,
+    icon_light TEXT,
+    icon_dark TEXT,
+    UNIQUE (user_pk, id)
+) STRICT;
+CREATE TABLE events (
+    pk INTEGER PRIMARY KEY,
+    user_pk INTEGER NOT NULL REFERENCES users (pk) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    action TEXT NOT NULL,
+    status TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    completed_at INTEGER,
+    ip_addr TEXT NOT NULL,
+    user_agent TEXT NOT NULL,
+    user_agent_display TEXT NOT NULL,
+    social_login_type TEXT
+) STRICT;
+CREATE INDEX events_of_user ON events (user_pk, created_at);
+CREATE TABLE social_connections (
+    user_pk INTEGER NOT NULL REFERENCES users (pk) ON DELETE CASCADE,
+    provider TEXT NOT NULL,
+    provider_id TEXT NOT NULL,
+    provider_identifier TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_login_at INTEGER NOT NULL,
+    PRIMARY KEY (user_pk, provider)
+) STRICT, WITHOUT ROWID;
+PRAGMA application_id = 0x50534745;
+PRAGMA user_version = 1;
+COMMIT;
+)sql";
+
+// In the order in which read_record takes them.
+const std::string user_columns = "id, email, email_verified, phone, phone_verified, external_id, status, created_at, "
+                                 "updated_at, last_login_at, login_count, user_metadata";
+const std::string select_user = "SELECT " + user_columns + ", pk FROM users WHERE app_id = ? AND id = ?";
+const std::string insert_into_users =
+    "INSERT INTO users (app_id, " + user_columns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+UserRecord read_record(Query& row)
+{
+    UserRecord user;
+    user.id = row.text();
+    user.email = row.optional_text();
+    user.email_verified = row.flag();
+    user.phone = row.optional_text();
+    user.phone_verified = row.flag();
+    user.external_id = row.text();
+    user.status = row.text();
+    user.created_at = row.time();
+    user.updated_at = row.time();
+    user.last_login_at = row.time();
+    user.login_count = row.number();
+    user.user_metadata = row.optional_text();
+    return user;
+}
+
+/// Refuses a file that this program must not write, before anything is written to it.
+void check_file(Database& database)
+{
+    const bool is_empty = database.pragma("schema_version") == 0;
+    const std::int64_t owner = database.pragma("application_id");
+    const std::int64_t version = database.pragma("user_version");
+    if (!is_empty && owner != application_id) {
+        throw std::runtime_error("it is a database of another program: name another file");
+    }
+    if (version > schema_version) {
+        throw std::runtime_error("it was written by a newer version of passage-emulator (schema " +
+                                 std::to_string(version) + ", this one knows " + std::to_string(schema_version) +
+                                 "): use that version, or name another file");
+    }
+    if (database.is_read_only()) {
+        throw std::runtime_error("it cannot be written: check its permissions and its owner, or "
+                                 "name another file");
+    }
+    Query check = database.query("PRAGMA integrity_check(1)");
+    if (!check.step() || check.text() != "ok") {
+        throw std::runtime_error("it is damaged: restore it from a copy, or name another file");
+    }
+}
+
+void prepare_file(Database& database)
+{
+    // Until the file is known to be ours, not even a left-over log is folded into it.
+    database.execute("PRAGMA busy_timeout = 2000; PRAGMA cache_size = -65536;"
+                     "PRAGMA foreign_keys = ON;");
+    database.keep_log_on_close(true);
+    check_file(database);
+    database.keep_log_on_close(false);
+    // An answered write must outlive the machine too, not just the process.
+    database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+    if (database.pragma("user_version") == 0) {
+        database.execute(schema);
+    }
+}
+
+std::string advice(SqlError::Kind kind)
+{
+    switch (kind) {
+    case SqlError::Kind::busy:
+        return "another program holds it: end that one, or name another file";
+    case SqlError::Kind::full:
+        return "the disk is full: make room, or name a file on another one";
+    case SqlError::Kind::unusable:
+        return "it cannot be opened for writing: check that its folder exists and that both may "
+               "be written";
+    case SqlError::Kind::corrupt:
+        return "it is no database, or a damaged one: restore it from a copy, or name another file";
+    case SqlError::Kind::constraint:
+    case SqlError::Kind::other:
+        break;
+    }
+    return "it cannot be used";
+}
+
+Database open_database(const std::filesystem::path& file)
+{
+    try {
+        Database database(file);
+        prepare_file(database);
+        return database;
+    } catch (const SqlError& error) {
+        throw std::runtime_error("data file " + file.string() + ": " + advice(error.kind()) + " (" + error.what() +
+                                 ")");
+    } catch (const std::runtime_error& error) {
+        throw std::runtime_error("data file " + file.string() + ": " + error.what());
+    }
+}
+
+} // namespace
+
+Store::Store(const std::filesystem::path& file) : database_(open_database(file)) {}
+
+void Store::put_app(std::string_view app_id, const KeyHash& key_hash, Time now)
+{
+    const std::scoped_lock lock(mutex_);
+    database_
+        .query("INSERT INTO apps (id, key_hash, created_at) VALUES (?, ?, ?) "
+               "ON CONFLICT (id) DO UPDATE SET key_hash = excluded.key_hash",
+               app_id, std::span<const unsigned char>{key_hash}, now)
+        .run();
+}
+
+std::optional<App> Store::find_app(std::string_view app_id)
+{
+    const std::scoped_lock lock(mutex_);
+    Query row = database_.query("SELECT key_hash, created_at FROM apps WHERE id = ?", app_id);
+    if (!row.step()) {
+        return std::nullopt;
+    }
+    App app{};
+    const auto hash = row.blob();
+    std::copy_n(hash.begin(), std::min(hash.size(), app.key_hash.size()), app.key_hash.begin());
+    app.created_at = row.time();
+    return app;
+}
+
+void Store::add_user(std::string_view app_id, const User& user)
+{
+    const std::scoped_lock lock(mutex_);
+    Transaction transaction(database_);
+    insert_user(app_id, user);
+    transaction.commit();
+}
+
+void Store::add_missing_users(std::string_view app_id, const std::vector<User>& users)
+{
+    const std::scoped_lock lock(mutex_);
+    Transaction transaction(database_);
+    for (const User& user : users) {
+        if (!row_of(app_id, user.record.id)) {
+            insert_user(app_id, user);
+        }
+    }
+    transaction.commit();
+}
+
+std::optional<User> Store::find_user(std::string_view app_id, std::string_view user_id)
+{
+    const std::scoped_lock lock(mutex_);
+    return read_user(app_id, user_id);
+}
+
+UserPage Store::list_users(std::string_view app_id, const Listing& listing)
+{
+    const std::string chosen = " FROM users WHERE app_id = ? AND created_at < ?" + listing.condition;
+    const auto query_chosen = [&](const std::string& sql) {
+        Query query = database_.query(sql, app_id, listing.created_before * 1'000'000);
+        for (const Listing::Value& value : listing.values) {
+            std::visit([&](const auto& alternative) { query.bind(alternative); }, value);
+        }
+        return query;
+    };
+
+    const std::scoped_lock lock(mutex_);
+    UserPage page;
+    Query count = query_chosen("SELECT count(*)" + chosen);
+    count.step();
+    page.total_users = count.number();
+    Query rows = query_chosen("SELECT " + user_columns + chosen + " ORDER BY " + listing.order + " LIMIT ? OFFSET ?");
+    rows.bind(listing.limit).bind((listing.page - 1) * listing.limit);
+    while (rows.step()) {
+        page.users.push_back(read_record(rows));
+    }
+    return page;
+}
+
+std::optional<User> Store::update_user(std::string_view app_id, std::string_view user_id, const UserChanges& changes,
+                                       Time now)
+{
+    const std::scoped_lock lock(mutex_);
+    Transaction transaction(database_);
+    std::optional<User> user = read_user(app_id, user_id);
+    if (!user) {
+        return std::nullopt;
+    }
+    UserRecord& record = user->record;
+    if (changes.email) {
+        record.email_verified = record.email_verified && record.email == *changes.email;
+        record.email = *changes.email;
+    }
+    if (changes.phone) {
+        record.phone_verified = record.phone_verified && record.phone == *changes.phone;
+        record.phone = *changes.phone;
+    }
+    if (changes.user_metadata) {
+        record.user_metadata = *changes.user_metadata;
+    }
+    if (!record.email && !record.phone) {
+        throw invalid_request("A user must keep an email or a phone.");
+    }
+    record.updated_at = now;
+    try {
+        database_
+            .query("UPDATE users SET email = ?, email_verified = ?, phone = ?, phone_verified = ?, "
+                   "user_metadata = ?, updated_at = ? WHERE app_id = ? AND id = ?",
+                   record.email, record.email_verified, record.phone, record.phone_verified, record.user_metadata,
+                   record.updated_at, app_id, user_id)
+            .run();
+    } catch (const SqlError& error) {
+        if (error.kind() == SqlError::Kind::constraint) {
+            throw AlreadyTaken();
+        }
+        throw;
+    }
+    transaction.commit();
+    return user;
+}
+
+std::optional<User> Store::set_status(std::string_view app_id, std::string_view user_id, std::string_view status,
+                                      Time now)
+{
+    const std::scoped_lock lock(mutex_);
+    Transaction transaction(database_);
+    database_
+        .query("UPDATE users SET status = ?, updated_at = ? WHERE app_id = ? AND id = ?", status, now, app_id, user_id)
+        .run();
+    std::optional<User> user = read_user(app_id, user_id);
+    transaction.commit();
+    return user;
+}
+
+bool Store::remove_user(std::string_view app_id, std::string_view user_id)
+{
+    const std::scoped_lock lock(mutex_);
+    Query removed = database_.query("DELETE FROM users WHERE app_id = ? AND id = ? RETURNING pk", app_id, user_id);
+    const bool found = removed.step();
+    removed.run();
+    return found;
+}
+
+bool Store::has_user(std::string_view app_id, std::string_view user_id)
+{
+    const std::scoped_lock lock(mutex_);
+    return row_of(app_id, user_id).has_value();
+}
+
+bool Store::add_device(std::string_view app_id, std::string_view user_id, const Device& device)
+{
+    const std::scoped_lock lock(mutex_);
+    Transaction transaction(database_);
+    const std::optional<Row> user = row_of(app_id, user_id);
+    if (user) {
+        insert_device(*user, device);
+        transaction.commit();
+    }
+    return user.has_value();
+}
+
+bool Store::add_event(std::string_view app_id, std::string_view user_id, const Event& event)
+{
+    const std::scoped_lock lock(mutex_);
+    Transaction transaction(database_);
+    const std::optional<Row> user = row_of(app_id, user_id);
+    if (user) {
+        insert_event(*user, event);
+        transaction.commit();
+    }
+    return user.has_value();
+}
+
+bool Store::put_social_connection(std::string_view app_id, std::string_view user_id, const SocialConnection& connection)
+{
+    const std::scoped_lock lock(mutex_);
+    Transaction transaction(database_);
+    const std::optional<Row> user = row_of(app_id, user_id);
+    if (user) {
+        insert_social_connection(*user, connection);
+        transaction.commit();
+    }
+    return user.has_value();
+}
+
+bool Store::remove_device(std::string_view app_id, std::string_view user_id, std::string_view device_id)
+{
+    const std::scoped_lock lock(mutex_);
+    Query removed = database_.query("DELETE FROM devices WHERE id = ? AND user_pk = (SELECT pk "
+                                    "FROM users WHERE app_id = ? AND id = ?) RETURNING pk",
+                                    device_id, app_id, user_id);
+    const bool found = removed.step();
+    removed.run();
+    return found;
+}
+
+std::optional<Store::Row> Store::row_of(std::string_view app_id, std::string_view user_id)
+{
+    Query row = database_.query("SELECT pk FROM users WHERE app_id = ? AND id = ?", app_id, user_id);
+    return row.step() ? std::optional{row.number()} : std::nullopt;
+}
+
+std::optional<User> Store::read_user(std::string_view app_id, std::string_view user_id)
+{
+    Query found = database_.query(select_user, app_id, user_id);
+    if (!found.step()) {
+        return std::nullopt;
+    }
+    User user;
+    user.record = read_record(found);
+    const Row pk = found.number();
+
+    Query devices = database_.query("SELECT id, cred_id, friendly_name, type, usage_count, created_at, updated_at, "
+                                    "last_login_at, icon_light, icon_dark FROM devices WHERE user_pk = ? ORDER BY pk",
+                                    pk);
+    while (devices.step()) {
+        Device& device = user.devices.emplace_back();
+        device.id = devices.text();
+        device.cred_id = devices.text();
+        device.friendly_name = devices.text();
+        device.type = devices.text();
+        device.usage_count = devices.number();
+        device.created_at = devices.time();
+        device.updated_at = devices.time();
+        device.last_login_at = devices.time();
+        device.icon_light = devices.optional_text();
+        device.icon_dark = devices.optional_text();
+    }
+
+    Query events = database_.query("SELECT id, type, action, status, created_at, completed_at, ip_addr, user_agent, "
+                                   "user_agent_display, social_login_type FROM events WHERE user_pk = ? "
+                                   "ORDER BY created_at DESC, pk DESC LIMIT ?",
+                                   pk, max_recent_events);
+    while (events.step()) {
+        Event& event = user.recent_events.emplace_back();
+        event.id = events.text();
+        event.type = events.text();
+        event.action = events.text();
+        event.status = events.text();
+        event.created_at = events.time();
+        event.completed_at = events.optional_time();
+        event.ip_addr = events.text();
+        event.user_agent = events.text();
+        event.user_agent_display = events.text();
+        event.social_login_type = events.optional_text();
+    }
+
+    Query connections = database_.query("SELECT provider, provider_id, provider_identifier, "
+                                        "created_at, last_login_at FROM social_connections "
+                                        "WHERE user_pk = ? ORDER BY provider",
+                                        pk);
+    while (connections.step()) {
+        SocialConnection& connection = user.social_connections.emplace_back();
+        connection.provider = connections.text();
+        connection.provider_id = connections.text();
+        connection.provider_identifier = connections.text();
+        connection.created_at = connections.time();
+        connection.last_login_at = connections.time();
+    }
+    return user;
+}
+
+void Store::insert_user(std::string_view app_id, const User& user)
+{
+    const UserRecord& record = user.record;
+    try {
+        database_
+            .query(insert_into_users, app_id, record.id, record.email, record.email_verified, record.phone,
+                   record.phone_verified, record.external_id, record.status, record.created_at, record.updated_at,
+                   record.last_login_at, record.login_count, record.user_metadata)
+            .run();
+    } catch (const SqlError& error) {
+        if (error.kind() == SqlError::Kind::constraint) {
+            throw AlreadyTaken();
+        }
+        throw;
+    }
+    const Row pk = database_.last_row();
+    for (const Device& device : user.devices) {
+        insert_device(pk, device);
+    }
+    // A user is written newest event first, and kept in the order of happening.
+    for (auto event = user.recent_events.rbegin(); event != user.recent_events.rend(); ++event) {
+        insert_event(pk, *event);
+    }
+    for (const SocialConnection& connection : user.social_connections) {
+        insert_social_connection(pk, connection);
+    }
+}
+
+void Store::insert_device(Row user, const Device& device)
+{
+    try {
+        database_
+            .query("INSERT INTO devices (user_pk, id, cred_id, friendly_name, type, usage_count, "
+                   "created_at, updated_at, last_login_at, icon_light, icon_dark) "
+                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   user, device.id, device.cred_id, device.friendly_name, device.type, device.usage_count,
+                   device.created_at, device.updated_at, device.last_login_at, device.icon_light, device.icon_dark)
+            .run();
+    } catch (const SqlError& error) {
+        if (error.kind() == SqlError::Kind::constraint) {
+            throw AlreadyTaken();
+        }
+        throw;
+    }
+}
+
+void Store::insert_event(Row user, const Event& event)
+{
+    database_
+        .query("INSERT INTO events (user_pk, id, type, action, status, created_at, completed_at, "
+               "ip_addr, user_agent, user_agent_display, social_login_type) "
+               "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+               user, event.id, event.type, event.action, event.status, event.created_at, event.completed_at,
+               event.ip_addr, event.user_agent, event.user_agent_display, event.social_login_type)
+        .run();
+}
+
+void Store::insert_social_connection(Row user, const SocialConnection& connection)
+{
+    database_
+        .query("INSERT OR REPLACE INTO social_connections (user_pk, provider, provider_id, "
+               "provider_identifier, created_at, last_login_at) VALUES (?, ?, ?, ?, ?, ?)",
+               user, connection.provider, connection.provider_id, connection.provider_identifier, connection.created_at,
+               connection.last_login_at)
+        .run();
+}
+
+} // namespace passage::emulator

@@ -1,0 +1,90 @@
+#pragma once
+
+#include "listing.hpp"
+#include "model.hpp"
+#include "sqlite.hpp"
+
+#include <array>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
+
+namespace passage::emulator {
+
+/// SHA-256 of an API key, which is all that is kept of one.
+using KeyHash = std::array<unsigned char, 32>;
+
+struct App
+{
+    KeyHash key_hash;
+    Time created_at;
+};
+
+/// An e-mail, phone or id that another user of the app has.
+class AlreadyTaken : public std::runtime_error
+{
+public:
+    AlreadyTaken() : std::runtime_error("e-mail or phone already taken") {}
+};
+
+struct UserPage
+{
+    std::int64_t total_users = 0;
+    std::vector<UserRecord> users;
+};
+
+/// Apps, users and what belongs to them, in SQLite. What a write returned has reached the disk.
+/// One operation runs at a time; any thread may ask. Throws SqlError.
+class Store
+{
+public:
+    /// Opens the file, made if missing; an empty name keeps everything in memory. Throws
+    /// std::runtime_error that says what to do if the file is of no use, and then leaves the file
+    /// as it was.
+    explicit Store(const std::filesystem::path& file);
+
+    /// Adds the app, or gives it another key.
+    void put_app(std::string_view app_id, const KeyHash& key_hash, Time now);
+    std::optional<App> find_app(std::string_view app_id);
+
+    /// Throws AlreadyTaken.
+    void add_user(std::string_view app_id, const User& user);
+    /// Adds those that are not there yet, all in one transaction.
+    void add_missing_users(std::string_view app_id, const std::vector<User>& users);
+
+    std::optional<User> find_user(std::string_view app_id, std::string_view user_id);
+    UserPage list_users(std::string_view app_id, const Listing& listing);
+    /// Nothing if there is no such user. Throws AlreadyTaken, and ApiError if no identifier would
+    /// remain.
+    std::optional<User> update_user(std::string_view app_id, std::string_view user_id, const UserChanges& changes,
+                                    Time now);
+    std::optional<User> set_status(std::string_view app_id, std::string_view user_id, std::string_view status,
+                                   Time now);
+    bool remove_user(std::string_view app_id, std::string_view user_id);
+
+    /// These say whether there is such a user.
+    bool has_user(std::string_view app_id, std::string_view user_id);
+    bool add_device(std::string_view app_id, std::string_view user_id, const Device& device);
+    bool add_event(std::string_view app_id, std::string_view user_id, const Event& event);
+    bool put_social_connection(std::string_view app_id, std::string_view user_id, const SocialConnection& connection);
+
+    bool remove_device(std::string_view app_id, std::string_view user_id, std::string_view device_id);
+
+private:
+    using Row = std::int64_t;
+
+    std::optional<Row> row_of(std::string_view app_id, std::string_view user_id);
+    std::optional<User> read_user(std::string_view app_id, std::string_view user_id);
+    void insert_user(std::string_view app_id, const User& user);
+    void insert_device(Row user, const Device& device);
+    void insert_event(Row user, const Event& event);
+    void insert_social_connection(Row user, const SocialConnection& connection);
+
+    std::mutex mutex_;
+    Database database_;
+};
+
+} // namespace passage::emulator

@@ -1,0 +1,116 @@
+#include "times.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+namespace passage::emulator {
+namespace chr = std::chrono;
+
+namespace {
+
+/// Takes a fixed run of digits from the front of the text.
+std::optional<unsigned> take_digits(std::string_view& text, std::size_t count)
+{
+    unsigned value = 0;
+    if (text.size() < count) {
+        return std::nullopt;
+    }
+    const char* end = text.data() + count;
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc{} || stop != end) {
+        return std::nullopt;
+    }
+    text.remove_prefix(count);
+    return value;
+}
+
+bool take(std::string_view& text, char expected)
+{
+    if (text.empty() || text.front() != expected) {
+        return false;
+    }
+    text.remove_prefix(1);
+    return true;
+}
+
+/// `.` and one to nine digits, or nothing at all; in microseconds.
+std::optional<chr::microseconds> take_fraction(std::string_view& text)
+{
+    if (!take(text, '.')) {
+        return chr::microseconds{0};
+    }
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    if (digits == 0 || digits > 9) {
+        return std::nullopt;
+    }
+    std::string padded{text.substr(0, digits)};
+    padded.resize(6, '0');
+    text.remove_prefix(digits);
+    std::string_view six = padded;
+    return chr::microseconds{*take_digits(six, 6)};
+}
+
+} // namespace
+
+Time now()
+{
+    return chr::floor<chr::microseconds>(chr::system_clock::now());
+}
+
+std::string to_text(Time time)
+{
+    const auto day = chr::floor<chr::days>(time);
+    const chr::year_month_day date{day};
+    const chr::hh_mm_ss clock{time - day};
+    char text[40];
+    int size = std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
+                             static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                             static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                             static_cast<int>(clock.seconds().count()));
+    std::string result(text, static_cast<std::size_t>(size));
+    if (const auto fraction = clock.subseconds().count(); fraction != 0) {
+        size = std::snprintf(text, sizeof text, ".%06d", static_cast<int>(fraction));
+        result.append(text, static_cast<std::size_t>(size));
+    }
+    return result += 'Z';
+}
+
+std::optional<Time> parse_time(std::string_view text)
+{
+    const auto year = take_digits(text, 4);
+    if (!year || !take(text, '-')) {
+        return std::nullopt;
+    }
+    const auto month = take_digits(text, 2);
+    if (!month || !take(text, '-')) {
+        return std::nullopt;
+    }
+    const auto day = take_digits(text, 2);
+    if (!day || !take(text, 'T')) {
+        return std::nullopt;
+    }
+    const auto hour = take_digits(text, 2);
+    if (!hour || *hour > 23 || !take(text, ':')) {
+        return std::nullopt;
+    }
+    const auto minute = take_digits(text, 2);
+    if (!minute || *minute > 59 || !take(text, ':')) {
+        return std::nullopt;
+    }
+    const auto second = take_digits(text, 2);
+    if (!second || *second > 59) {
+        return std::nullopt;
+    }
+    const auto fraction = take_fraction(text);
+    if (!fraction || text != "Z") {
+        return std::nullopt;
+    }
+    const chr::year_month_day date{chr::year{static_cast<int>(*year)}, chr::month{*month}, chr::day{*day}};
+    if (!date.ok()) {
+        return std::nullopt;
+    }
+    return Time{chr::sys_days{date}} + chr::hours{*hour} + chr::minutes{*minute} + chr::seconds{*second} + *fraction;
+}
+
+} // namespace passage::emulator

@@ -1,0 +1,120 @@
+#include "tls_stream.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <array>
+#include <new>
+
+namespace passage::emulator {
+namespace asio = boost::asio;
+
+void TlsStream::Free::operator()(SSL* ssl) const
+{
+    SSL_free(ssl);
+}
+
+TlsStream::TlsStream(asio::ip::tcp::socket socket, SSL_CTX* context)
+    : socket_(std::move(socket)), ssl_(SSL_new(context))
+{
+    socket_.native_non_blocking(true);
+    if (!ssl_ || SSL_set_fd(ssl_.get(), socket_.native_handle()) != 1) {
+        throw std::bad_alloc();
+    }
+    SSL_set_accept_state(ssl_.get());
+}
+
+/// Repeats a step of OpenSSL's until it needs to wait for the socket no more.
+template <class Step>
+asio::awaitable<int> TlsStream::run(Step step, ErrorCode& error)
+{
+    while (true) {
+        ERR_clear_error();
+        const int result = step();
+        if (result > 0) {
+            error = {};
+            co_return result;
+        }
+        auto direction = asio::socket_base::wait_read;
+        switch (SSL_get_error(ssl_.get(), result)) {
+        case SSL_ERROR_WANT_READ:
+            break;
+        case SSL_ERROR_WANT_WRITE:
+            direction = asio::socket_base::wait_write;
+            break;
+        case SSL_ERROR_ZERO_RETURN:
+            error = asio::error::eof;
+            co_return 0;
+        default:
+            error = asio::error::connection_reset;
+            co_return 0;
+        }
+        const auto [failure] = co_await socket_.async_wait(direction, asio::as_tuple(asio::use_awaitable));
+        if (failure) {
+            error = failure;
+            co_return 0;
+        }
+    }
+}
+
+asio::awaitable<TlsStream::ErrorCode> TlsStream::handshake()
+{
+    ErrorCode error;
+    co_await run([this] { return SSL_do_handshake(ssl_.get()); }, error);
+    co_return error;
+}
+
+asio::awaitable<std::size_t> TlsStream::read_some(asio::mutable_buffer buffer, ErrorCode& error)
+{
+    const int size =
+        co_await run([&] { return SSL_read(ssl_.get(), buffer.data(), static_cast<int>(buffer.size())); }, error);
+    co_return static_cast<std::size_t>(size);
+}
+
+asio::awaitable<TlsStream::ErrorCode> TlsStream::write(std::string_view bytes)
+{
+    ErrorCode error;
+    while (!bytes.empty() && !error) {
+        const int size =
+            co_await run([&] { return SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size())); }, error);
+        bytes.remove_prefix(static_cast<std::size_t>(size));
+    }
+    co_return error;
+}
+
+void TlsStream::say_goodbye()
+{
+    ErrorCode ignored; // the client may have left already
+    ERR_clear_error();
+    SSL_shutdown(ssl_.get());
+    socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+}
+
+asio::awaitable<void> TlsStream::discard_rest()
+{
+    ErrorCode error;
+    std::array<char, 4096> scrap;
+    while (!error) {
+        const auto [failure, size] =
+            co_await socket_.async_read_some(asio::buffer(scrap), asio::as_tuple(asio::use_awaitable));
+        error = failure;
+    }
+}
+
+void TlsStream::cancel()
+{
+    ErrorCode ignored;
+    socket_.cancel(ignored);
+}
+
+void TlsStream::abort()
+{
+    ErrorCode ignored; // the client may have left already
+    socket_.shutdown(asio::socket_base::shutdown_both, ignored);
+}
+
+} // namespace passage::emulator

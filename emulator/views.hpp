@@ -1,0 +1,20 @@
+#pragma once
+
+#include "store.hpp"
+
+#include <string>
+#include <string_view>
+
+/// What the service answers, as JSON.
+namespace passage::emulator {
+
+std::string show_user(const User& user);
+std::string show_devices(const User& user);
+/// `path` is that of the listing, for the links to its other pages.
+std::string show_users(const UserPage& page, const Listing& listing, const Parameters& parameters,
+                       std::string_view path);
+std::string show_app(std::string_view app_id, const App& app);
+std::string show_id(std::string_view id);
+std::string show_error(std::string_view code, std::string_view text);
+
+} // namespace passage::emulator

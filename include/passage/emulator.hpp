@@ -1,0 +1,128 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+/// \file
+/// The emulator of the Passage management API, to be run inside a test program.
+
+namespace passage {
+
+/// How an Emulator is to be. Everything has a default that suits a test: data in memory, a free
+/// port of the loopback interface, a key and a certificate authority made for this run.
+class EmulatorOptions
+{
+public:
+    EmulatorOptions();
+
+    /// Keeps the data in this SQLite file, made if missing; an empty name keeps it in memory.
+    EmulatorOptions& data_file(std::filesystem::path file);
+    /// IP address to listen on; `127.0.0.1` unless given.
+    EmulatorOptions& address(std::string address);
+    /// TCP port to listen on; 0, the default, takes a free one.
+    EmulatorOptions& port(std::uint16_t port);
+    /// Id of the app that is there at the start: 1 to 64 letters, digits, `-` or `_`. Made up
+    /// unless given.
+    EmulatorOptions& app_id(std::string id);
+    /// API key of that app: visible ASCII characters. Made up unless given; one that the data file
+    /// knows from an earlier run is replaced.
+    EmulatorOptions& api_key(std::string key);
+    /// Number of users to invent; the same number gives the same users. Those that the data file
+    /// has already stay as they are.
+    EmulatorOptions& seed(std::size_t users);
+    /// Number of threads that serve connections; 1 unless given.
+    EmulatorOptions& threads(unsigned count);
+    /// PEM files of a certificate authority and its private key, in place of one made at start.
+    EmulatorOptions& authority(std::filesystem::path certificate, std::filesystem::path key);
+    /// How long a connection may wait for its next request; 75 s unless given.
+    EmulatorOptions& idle_timeout(std::chrono::milliseconds time);
+    /// How long a request may take from its first byte to its last before it is answered 408, and
+    /// a TLS handshake before it is cut; 30 s unless given.
+    EmulatorOptions& request_timeout(std::chrono::milliseconds time);
+    /// How long a client may take to accept an answer before it is cut off; 30 s unless given.
+    EmulatorOptions& response_timeout(std::chrono::milliseconds time);
+    /// Logs a line for each request to std::clog, without its headers and body.
+    EmulatorOptions& verbose(bool on);
+
+private:
+    friend class Emulator;
+
+    std::filesystem::path data_file_;
+    std::string address_;
+    std::uint16_t port_ = 0;
+    std::string app_id_;
+    std::string api_key_;
+    std::size_t seed_ = 0;
+    unsigned threads_ = 1;
+    std::filesystem::path ca_certificate_;
+    std::filesystem::path ca_key_;
+    std::chrono::milliseconds idle_timeout_;
+    std::chrono::milliseconds request_timeout_;
+    std::chrono::milliseconds response_timeout_;
+    bool verbose_ = false;
+};
+
+/// A service with the Passage management API, over HTTPS, on threads of its own.
+///
+/// Every function may be called from any thread. Those that plant things do it at once, with the
+/// same effect as if the service had brought them about; they throw std::invalid_argument if the
+/// text is not what it should be, or there is no such user, and std::runtime_error if it cannot be
+/// stored.
+class Emulator
+{
+public:
+    /// Listens once this returns. Throws std::runtime_error with a sentence that says what to do:
+    /// port taken, data file not writable, damaged or of a newer version, unusable certificate.
+    explicit Emulator(const EmulatorOptions& options = EmulatorOptions{});
+    /// As stop().
+    ~Emulator();
+
+    Emulator(const Emulator&) = delete;
+    Emulator& operator=(const Emulator&) = delete;
+
+    /// Stops listening, lets requests that are on their way end within a few seconds, closes all
+    /// connections, and returns when no thread runs any more. What was planted or written stays
+    /// readable only in the data file.
+    void stop();
+
+    /// `https://localhost:PORT/v1`.
+    std::string base_url() const;
+    std::uint16_t port() const;
+    /// Certificate of the authority that clients have to trust, as PEM.
+    std::string ca_pem() const;
+    /// The app that was there at the start, and its key.
+    std::string app_id() const;
+    std::string api_key() const;
+
+    /// Adds an app, or gives it another key; returns the key.
+    std::string add_app(std::string_view app_id);
+
+    /// Adds a user to the first app, in any state. `json` is a user as the service shows it
+    /// (`email` or `phone`, and what else matters of `id`, `status`, `login_count`, `created_at`,
+    /// `webauthn_devices`, `recent_events`, ...). Returns the user's id.
+    std::string plant_user(std::string_view json);
+    /// Adds a device to a user of the first app; `json` is a device as the service shows it, any
+    /// member may be missing. Returns the device's id.
+    std::string plant_device(std::string_view user_id, std::string_view json = "{}");
+    /// Adds an event, likewise.
+    std::string plant_event(std::string_view user_id, std::string_view json = "{}");
+    /// Connects a user with `apple`, `github` or `google`, likewise.
+    void plant_social_connection(std::string_view user_id, std::string_view provider, std::string_view json = "{}");
+
+    /// Since the start.
+    std::uint64_t connections_accepted() const;
+    std::uint64_t requests_served() const;
+    /// The most connections that were open at one time.
+    std::uint64_t most_connections() const;
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace passage
