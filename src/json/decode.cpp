@@ -6,6 +6,7 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
@@ -259,18 +260,16 @@ private:
         return true;
     }
 
-    /// The field of a name: first tried is the one behind the last one.
+    /// The field of a name. Services keep to an order: the field after the last one is tried first.
     static const Field* find(const Frame& object, std::string_view name) noexcept
     {
-        const std::span<const Field> fields = object.type->fields;
-        std::size_t at = object.field ? static_cast<std::size_t>(object.field - fields.data()) + 1 : 0;
-        for (std::size_t left = fields.size(); left > 0; --left, ++at) {
-            if (at == fields.size())
-                at = 0;
-            if (fields[at].name == name)
-                return &fields[at];
-        }
-        return nullptr;
+        const Field* const begin = object.type->fields.data();
+        const Field* const end = begin + object.type->fields.size();
+        const Field* const expected = object.field ? object.field + 1 : begin;
+        if (const Field* later = std::ranges::find(expected, end, name, &Field::name); later != end)
+            return later;
+        const Field* const earlier = std::ranges::find(begin, expected, name, &Field::name);
+        return earlier != expected ? earlier : nullptr;
     }
 
     void take_whole(const Type& type, void* place) noexcept
@@ -395,7 +394,7 @@ expected<T> decode(std::string_view body, const Type& type = type_of<T>)
     if (!ec && used < body.size())
         ec = boost::json::error::extra_data;
     if (ec)
-        return unexpected{parser.handler().error(ec)};
+        result = unexpected{parser.handler().error(ec)};
     return result;
 }
 

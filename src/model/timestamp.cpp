@@ -12,43 +12,32 @@ namespace chrono = std::chrono;
 constexpr Timestamp earliest = never;
 constexpr Timestamp latest = chrono::sys_days{10000y / 1 / 1} - 1us;
 
-// The number of so many decimal digits; -1 if there is anything else.
-int number(std::string_view digits)
+constexpr bool is_digit(char c) noexcept
 {
-    int value = 0;
-    for (const char digit : digits) {
-        if (digit < '0' || digit > '9')
-            return -1;
-        value = value * 10 + (digit - '0');
-    }
-    return value;
+    return c >= '0' && c <= '9';
 }
 
-// Takes `.123456789` off the front, if it begins so; none if it is malformed.
-std::optional<chrono::microseconds> take_fraction(std::string_view& text)
+// The number of the decimal digits in a range; -1 if there is anything else.
+int number(std::string_view text, std::size_t from, std::size_t digits) noexcept
 {
-    if (!text.starts_with('.'))
-        return 0us;
-    text.remove_prefix(1);
-    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    if (digits == 0 || digits > 9)
-        return std::nullopt;
-    chrono::microseconds fraction{number(text.substr(0, std::min<std::size_t>(digits, 6)))};
-    for (std::size_t scale = digits; scale < 6; ++scale)
-        fraction *= 10;
-    text.remove_prefix(digits);
-    return fraction;
+    int value = 0;
+    bool valid = true;
+    for (std::size_t i = from; i < from + digits; ++i) {
+        valid &= is_digit(text[i]);
+        value = value * 10 + (text[i] - '0');
+    }
+    return valid ? value : -1;
 }
 
 // `Z`, `+01:00` or `-01:00`.
-std::optional<chrono::minutes> parse_offset(std::string_view text)
+std::optional<chrono::minutes> parse_offset(std::string_view text) noexcept
 {
     if (text == "Z")
         return 0min;
     if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':')
         return std::nullopt;
-    const int hours = number(text.substr(1, 2));
-    const int minutes = number(text.substr(4, 2));
+    const int hours = number(text, 1, 2);
+    const int minutes = number(text, 4, 2);
     if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
         return std::nullopt;
     const chrono::minutes offset = chrono::hours{hours} + chrono::minutes{minutes};
@@ -77,12 +66,12 @@ std::optional<Timestamp> parse_timestamp(std::string_view text)
         text[16] != ':')
         return std::nullopt;
 
-    const int year = number(text.substr(0, 4));
-    const int month = number(text.substr(5, 2));
-    const int day = number(text.substr(8, 2));
-    const int hour = number(text.substr(11, 2));
-    const int minute = number(text.substr(14, 2));
-    const int second = number(text.substr(17, 2));
+    const int year = number(text, 0, 4);
+    const int month = number(text, 5, 2);
+    const int day = number(text, 8, 2);
+    const int hour = number(text, 11, 2);
+    const int minute = number(text, 14, 2);
+    const int second = number(text, 17, 2);
     if (year < 0 || month < 0 || day < 0 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
         second > 60)
         return std::nullopt;
@@ -91,11 +80,16 @@ std::optional<Timestamp> parse_timestamp(std::string_view text)
     if (!date.ok())
         return std::nullopt;
 
-    text.remove_prefix(pattern.size());
-    const auto fraction = take_fraction(text);
-    if (!fraction)
-        return std::nullopt;
-    const auto offset = parse_offset(text);
+    std::size_t zone = pattern.size();
+    int microseconds = 0;
+    if (text[zone] == '.') {
+        const std::size_t first = ++zone;
+        for (int unit = 100'000; zone < text.size() && is_digit(text[zone]); ++zone, unit /= 10)
+            microseconds += unit * (text[zone] - '0');
+        if (zone == first || zone > first + 9)
+            return std::nullopt;
+    }
+    const auto offset = parse_offset(text.substr(zone));
     if (!offset)
         return std::nullopt;
 
@@ -103,7 +97,7 @@ std::optional<Timestamp> parse_timestamp(std::string_view text)
         chrono::sys_days{date} + chrono::hours{hour} + chrono::minutes{minute} + chrono::seconds{second} - *offset;
     if (second == 60 && !begins_month(time))
         return std::nullopt;
-    const Timestamp result = time + *fraction;
+    const Timestamp result = time + chrono::microseconds{microseconds};
     if (result < earliest || result > latest)
         return std::nullopt;
     return result;
