@@ -245,6 +245,9 @@ asio::awaitable<bool> Connection::send(const Response& response, bool keep_alive
     if (!response.allow.empty()) {
         bytes.append("\r\nAllow: ").append(response.allow);
     }
+    if (response.status == 401) {
+        bytes.append("\r\nWWW-Authenticate: Bearer");
+    }
     if (!keep_alive) {
         bytes.append("\r\nConnection: close");
     }

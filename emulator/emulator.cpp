@@ -70,7 +70,7 @@ void require_user(bool exists)
 } // namespace
 
 EmulatorOptions::EmulatorOptions()
-    : address_("127.0.0.1"),
+    : address_("localhost"),
       idle_timeout_(Patience{}.idle),
       request_timeout_(Patience{}.request),
       response_timeout_(Patience{}.response)

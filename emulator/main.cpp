@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
 
 namespace {
 
@@ -52,12 +53,13 @@ po::options_description describe_options()
 {
     po::options_description options("Options");
     auto add = options.add_options();
-    add("address", po::value<std::string>()->default_value("127.0.0.1"), "IP address to listen on");
-    add("port", po::value<std::uint16_t>()->default_value(0), "port; 0 takes any free one");
+    add("address", po::value<std::string>()->default_value("localhost"),
+        "IP address to listen on, or localhost for 127.0.0.1 and ::1");
+    add("port", po::value<long>()->default_value(0), "port; 0 takes any free one");
     add("data", po::value<std::string>(), "SQLite file to keep users in; in memory if not given");
     add("app", po::value<std::string>(), "id of the app; made up if not given");
     add("api-key", po::value<std::string>(), "API key of the app; a new one is made up at each start if not given");
-    add("seed", po::value<std::size_t>()->default_value(0), "number of users to invent; the same ones each time");
+    add("seed", po::value<long>()->default_value(0), "number of users to invent; the same ones each time");
     add("ca-out", po::value<std::string>(),
         "file for the CA certificate; if not given, one in a temporary folder that is removed at "
         "the end");
@@ -65,11 +67,22 @@ po::options_description describe_options()
         "certificate (PEM) of the authority to use, in place of one made at start");
     add("ca-key", po::value<std::string>(), "its private key (PEM)");
     add("env-out", po::value<std::string>(), "file for the environment variables, readable by its owner alone");
-    add("threads", po::value<unsigned>()->default_value(1), "threads that serve connections");
+    add("threads", po::value<long>()->default_value(1), "threads that serve connections");
     add("verbose", "log a line for each request to standard error");
     add("version", "print the version");
     add("help", "print this text");
     return options;
+}
+
+template <class Number>
+Number number_of(const po::variables_map& given, const std::string& name, Number least, Number most)
+{
+    const long value = given[name].as<long>();
+    if (!std::in_range<Number>(value) || static_cast<Number>(value) < least || static_cast<Number>(value) > most) {
+        throw po::error("--" + name + " must be a number from " + std::to_string(least) + " to " +
+                        std::to_string(most));
+    }
+    return static_cast<Number>(value);
 }
 
 passage::EmulatorOptions emulator_options(const po::variables_map& given)
@@ -82,13 +95,13 @@ passage::EmulatorOptions emulator_options(const po::variables_map& given)
     }
     passage::EmulatorOptions options;
     options.address(text("address"))
-        .port(given["port"].as<std::uint16_t>())
+        .port(number_of<std::uint16_t>(given, "port", 0, 65535))
         .data_file(text("data"))
         .app_id(text("app"))
         .api_key(text("api-key"))
-        .seed(given["seed"].as<std::size_t>())
+        .seed(number_of<std::size_t>(given, "seed", 0, 1'000'000))
         .authority(text("ca-cert"), text("ca-key"))
-        .threads(given["threads"].as<unsigned>())
+        .threads(number_of<unsigned>(given, "threads", 1, 256))
         .verbose(given.count("verbose") != 0);
     return options;
 }
@@ -105,7 +118,14 @@ void write_file(const fs::path& file, const std::string& content, bool is_privat
                                  std::generic_category().message(errno) + ")");
     }
     close(descriptor);
-    std::ofstream(draft) << content << std::flush;
+    std::ofstream output(draft);
+    output << content;
+    output.close();
+    if (!output) {
+        fs::remove(draft);
+        throw std::runtime_error("file " + file.string() +
+                                 " cannot be written: make room on its disk, or name another file");
+    }
     if (!is_private) {
         fs::permissions(draft, fs::perms::group_read | fs::perms::others_read, fs::perm_options::add);
     }

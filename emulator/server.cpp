@@ -177,34 +177,62 @@ private:
     std::thread thread_;
 };
 
-tcp::endpoint endpoint_of(const std::string& address, std::uint16_t port)
+using Acceptors = std::vector<std::unique_ptr<tcp::acceptor>>;
+
+std::unique_ptr<tcp::acceptor> listen(asio::io_context& io, const tcp::endpoint& endpoint)
 {
-    boost::system::error_code error;
-    const auto ip = asio::ip::make_address(address, error);
-    if (error) {
-        throw std::runtime_error("address " + address + ": this is no IP address; give one such as 127.0.0.1");
-    }
-    return {ip, port};
+    auto acceptor = std::make_unique<tcp::acceptor>(io);
+    acceptor->open(endpoint.protocol());
+    acceptor->set_option(asio::socket_base::reuse_address(true));
+    acceptor->bind(endpoint);
+    acceptor->listen(asio::socket_base::max_listen_connections);
+    return acceptor;
 }
 
-void listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoint)
+/// Both addresses that the name may stand for, on one port: clients differ in which they try first,
+/// and not all try the other. A machine may have but the first.
+Acceptors listen_on_localhost(asio::io_context& io, std::uint16_t port)
+{
+    constexpr int max_attempts = 16;
+    for (int attempt = 1;; ++attempt) {
+        Acceptors acceptors;
+        acceptors.push_back(listen(io, {asio::ip::address_v4::loopback(), port}));
+        const std::uint16_t shared = acceptors.front()->local_endpoint().port();
+        try {
+            acceptors.push_back(listen(io, {asio::ip::address_v6::loopback(), shared}));
+            return acceptors;
+        } catch (const boost::system::system_error& failure) {
+            if (failure.code() != asio::error::address_in_use) {
+                return acceptors;
+            }
+            if (port != 0 || attempt == max_attempts) {
+                throw;
+            }
+        }
+    }
+}
+
+Acceptors listen_on(asio::io_context& io, const std::string& address, std::uint16_t port)
 {
     try {
-        acceptor.open(endpoint.protocol());
-        acceptor.set_option(asio::socket_base::reuse_address(true));
-        acceptor.bind(endpoint);
-        acceptor.listen(asio::socket_base::max_listen_connections);
-    } catch (const boost::system::system_error& failure) {
-        std::string advice = "give another --address or --port";
-        if (failure.code() == asio::error::address_in_use) {
-            advice = "another program has this port; end it, or give another --port (0 takes any "
-                     "free one)";
-        } else if (failure.code() == asio::error::access_denied) {
-            advice = "ports below 1024 need privileges; give another --port";
+        if (address == "localhost") {
+            return listen_on_localhost(io, port);
         }
-        throw std::runtime_error("cannot listen on " + endpoint.address().to_string() + " port " +
-                                 std::to_string(endpoint.port()) + ": " + advice + " (" + failure.code().message() +
-                                 ")");
+        Acceptors acceptors;
+        acceptors.push_back(listen(io, {asio::ip::make_address(address), port}));
+        return acceptors;
+    } catch (const boost::system::system_error& failure) {
+        std::string advice = "give another address or port";
+        if (failure.code() == asio::error::invalid_argument) {
+            advice = "the address must be localhost or an IP address";
+        } else if (failure.code() == asio::error::address_in_use) {
+            advice = "another program has this port; end it, or give another one (0 takes any that "
+                     "is free)";
+        } else if (failure.code() == asio::error::access_denied) {
+            advice = "ports below 1024 need privileges; give another one";
+        }
+        throw std::runtime_error("cannot listen on " + address + " port " + std::to_string(port) + ": " + advice +
+                                 " (" + failure.code().message() + ")");
     }
 }
 
@@ -219,10 +247,12 @@ public:
         for (unsigned i = 0; i < std::max(1U, threads); ++i) {
             workers_.push_back(std::make_unique<Worker>(service, context_.get(), counters_));
         }
-        acceptor_ = std::make_unique<tcp::acceptor>(workers_.front()->io());
-        listen(*acceptor_, endpoint_of(address, port));
-        port_ = acceptor_->local_endpoint().port();
-        asio::co_spawn(workers_.front()->io(), accept(), rethrow);
+        asio::io_context& io = workers_.front()->io();
+        acceptors_ = listen_on(io, address, port);
+        port_ = acceptors_.front()->local_endpoint().port();
+        for (const auto& acceptor : acceptors_) {
+            asio::co_spawn(io, accept(*acceptor), rethrow);
+        }
         const BlockedSignals blocked;
         for (const auto& worker : workers_) {
             worker->start();
@@ -232,7 +262,11 @@ public:
     void stop()
     {
         std::call_once(stopped_, [this] {
-            asio::post(workers_.front()->io(), [this] { acceptor_->close(); });
+            asio::post(workers_.front()->io(), [this] {
+                for (const auto& acceptor : acceptors_) {
+                    acceptor->close();
+                }
+            });
             for (const auto& worker : workers_) {
                 worker->drain();
             }
@@ -246,12 +280,12 @@ public:
     const ServerCounters& counters() const { return counters_; }
 
 private:
-    asio::awaitable<void> accept()
+    asio::awaitable<void> accept(tcp::acceptor& acceptor)
     {
         asio::steady_timer pause(workers_.front()->io());
-        for (std::size_t next = 0; acceptor_->is_open(); next = (next + 1) % workers_.size()) {
-            Worker& worker = *workers_[next];
-            auto [error, socket] = co_await acceptor_->async_accept(worker.io(), asio::as_tuple(asio::use_awaitable));
+        while (acceptor.is_open()) {
+            Worker& worker = *workers_[next_worker_++ % workers_.size()];
+            auto [error, socket] = co_await acceptor.async_accept(worker.io(), asio::as_tuple(asio::use_awaitable));
             if (error == asio::error::operation_aborted) {
                 co_return;
             }
@@ -278,7 +312,8 @@ private:
     ServerCounters counters_;
     Context context_;
     std::vector<std::unique_ptr<Worker>> workers_;
-    std::unique_ptr<tcp::acceptor> acceptor_;
+    Acceptors acceptors_; // run by the first worker
+    std::size_t next_worker_ = 0;
     std::uint16_t port_ = 0;
     std::once_flag stopped_;
 };

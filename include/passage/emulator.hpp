@@ -22,7 +22,7 @@ public:
 
     /// Keeps the data in this SQLite file, made if missing; an empty name keeps it in memory.
     EmulatorOptions& data_file(std::filesystem::path file);
-    /// IP address to listen on; `127.0.0.1` unless given.
+    /// IP address to listen on; unless given `localhost`, which is 127.0.0.1 and ::1 both.
     EmulatorOptions& address(std::string address);
     /// TCP port to listen on; 0, the default, takes a free one.
     EmulatorOptions& port(std::uint16_t port);
