@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace passage {
+
+/// Settings of one call.
+class CallOptions
+{
+public:
+    CallOptions() = default;
+
+    /// The call ends by then, with `Errc::timeout` or its result.
+    CallOptions& deadline(std::chrono::steady_clock::time_point time)
+    {
+        deadline_ = time;
+        timeout_.reset();
+        return *this;
+    }
+    /// The call ends within this time from its start; in place of `TimeoutOptions::total`.
+    CallOptions& timeout(std::chrono::milliseconds duration)
+    {
+        timeout_ = duration;
+        deadline_.reset();
+        return *this;
+    }
+    /// Whether failed attempts may be repeated; true without this.
+    CallOptions& retries(bool allowed)
+    {
+        retries_ = allowed;
+        return *this;
+    }
+    /// Adds a header field to the request. Those that the library sets itself are refused, and so
+    /// are names and values that RFC 9110, section 5, does not allow.
+    CallOptions& header(std::string name, std::string value)
+    {
+        headers_.emplace_back(std::move(name), std::move(value));
+        return *this;
+    }
+
+    /// The time by which the call ends, if set.
+    std::optional<std::chrono::steady_clock::time_point> deadline() const noexcept { return deadline_; }
+    /// The time that the call may take, if set.
+    std::optional<std::chrono::milliseconds> timeout() const noexcept { return timeout_; }
+    /// Whether failed attempts may be repeated.
+    bool retries() const noexcept { return retries_; }
+    /// The further header fields: names and values.
+    const std::vector<std::pair<std::string, std::string>>& headers() const noexcept { return headers_; }
+
+private:
+    std::optional<std::chrono::steady_clock::time_point> deadline_;
+    std::optional<std::chrono::milliseconds> timeout_;
+    bool retries_ = true;
+    std::vector<std::pair<std::string, std::string>> headers_;
+};
+
+} // namespace passage

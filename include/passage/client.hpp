@@ -1,0 +1,209 @@
+#pragma once
+
+#include <passage/call_options.hpp>
+#include <passage/config.hpp>
+#include <passage/expected.hpp>
+#include <passage/list_users.hpp>
+#include <passage/requests.hpp>
+#include <passage/user.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace passage {
+
+class UserRange;
+namespace client {
+class Core;
+}
+
+/// Connections and calls of a client, at one moment.
+struct ClientStats
+{
+    std::size_t connections = 0;        ///< Open, or being made.
+    std::size_t idle_connections = 0;   ///< Open and unused.
+    std::size_t peak_connections = 0;   ///< The most there ever were at a time.
+    std::uint64_t connections_made = 0; ///< Handshakes completed so far.
+    std::size_t waiting_calls = 0;      ///< Calls waiting for a connection.
+};
+
+/// A client of the Passage management API over a pool of kept-alive TLS connections.
+///
+/// **Operations.** Each returns an awaitable of an `expected`. The arguments are read before the
+/// awaitable is returned, so they need not live until it is awaited. Nothing is sent until it is
+/// awaited; each awaitable is awaited at most once. An operation throws nothing but
+/// `std::bad_alloc`.
+///
+/// **Errors.** Any operation may end with any `Errc`. Arguments that can't be sent (an empty id, a
+/// control byte, a phone that is not E.164, ...) end it with `Errc::invalid_argument` before any
+/// I/O. What the service refuses is `Errc::api` with its status and code: 401 for a wrong key, 404
+/// for an unknown user, 400 for a request it finds invalid.
+///
+/// **Repetition.** Lost connections and 408, 500, 502, 503, 504 are repeated for operations that
+/// are idempotent, which are all but `create_user`; 429 is for every one. `create_user` is
+/// otherwise repeated only if no byte of it left.
+///
+/// **Cancellation.** Terminal and partial cancellation end a call with `Errc::cancelled` and leave
+/// the client as usable as before; total cancellation does so only while nothing of the request was
+/// sent. `Error::effect` says what is known.
+///
+/// **Threads.** Every member function may be called from any thread at any time, but for move and
+/// destruction. The awaitables run on the executor of the coroutine that awaits them; the client's
+/// I/O runs on a strand of its own executor. The client starts no threads but those that resolve
+/// names.
+///
+/// **Lifetime.** Destroying the client, or `close()`, ends all calls in flight with
+/// `Errc::shut_down`. The client must not outlive the execution context that its executor refers
+/// to. Calls on a moved-from client end with `Errc::shut_down`.
+class PASSAGE_EXPORT Client
+{
+public:
+    /// Makes a client whose I/O runs on an executor.
+    ///
+    /// Reads the CA file, if one is configured; connects to nothing. Throws
+    /// `boost::system::system_error` with `Errc::invalid_argument`, or `Errc::tls` for unusable CA
+    /// certificates; `what()` says what to do.
+    Client(boost::asio::any_io_executor executor, Config config);
+
+    /// Makes a client whose I/O runs on an execution context, as `Client{context.get_executor(),
+    /// config}` does.
+    template <class Context>
+    requires requires(Context& context)
+    {
+        {
+            context.get_executor()
+            } -> std::convertible_to<boost::asio::any_io_executor>;
+    }
+    Client(Context& context, Config config) : Client{context.get_executor(), std::move(config)} {}
+
+    /// Makes a client, as the constructor does, with the error returned in place of thrown.
+    static expected<Client> create(boost::asio::any_io_executor executor, Config config);
+
+    Client(Client&& other) noexcept;
+    Client& operator=(Client&& other) noexcept;
+    ~Client();
+
+    /// Ends all calls in flight, and every later one, with `Errc::shut_down`, and closes all
+    /// connections.
+    ///
+    /// Returns at once; the calls end on their own executors. May be called more than once.
+    void close() noexcept;
+
+    /// Creates a user: `POST /apps/{app_id}/users`.
+    ///
+    /// Needs an e-mail address or a phone number. Both are unique in the app: 400 if one is taken.
+    boost::asio::awaitable<expected<UserInfo>> create_user(const CreateUserRequest& request,
+                                                           const CallOptions& options = {});
+
+    /// Reads a user: `GET /apps/{app_id}/users/{user_id}`.
+    boost::asio::awaitable<expected<UserInfo>> get_user(std::string_view user_id, const CallOptions& options = {});
+
+    /// Finds a user by e-mail address (any case) or phone number, and reads it.
+    ///
+    /// Two requests under one deadline: `GET /apps/{app_id}/users?limit=1&identifier=...` and
+    /// `get_user`. No match is 404 `user_not_found`.
+    boost::asio::awaitable<expected<UserInfo>> get_user_by_identifier(std::string_view identifier,
+                                                                      const CallOptions& options = {});
+
+    /// Changes the fields of a user that the request names: `PATCH /apps/{app_id}/users/{user_id}`.
+    boost::asio::awaitable<expected<UserInfo>> update_user(std::string_view user_id, const UpdateUserRequest& request,
+                                                           const CallOptions& options = {});
+
+    /// Lets a user sign in: `PATCH /apps/{app_id}/users/{user_id}/activate`.
+    boost::asio::awaitable<expected<UserInfo>> activate_user(std::string_view user_id, const CallOptions& options = {});
+
+    /// Keeps a user from signing in: `PATCH /apps/{app_id}/users/{user_id}/deactivate`.
+    boost::asio::awaitable<expected<UserInfo>> deactivate_user(std::string_view user_id,
+                                                               const CallOptions& options = {});
+
+    /// Deletes a user: `DELETE /apps/{app_id}/users/{user_id}`.
+    ///
+    /// If an attempt got no answer and its repetition finds no such user, the call succeeds: the
+    /// user is gone.
+    boost::asio::awaitable<expected<void>> delete_user(std::string_view user_id, const CallOptions& options = {});
+
+    /// Lists a user's WebAuthn devices: `GET /apps/{app_id}/users/{user_id}/devices`.
+    boost::asio::awaitable<expected<std::vector<WebAuthnDevice>>> list_user_devices(std::string_view user_id,
+                                                                                    const CallOptions& options = {});
+
+    /// Deletes a device of a user: `DELETE /apps/{app_id}/users/{user_id}/devices/{device_id}`.
+    ///
+    /// Repeated as `delete_user` is.
+    boost::asio::awaitable<expected<void>> delete_user_device(std::string_view user_id, std::string_view device_id,
+                                                              const CallOptions& options = {});
+
+    /// The former name of `delete_user_device`.
+    [[deprecated("use delete_user_device")]] boost::asio::awaitable<expected<void>>
+    revoke_user_device(std::string_view user_id, std::string_view device_id, const CallOptions& options = {});
+
+    /// Revokes a user's refresh tokens: `DELETE /apps/{app_id}/users/{user_id}/tokens`.
+    boost::asio::awaitable<expected<void>> revoke_user_refresh_tokens(std::string_view user_id,
+                                                                      const CallOptions& options = {});
+
+    /// The former name of `revoke_user_refresh_tokens`.
+    [[deprecated("use revoke_user_refresh_tokens")]] boost::asio::awaitable<expected<void>>
+    signout(std::string_view user_id, const CallOptions& options = {});
+
+    /// Reads one page of the list of users: `GET /apps/{app_id}/users?...`.
+    boost::asio::awaitable<expected<UserPage>> list_users(const ListUsersRequest& request = {},
+                                                          const CallOptions& options = {});
+
+    /// All users that a request selects, page after page; the request's page is where it begins.
+    ///
+    /// `options` hold for each page. The range keeps what it needs of the client: it may outlive
+    /// it, and then yields `Errc::shut_down`.
+    UserRange users(const ListUsersRequest& request = {}, const CallOptions& options = {});
+
+    /// Connections and calls at this moment.
+    ClientStats stats() const noexcept;
+
+private:
+    explicit Client(std::shared_ptr<client::Core> core) noexcept;
+
+    std::shared_ptr<client::Core> core_;
+};
+
+/// All users of a list, fetched page by page as they are asked for; made by `Client::users`.
+///
+/// ```
+/// passage::UserRange users = client.users();
+/// for (;;) {
+///     passage::expected<std::optional<passage::UserSummary>> user = co_await users.next();
+///     if (!user || !*user)
+///         break; // an error, or the end
+/// }
+/// ```
+///
+/// The set is fixed when the first page is read: users created later are not in it. One `next()` at
+/// a time; distinct ranges may be used from distinct threads.
+class PASSAGE_EXPORT UserRange
+{
+public:
+    UserRange(UserRange&&) noexcept;
+    UserRange& operator=(UserRange&&) noexcept;
+    ~UserRange();
+
+    /// The next user; none at the end. Must stay the only call on this range, and the range in
+    /// place, until it ends.
+    ///
+    /// Errors and cancellation: as `Client::list_users`. After an error the same page is asked for
+    /// again. A server whose pages don't advance ends the range with `Errc::protocol`.
+    boost::asio::awaitable<expected<std::optional<UserSummary>>> next();
+
+private:
+    friend class Client;
+    struct State;
+    explicit UserRange(std::unique_ptr<State> state) noexcept;
+
+    std::unique_ptr<State> state_;
+};
+
+} // namespace passage

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <passage/detail/build.hpp>
+#include <passage/error.hpp>
+
+#if PASSAGE_STD_EXPECTED
+#include <expected>
+#else
+#include <tl/expected.hpp>
+#endif
+
+namespace passage {
+
+#if PASSAGE_STD_EXPECTED
+/// A `T`, or the `Error` that stands in its place: `std::expected`, as this library was built.
+template <class T, class E = Error>
+using expected = std::expected<T, E>;
+using std::unexpected;
+#else
+/// A `T`, or the `Error` that stands in its place: `tl::expected`, as this library was built.
+template <class T, class E = Error>
+using expected = tl::expected<T, E>;
+using tl::unexpected;
+#endif
+
+} // namespace passage

@@ -1,0 +1,14 @@
+#pragma once
+
+/// \file
+/// All of the library.
+
+#include <passage/call_options.hpp>
+#include <passage/client.hpp>
+#include <passage/config.hpp>
+#include <passage/error.hpp>
+#include <passage/expected.hpp>
+#include <passage/list_users.hpp>
+#include <passage/requests.hpp>
+#include <passage/secret.hpp>
+#include <passage/user.hpp>

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <passage/detail/build.hpp>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace passage {
+
+/// A text that is not printed by accident and whose memory is wiped when it goes.
+///
+/// There is no stream operator and no conversion back: `reveal()` is the only way to the text.
+class PASSAGE_EXPORT Secret
+{
+public:
+    Secret() = default;
+    /// Takes a copy of a text.
+    Secret(std::string_view text) : text_{text} {}
+    /// Takes a copy of a text.
+    Secret(const char* text) : text_{text} {}
+    /// Takes a copy of a text, and wipes the original.
+    Secret(std::string&& text);
+    Secret(const Secret&) = default;
+    /// Moves the text; nothing of it stays behind.
+    Secret(Secret&& other) noexcept;
+    Secret& operator=(Secret other) noexcept
+    {
+        text_.swap(other.text_);
+        return *this;
+    }
+    ~Secret();
+
+    /// The text. Valid while this object is.
+    const std::string& reveal() const noexcept { return text_; }
+    /// Whether there is no text.
+    bool empty() const noexcept { return text_.empty(); }
+
+private:
+    std::string text_;
+};
+
+} // namespace passage

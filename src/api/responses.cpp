@@ -1,0 +1,104 @@
+#include "api/responses.hpp"
+
+#include "model/text.hpp"
+#include "json/decode.hpp"
+
+#include <algorithm>
+
+namespace passage::api {
+namespace {
+
+/// `application/json`, or a type that is JSON by its suffix (RFC 6839); the parameters do not matter (RFC 8259, 11).
+bool is_json(std::string_view content_type)
+{
+    std::string type{content_type.substr(0, content_type.find(';'))};
+    while (type.ends_with(' ') || type.ends_with('\t'))
+        type.pop_back();
+    std::transform(type.begin(), type.end(), type.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    return type == "application/json" || type.ends_with("+json");
+}
+
+expected<void> check_json(const http::Response& response)
+{
+    if (response.content_type.empty() || is_json(response.content_type))
+        return {};
+    return unexpected{
+        Error{Errc::decode, "the response's type is \"" + printable(response.content_type, 100) + "\", not JSON"}};
+}
+
+std::string masked(std::string text, std::string_view secret)
+{
+    constexpr std::string_view mask = "***";
+    if (secret.empty())
+        return text;
+    for (std::size_t at = text.find(secret); at != text.npos; at = text.find(secret, at + mask.size()))
+        text.replace(at, secret.size(), mask);
+    return text;
+}
+
+} // namespace
+
+bool is_success(int status) noexcept
+{
+    return status >= 200 && status < 300;
+}
+
+Error read_error(const http::Response& response, std::string_view secret)
+{
+    // Masked before it is cut to size, which could leave the beginning of a secret.
+    const auto readable = [&](std::string_view text, std::size_t limit) {
+        return printable(masked(std::string{text}, secret), limit);
+    };
+    Error error{Errc::api};
+    error.http_status = response.status;
+    error.request_id = masked(response.request_id, secret);
+    if (const auto body = json::decode_error(response.body)) {
+        error.api_code = readable(body->code, 64);
+        error.message = readable(body->error, 512);
+    } else {
+        error.message = readable(response.body, 200);
+    }
+    return error;
+}
+
+expected<UserInfo> read_user(const http::Response& response)
+{
+    if (auto good = check_json(response); !good)
+        return unexpected{std::move(good.error())};
+    return json::decode_user(response.body);
+}
+
+expected<UserPage> read_user_page(const http::Response& response)
+{
+    if (auto good = check_json(response); !good)
+        return unexpected{std::move(good.error())};
+    return json::decode_user_page(response.body);
+}
+
+expected<std::vector<WebAuthnDevice>> read_devices(const http::Response& response)
+{
+    if (auto good = check_json(response); !good)
+        return unexpected{std::move(good.error())};
+    return json::decode_devices(response.body);
+}
+
+expected<void> read_nothing(const http::Response&)
+{
+    return {};
+}
+
+expected<std::string> read_found_user(const http::Response& response)
+{
+    auto page = read_user_page(response);
+    if (!page)
+        return unexpected{std::move(page.error())};
+    if (!page->users.empty())
+        return std::move(page->users.front().id);
+    Error error{Errc::api, "No user has this identifier."};
+    error.http_status = 404;
+    error.api_code = "user_not_found";
+    return unexpected{std::move(error)};
+}
+
+} // namespace passage::api

@@ -1,0 +1,326 @@
+#include <passage/client.hpp>
+
+#include "api/responses.hpp"
+#include "client/core.hpp"
+
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <utility>
+
+namespace passage {
+namespace {
+
+namespace asio = boost::asio;
+using client::Core;
+using client::Outcome;
+using net::Clock;
+using CorePtr = std::shared_ptr<Core>;
+
+/// A call, as long as it is the caller's coroutine: it may consist of several requests under one deadline.
+class Session
+{
+public:
+    Session(CorePtr core, const api::Operation& operation, const CallOptions& options)
+        : core_{std::move(core)},
+          operation_{operation},
+          retries_{options.retries()},
+          deadline_{core_->deadline(options)}
+    {}
+
+    /// Sends a request; the outcome's error is complete.
+    asio::awaitable<expected<http::Response>> send(Secret request)
+    {
+        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+            co_return failure(Error{Errc::cancelled});
+
+        // A setting of the caller's coroutine: cancelling must be a result here, and stay what it was there.
+        const bool throws = co_await asio::this_coro::throw_if_cancelled();
+        co_await asio::this_coro::throw_if_cancelled(false);
+        Outcome outcome = co_await core_->call(operation_, std::move(request), retries_, deadline_);
+        co_await asio::this_coro::throw_if_cancelled(throws);
+
+        attempts_ += outcome.attempts;
+        if (outcome.error)
+            co_return failure(*std::move(outcome.error));
+        co_return std::move(outcome.response);
+    }
+
+    /// An error of this call.
+    unexpected<Error> failure(Error error) const
+    {
+        error.operation = operation_.name;
+        error.attempts = attempts_;
+        error.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin_);
+        return unexpected{std::move(error)};
+    }
+
+    /// What a response of success says.
+    template <class T>
+    expected<T> read(expected<T> (*reader)(const http::Response&), const http::Response& response) const
+    {
+        expected<T> result = reader(response);
+        if (result)
+            return result;
+        Error error = std::move(result.error());
+        if (error.http_status == 0)
+            error.http_status = response.status;
+        error.effect = error.code == Errc::decode ? Effect::done : Effect::none;
+        error.request_id = response.request_id;
+        return failure(std::move(error));
+    }
+
+private:
+    CorePtr core_;
+    const api::Operation& operation_;
+    bool retries_;
+    Clock::time_point begin_ = Clock::now();
+    Clock::time_point deadline_;
+    unsigned attempts_ = 0;
+};
+
+/// The error of a call that was never begun.
+unexpected<Error> refused(Error error, const api::Operation& operation)
+{
+    error.operation = operation.name;
+    return unexpected{std::move(error)};
+}
+
+Error no_client()
+{
+    return Error{Errc::shut_down, "the client was moved from"};
+}
+
+/// Awaits a call of one request.
+template <class T>
+asio::awaitable<expected<T>> run(CorePtr core, const api::Operation* operation, expected<Secret> request,
+                                 CallOptions options, expected<T> (*reader)(const http::Response&))
+{
+    if (!request)
+        co_return refused(std::move(request.error()), *operation);
+    Session session{std::move(core), *operation, options};
+    const expected<http::Response> response = co_await session.send(std::move(*request));
+    if (!response)
+        co_return unexpected{response.error()};
+    co_return session.read(reader, *response);
+}
+
+/// Begins a call: all arguments are read here, before there is a coroutine.
+template <class T, class... Args>
+asio::awaitable<expected<T>> start(const CorePtr& core, const api::Operation& operation, const CallOptions& options,
+                                   expected<T> (*reader)(const http::Response&),
+                                   expected<http::Request> (api::Requests::*build)(Args...) const,
+                                   const std::type_identity_t<Args>&... args)
+{
+    expected<Secret> request =
+        core ? core->write((core->requests().*build)(args...), options) : unexpected{no_client()};
+    return run<T>(core, &operation, std::move(request), options, reader);
+}
+
+asio::awaitable<expected<UserInfo>> find_and_read(CorePtr core, expected<Secret> request, CallOptions options)
+{
+    const api::Operation& operation = api::get_user_by_identifier;
+    if (!request)
+        co_return refused(std::move(request.error()), operation);
+    Session session{core, operation, options};
+    const expected<http::Response> found = co_await session.send(std::move(*request));
+    if (!found)
+        co_return unexpected{found.error()};
+    const expected<std::string> id = session.read(&api::read_found_user, *found);
+    if (!id)
+        co_return unexpected{id.error()};
+
+    expected<Secret> second = core->write(core->requests().get_user(*id), options);
+    if (!second)
+        co_return session.failure(std::move(second.error()));
+    const expected<http::Response> response = co_await session.send(std::move(*second));
+    if (!response)
+        co_return unexpected{response.error()};
+    co_return session.read(&api::read_user, *response);
+}
+
+} // namespace
+
+Client::Client(asio::any_io_executor executor, Config config)
+{
+    auto core = Core::create(std::move(executor), config);
+    if (!core)
+        throw boost::system::system_error{make_error_code(core.error().code), to_string(core.error())};
+    core_ = std::move(*core);
+}
+
+Client::Client(std::shared_ptr<client::Core> core) noexcept : core_{std::move(core)} {}
+
+expected<Client> Client::create(asio::any_io_executor executor, Config config)
+{
+    auto core = Core::create(std::move(executor), config);
+    if (!core)
+        return unexpected{std::move(core.error())};
+    return Client{std::move(*core)};
+}
+
+Client::Client(Client&& other) noexcept = default;
+
+Client& Client::operator=(Client&& other) noexcept
+{
+    if (this != &other) {
+        close();
+        core_ = std::move(other.core_);
+    }
+    return *this;
+}
+
+Client::~Client()
+{
+    close();
+}
+
+void Client::close() noexcept
+{
+    if (core_)
+        core_->close();
+}
+
+asio::awaitable<expected<UserInfo>> Client::create_user(const CreateUserRequest& request, const CallOptions& options)
+{
+    return start(core_, api::create_user, options, &api::read_user, &api::Requests::create_user, request);
+}
+
+asio::awaitable<expected<UserInfo>> Client::get_user(std::string_view user_id, const CallOptions& options)
+{
+    return start(core_, api::get_user, options, &api::read_user, &api::Requests::get_user, user_id);
+}
+
+asio::awaitable<expected<UserInfo>> Client::get_user_by_identifier(std::string_view identifier,
+                                                                   const CallOptions& options)
+{
+    return find_and_read(
+        core_, core_ ? core_->write(core_->requests().find_user(identifier), options) : unexpected{no_client()},
+        options);
+}
+
+asio::awaitable<expected<UserInfo>> Client::update_user(std::string_view user_id, const UpdateUserRequest& request,
+                                                        const CallOptions& options)
+{
+    return start(core_, api::update_user, options, &api::read_user, &api::Requests::update_user, user_id, request);
+}
+
+asio::awaitable<expected<UserInfo>> Client::activate_user(std::string_view user_id, const CallOptions& options)
+{
+    return start(core_, api::activate_user, options, &api::read_user, &api::Requests::activate_user, user_id);
+}
+
+asio::awaitable<expected<UserInfo>> Client::deactivate_user(std::string_view user_id, const CallOptions& options)
+{
+    return start(core_, api::deactivate_user, options, &api::read_user, &api::Requests::deactivate_user, user_id);
+}
+
+asio::awaitable<expected<void>> Client::delete_user(std::string_view user_id, const CallOptions& options)
+{
+    return start(core_, api::delete_user, options, &api::read_nothing, &api::Requests::delete_user, user_id);
+}
+
+asio::awaitable<expected<std::vector<WebAuthnDevice>>> Client::list_user_devices(std::string_view user_id,
+                                                                                 const CallOptions& options)
+{
+    return start(core_, api::list_user_devices, options, &api::read_devices, &api::Requests::list_user_devices,
+                 user_id);
+}
+
+asio::awaitable<expected<void>> Client::delete_user_device(std::string_view user_id, std::string_view device_id,
+                                                           const CallOptions& options)
+{
+    return start(core_, api::delete_user_device, options, &api::read_nothing, &api::Requests::delete_user_device,
+                 user_id, device_id);
+}
+
+asio::awaitable<expected<void>> Client::revoke_user_device(std::string_view user_id, std::string_view device_id,
+                                                           const CallOptions& options)
+{
+    return delete_user_device(user_id, device_id, options);
+}
+
+asio::awaitable<expected<void>> Client::revoke_user_refresh_tokens(std::string_view user_id, const CallOptions& options)
+{
+    return start(core_, api::revoke_user_refresh_tokens, options, &api::read_nothing,
+                 &api::Requests::revoke_user_refresh_tokens, user_id);
+}
+
+asio::awaitable<expected<void>> Client::signout(std::string_view user_id, const CallOptions& options)
+{
+    return revoke_user_refresh_tokens(user_id, options);
+}
+
+asio::awaitable<expected<UserPage>> Client::list_users(const ListUsersRequest& request, const CallOptions& options)
+{
+    return start(core_, api::list_users, options, &api::read_user_page, &api::Requests::list_users, request);
+}
+
+ClientStats Client::stats() const noexcept
+{
+    return core_ ? core_->stats() : ClientStats{};
+}
+
+struct UserRange::State
+{
+    CorePtr core;
+    ListUsersRequest request;
+    CallOptions options;
+    std::int64_t next_page = 1;
+    std::int64_t total = 0; ///< As the first page says; none but its set is asked for.
+    std::string first_of_page;
+    std::vector<UserSummary> users; ///< Of the last page.
+    std::size_t next_user = 0;
+    bool ended = false;
+
+    /// Takes in a page; what is wrong with it, if it does not lead on.
+    std::optional<Error> take(UserPage page)
+    {
+        if (page.page != next_page || (!page.users.empty() && page.users.front().id == first_of_page))
+            return Error{Errc::protocol, "page " + std::to_string(next_page) + " was asked for and another one came"};
+        if (total == 0)
+            total = page.total_users;
+        if (!request.created_before() && page.created_before != std::chrono::sys_seconds{})
+            request.created_before(page.created_before);
+        ++next_page;
+        first_of_page = page.users.empty() ? std::string{} : page.users.front().id;
+        ended = page.users.empty() || page.page * page.limit >= total;
+        users = std::move(page.users);
+        next_user = 0;
+        return std::nullopt;
+    }
+};
+
+UserRange Client::users(const ListUsersRequest& request, const CallOptions& options)
+{
+    auto state = std::make_unique<UserRange::State>();
+    state->core = core_;
+    state->request = request;
+    state->options = options;
+    state->next_page = request.page().value_or(1);
+    return UserRange{std::move(state)};
+}
+
+UserRange::UserRange(std::unique_ptr<State> state) noexcept : state_{std::move(state)} {}
+UserRange::UserRange(UserRange&&) noexcept = default;
+UserRange& UserRange::operator=(UserRange&&) noexcept = default;
+UserRange::~UserRange() = default;
+
+asio::awaitable<expected<std::optional<UserSummary>>> UserRange::next()
+{
+    State& state = *state_;
+    while (state.next_user == state.users.size()) {
+        if (state.ended)
+            co_return std::optional<UserSummary>{};
+        state.request.page(state.next_page);
+        expected<UserPage> page = co_await start(state.core, api::list_users, state.options, &api::read_user_page,
+                                                 &api::Requests::list_users, state.request);
+        if (!page)
+            co_return unexpected{std::move(page.error())};
+        if (auto error = state.take(std::move(*page)))
+            co_return refused(*std::move(error), api::list_users);
+    }
+    co_return std::move(state.users[state.next_user++]);
+}
+
+} // namespace passage

@@ -1,0 +1,59 @@
+#include "client/config_check.hpp"
+
+#include "api/requests.hpp"
+#include "http/request.hpp"
+
+namespace passage::client {
+namespace {
+
+unexpected<Error> invalid(std::string message)
+{
+    return unexpected{Error{Errc::invalid_argument, std::move(message)}};
+}
+
+bool is_bearer_token(std::string_view text)
+{
+    return !text.empty() && text.find(' ') == text.npos && http::is_field_value(text);
+}
+
+} // namespace
+
+expected<http::BaseUrl> check_config(const Config& config)
+{
+    using std::chrono::milliseconds;
+
+    if (auto good = api::check_id("app_id", config.app_id); !good)
+        return unexpected{std::move(good.error())};
+    if (config.api_key.empty())
+        return invalid("api_key is empty");
+    if (!is_bearer_token(config.api_key.reveal()))
+        return invalid("api_key has characters that an Authorization header can't carry");
+    if (!http::is_field_value(config.user_agent))
+        return invalid("user_agent has characters that a header can't carry");
+
+    auto url = http::parse_base_url(config.base_url);
+    if (!url)
+        return url;
+    if (!url->tls && !config.allow_plain_http && !url->is_loopback())
+        return invalid("base_url is plain http to a host that is not loopback, which would show the API key to the "
+                       "network; use https, or set allow_plain_http");
+    if (auto auth_url = http::parse_base_url(config.auth_url); !auth_url)
+        return auth_url;
+
+    if (config.pool.max_connections < 1 || config.pool.max_connections > 65'536)
+        return invalid("pool.max_connections must be 1 to 65536");
+    if (config.retry.max_attempts < 1)
+        return invalid("retry.max_attempts must be at least 1");
+    for (const milliseconds duration : {config.timeouts.total, config.timeouts.attempt, config.timeouts.connect})
+        if (duration <= milliseconds{0})
+            return invalid("each of timeouts must be longer than 0");
+    for (const milliseconds duration : {config.pool.idle_timeout, config.pool.max_lifetime, config.retry.base,
+                                        config.retry.throttled_base, config.retry.cap})
+        if (duration < milliseconds{0})
+            return invalid("durations of pool and retry must not be negative");
+    if (config.limits.header_bytes < 1 || config.limits.header_fields < 1 || config.limits.body_bytes < 1)
+        return invalid("each of limits must be at least 1");
+    return url;
+}
+
+} // namespace passage::client

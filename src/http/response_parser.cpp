@@ -1,0 +1,330 @@
+#include "http/response_parser.hpp"
+
+#include "http/response_head.hpp"
+#include "model/text.hpp"
+
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+#include <optional>
+
+namespace passage::http {
+namespace {
+
+namespace beast = boost::beast;
+using boost::system::error_code;
+
+/// What the framing of a chunked body may cost: a fixed part, and so many bytes for each byte of the body.
+constexpr std::size_t chunk_overhead_fixed = 64 * 1024;
+constexpr std::size_t chunk_overhead_factor = 8;
+/// Room made for a body before it came; the rest is made as it comes.
+constexpr std::size_t body_reserve = 64 * 1024;
+/// A chunk's size has no more digits than a 64-bit number needs.
+constexpr std::size_t chunk_size_digits = 16;
+
+/// Fields that a trailer must not have, as they would change the framing (RFC 9110, section 6.5.1).
+constexpr std::array framing_fields{beast::http::field::content_length, beast::http::field::transfer_encoding,
+                                    beast::http::field::host, beast::http::field::content_encoding,
+                                    beast::http::field::trailer};
+
+/// The value of `name=` in a list such as `timeout=5, max=100`.
+std::optional<unsigned> list_parameter(std::string_view list, std::string_view name)
+{
+    while (!list.empty()) {
+        std::string_view item = list.substr(0, list.find(','));
+        list.remove_prefix(std::min(list.size(), item.size() + 1));
+        item.remove_prefix(std::min(item.size(), item.find_first_not_of(" \t")));
+        if (item.size() > name.size() && item[name.size()] == '=' &&
+            beast::iequals(item.substr(0, name.size()), name)) {
+            unsigned value = 0;
+            const char* const begin = item.data() + name.size() + 1;
+            if (std::from_chars(begin, item.data() + item.size(), value).ec == std::errc{})
+                return value;
+        }
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
+/// One message, interim or final, as Beast reads it.
+class ResponseParser::Message final : public beast::http::basic_parser<false>
+{
+public:
+    explicit Message(std::size_t body_limit)
+    {
+        this->body_limit(body_limit);
+        header_limit(std::numeric_limits<std::uint32_t>::max()); // bounded before Beast sees it
+    }
+
+    Response response;
+    /// What an error code of Beast's stands for here, if it was raised by this class.
+    const char* objection = nullptr;
+    bool at_chunk_size = false;
+
+private:
+    void object(const char* why, error_code& ec)
+    {
+        objection = why;
+        ec = beast::http::error::bad_field;
+    }
+
+    void on_request_impl(beast::http::verb, beast::string_view, beast::string_view, int, error_code&) override {}
+
+    void on_response_impl(int status, beast::string_view, int version, error_code&) override
+    {
+        response.status = status;
+        http_1_1_ = version == 11;
+    }
+
+    void on_field_impl(beast::http::field known, beast::string_view name, beast::string_view value,
+                       error_code& ec) override
+    {
+        if (in_trailer_) {
+            if (std::find(framing_fields.begin(), framing_fields.end(), known) != framing_fields.end())
+                object("a trailer has a field that changes the framing", ec);
+            return;
+        }
+        const std::string_view text{value.data(), value.size()};
+        using beast::http::field;
+        switch (known) {
+        case field::content_length:
+            has_length_ = true;
+            break;
+        case field::transfer_encoding:
+            has_encoding_ = true;
+            if (!http_1_1_)
+                object("Transfer-Encoding in an HTTP/1.0 response", ec);
+            else if (!beast::iequals(value, "chunked"))
+                object("a Transfer-Encoding other than chunked", ec);
+            break;
+        case field::content_encoding:
+            if (!beast::iequals(value, "identity"))
+                object("a Content-Encoding that was not asked for", ec);
+            break;
+        case field::content_type:
+            response.content_type = text;
+            break;
+        case field::date:
+            response.date = text;
+            break;
+        case field::keep_alive:
+            if (const auto seconds = list_parameter(text, "timeout"))
+                response.keep_alive_timeout = std::chrono::seconds{*seconds};
+            if (const auto remaining = list_parameter(text, "max"); remaining && *remaining <= 1)
+                last_of_connection_ = true;
+            break;
+        case field::retry_after:
+            take_single(response.retry_after, retry_after_seen_, text);
+            break;
+        default:
+            if (beast::iequals(name, "retry-after-ms"))
+                take_single(response.retry_after_ms, retry_after_ms_seen_, text);
+            else if (beast::iequals(name, "x-request-id"))
+                response.request_id = printable(text, 128);
+            break;
+        }
+        if (has_length_ && has_encoding_)
+            object("both Content-Length and Transfer-Encoding", ec);
+    }
+
+    static void take_single(std::string& slot, bool& seen, std::string_view value)
+    {
+        slot = seen ? std::string_view{} : value;
+        seen = true;
+    }
+
+    void on_header_impl(error_code&) override
+    {
+        response.keep_alive = http_1_1_ && keep_alive() && !last_of_connection_;
+        in_trailer_ = at_chunk_size = chunked();
+    }
+
+    void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override
+    {
+        if (length)
+            response.body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*length, body_reserve)));
+    }
+
+    std::size_t on_body_impl(beast::string_view part, error_code&) override
+    {
+        response.body.append(part.data(), part.size());
+        return part.size();
+    }
+
+    void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override { at_chunk_size = false; }
+
+    std::size_t on_chunk_body_impl(std::uint64_t remaining, beast::string_view part, error_code&) override
+    {
+        response.body.append(part.data(), part.size());
+        at_chunk_size = part.size() == remaining;
+        return part.size();
+    }
+
+    void on_finish_impl(error_code&) override {}
+
+    bool http_1_1_ = false;
+    bool in_trailer_ = false;
+    bool has_length_ = false;
+    bool has_encoding_ = false;
+    bool last_of_connection_ = false;
+    bool retry_after_seen_ = false;
+    bool retry_after_ms_seen_ = false;
+};
+
+struct ResponseParser::Impl
+{
+    explicit Impl(const ResponseLimits& given) : limits{given} {}
+
+    void reset()
+    {
+        message.emplace(limits.body_bytes);
+        head_checked = false;
+        interim = 0;
+        wire_bytes = 0;
+        head_bytes = 0;
+        error = Error{};
+    }
+
+    State fail(Errc code, std::string why)
+    {
+        error = Error{code, std::move(why)};
+        return State::failed;
+    }
+
+    State fail(const error_code& ec)
+    {
+        if (ec == beast::http::error::body_limit)
+            return fail(Errc::too_large, "the response's body exceeds " + std::to_string(limits.body_bytes) + " bytes");
+        return fail(Errc::protocol, message->objection ? message->objection : ec.message());
+    }
+
+    /// Checks the head of the next message, if it is there whole.
+    State check_head(std::string_view bytes)
+    {
+        const std::size_t end = bytes.find("\r\n\r\n");
+        const std::size_t size = end == bytes.npos ? bytes.size() : end + 4;
+        head_bytes += end == bytes.npos ? 0 : size;
+        if (size > limits.header_bytes || head_bytes > limits.header_bytes * (1 + limits.interim_responses))
+            return fail(Errc::too_large,
+                        "the response's header exceeds " + std::to_string(limits.header_bytes) + " bytes");
+        if (end == bytes.npos)
+            return State::incomplete;
+        const HeadCheck checked = http::check_head(bytes.substr(0, size), limits.header_fields);
+        if (checked == HeadCheck::malformed)
+            return fail(Errc::protocol, "the response's header is malformed");
+        if (checked == HeadCheck::too_many_fields)
+            return fail(Errc::too_large,
+                        "the response's header exceeds " + std::to_string(limits.header_fields) + " fields");
+        head_checked = true;
+        return State::complete;
+    }
+
+    /// Refuses what Beast would take for the size of a chunk although no sender writes it so.
+    bool chunk_size_is_sane(std::string_view bytes) const
+    {
+        bytes.remove_prefix(bytes.starts_with("\r\n") ? 2 : 0);
+        const std::size_t digits = bytes.find_first_not_of("0123456789abcdefABCDEF");
+        return std::min(digits, bytes.size()) <= chunk_size_digits;
+    }
+
+    State next_message()
+    {
+        if (message->response.status == 101)
+            return fail(Errc::protocol, "101 Switching Protocols, which was not asked for");
+        if (++interim > limits.interim_responses)
+            return fail(Errc::too_large,
+                        "more than " + std::to_string(limits.interim_responses) + " interim responses");
+        message.emplace(limits.body_bytes);
+        head_checked = false;
+        return State::incomplete;
+    }
+
+    ResponseLimits limits;
+    std::optional<Message> message;
+    bool head_checked = false;
+    std::size_t interim = 0;
+    std::size_t head_bytes = 0;
+    std::size_t wire_bytes = 0;
+    Error error;
+};
+
+ResponseParser::ResponseParser(const ResponseLimits& limits) : impl_{std::make_unique<Impl>(limits)}
+{
+    impl_->reset();
+}
+
+ResponseParser::~ResponseParser() = default;
+
+void ResponseParser::reset()
+{
+    impl_->reset();
+}
+
+ResponseParser::State ResponseParser::put(std::string_view bytes, std::size_t& consumed)
+{
+    Impl& impl = *impl_;
+    consumed = 0;
+    while (consumed < bytes.size()) {
+        const std::string_view rest = bytes.substr(consumed);
+        if (!impl.head_checked) {
+            if (const State state = impl.check_head(rest); state != State::complete)
+                return state;
+        }
+        if (impl.message->at_chunk_size && !impl.chunk_size_is_sane(rest))
+            return impl.fail(Errc::protocol, "a chunk's size has too many digits");
+
+        error_code ec;
+        const std::size_t taken = impl.message->put({rest.data(), rest.size()}, ec);
+        consumed += taken;
+        impl.wire_bytes += taken;
+        if (ec == beast::http::error::need_more) {
+            // Whatever needs more is a line or a block of lines: it is bounded like a header.
+            if (bytes.size() - consumed > impl.limits.header_bytes)
+                return impl.fail(Errc::too_large, "a chunk's header or the trailer exceeds " +
+                                                      std::to_string(impl.limits.header_bytes) + " bytes");
+            return State::incomplete;
+        }
+        if (ec)
+            return impl.fail(ec);
+
+        const std::size_t body = impl.message->response.body.size();
+        if (impl.wire_bytes - body > impl.head_bytes + chunk_overhead_fixed + chunk_overhead_factor * body)
+            return impl.fail(Errc::too_large, "the framing of the response's body is many times its size");
+        if (impl.message->is_done()) {
+            if (impl.message->response.status >= 200)
+                return State::complete;
+            if (impl.next_message() == State::failed)
+                return State::failed;
+        }
+    }
+    return State::incomplete;
+}
+
+ResponseParser::State ResponseParser::put_end(bool clean)
+{
+    Impl& impl = *impl_;
+    if (impl.head_checked && impl.message->is_header_done() && impl.message->need_eof() && clean) {
+        error_code ec;
+        impl.message->put_eof(ec);
+        return ec ? impl.fail(ec) : State::complete;
+    }
+    return impl.fail(Errc::truncated, "the connection ended before the response did");
+}
+
+Response ResponseParser::take()
+{
+    return std::move(impl_->message->response);
+}
+
+const Error& ResponseParser::error() const noexcept
+{
+    return impl_->error;
+}
+
+} // namespace passage::http

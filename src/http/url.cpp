@@ -1,0 +1,137 @@
+#include "http/url.hpp"
+
+#include "model/text.hpp"
+
+#include <boost/url/encode.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
+#include <boost/url/url_view.hpp>
+
+#include <algorithm>
+#include <cctype>
+
+namespace passage::http {
+namespace {
+
+namespace urls = boost::urls;
+
+unexpected<Error> invalid(std::string_view text, std::string_view why)
+{
+    // The user information of a URL may hold a password.
+    const bool printed = text.find('@') == text.npos;
+    std::string message = "base URL";
+    if (printed)
+        message.append(" \"").append(printable(text, 200)).append("\"");
+    message.append(": ").append(why);
+    return unexpected{Error{Errc::invalid_argument, std::move(message)}};
+}
+
+bool is_host_character(char c)
+{
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+}
+
+/// Labels of 1 to 63 letters, digits, hyphens and underscores, 253 in all (RFC 1035, section 2.3.4).
+bool is_host_name(std::string_view host)
+{
+    if (host.empty() || host.size() > 253)
+        return false;
+    std::size_t label = 0;
+    for (const char c : host) {
+        if (c == '.') {
+            if (label == 0)
+                return false;
+            label = 0;
+        } else if (!is_host_character(c) || ++label > 63) {
+            return false;
+        }
+    }
+    return label > 0;
+}
+
+bool has_dot_segment(std::string_view path)
+{
+    while (!path.empty()) {
+        path.remove_prefix(1); // the slash
+        const std::string_view segment = path.substr(0, path.find('/'));
+        if (segment == "." || segment == "..")
+            return true;
+        path.remove_prefix(segment.size());
+    }
+    return false;
+}
+
+} // namespace
+
+std::string BaseUrl::host_field() const
+{
+    const bool bracketed = host.find(':') != host.npos;
+    std::string field = bracketed ? "[" + host + "]" : host;
+    if (port != (tls ? 443 : 80))
+        field.append(":").append(std::to_string(port));
+    return field;
+}
+
+bool BaseUrl::is_loopback() const
+{
+    return host == "localhost" || (host_is_address && (host.starts_with("127.") || host == "::1"));
+}
+
+expected<BaseUrl> parse_base_url(std::string_view text)
+{
+    const auto parsed = urls::parse_uri(text);
+    if (!parsed)
+        return invalid(text, "not a URL of the form https://host[:port][/path]");
+    const urls::url_view& url = *parsed;
+
+    BaseUrl result;
+    if (url.scheme_id() == urls::scheme::https)
+        result.tls = true;
+    else if (url.scheme_id() == urls::scheme::http)
+        result.tls = false;
+    else
+        return invalid(text, "the scheme must be https (or http, to a loopback address)");
+    if (url.has_userinfo())
+        return invalid(text, "user information is not allowed; the API key is a setting of its own");
+    if (url.has_query() || url.has_fragment())
+        return invalid(text, "a query or a fragment is not allowed");
+
+    const std::string_view host = url.encoded_host_address();
+    switch (url.host_type()) {
+    case urls::host_type::ipv4:
+    case urls::host_type::ipv6:
+        result.host = host;
+        result.host_is_address = true;
+        break;
+    case urls::host_type::name:
+        result.host = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
+        if (!is_host_name(result.host))
+            return invalid(text, "the host is not a valid name");
+        break;
+    default:
+        return invalid(text, "the host must be a name or an address");
+    }
+    std::transform(result.host.begin(), result.host.end(), result.host.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+
+    result.port = result.tls ? 443 : 80;
+    if (url.has_port()) {
+        result.port = url.port_number();
+        if (result.port == 0)
+            return invalid(text, "the port must be 1 to 65535");
+    }
+
+    result.path = std::string_view{url.encoded_path()};
+    while (result.path.ends_with('/'))
+        result.path.pop_back();
+    if (has_dot_segment(result.path))
+        return invalid(text, "the path must not have the segments . and ..");
+    return result;
+}
+
+std::string percent_encode(std::string_view text)
+{
+    return urls::encode(text, urls::unreserved_chars);
+}
+
+} // namespace passage::http

@@ -1,0 +1,149 @@
+#include <passage/error.hpp>
+
+#include <array>
+#include <ostream>
+
+namespace passage {
+namespace {
+
+constexpr std::array<std::string_view, 14> errc_names{
+    "invalid_argument", "dns",       "connect", "tls", "timeout",      "pool_timeout", "protocol",
+    "truncated",        "too_large", "decode",  "api", "rate_limited", "cancelled",    "shut_down"};
+
+constexpr std::array<std::string_view, 8> stage_names{"none", "pool",  "dns",      "connect",
+                                                      "tls",  "write", "response", "backoff"};
+
+constexpr std::array<std::string_view, 3> effect_names{"none", "done", "unknown"};
+
+std::string_view to_string(Errc code) noexcept
+{
+    const auto index = static_cast<std::size_t>(code) - 1;
+    return index < errc_names.size() ? errc_names[index] : "unknown";
+}
+
+class Category final : public boost::system::error_category
+{
+public:
+    const char* name() const noexcept override { return "passage"; }
+
+    std::string message(int value) const override { return std::string{to_string(static_cast<Errc>(value))}; }
+
+    boost::system::error_condition default_error_condition(int value) const noexcept override
+    {
+        namespace errc = boost::system::errc;
+        switch (static_cast<Errc>(value)) {
+        case Errc::invalid_argument:
+            return errc::make_error_condition(errc::invalid_argument);
+        case Errc::timeout:
+        case Errc::pool_timeout:
+            return errc::make_error_condition(errc::timed_out);
+        case Errc::protocol:
+            return errc::make_error_condition(errc::protocol_error);
+        case Errc::cancelled:
+            return errc::make_error_condition(errc::operation_canceled);
+        default:
+            return {value, *this};
+        }
+    }
+};
+
+} // namespace
+
+const boost::system::error_category& error_category() noexcept
+{
+    static const Category category;
+    return category;
+}
+
+boost::system::error_code make_error_code(Errc code) noexcept
+{
+    return {static_cast<int>(code), error_category()};
+}
+
+std::string_view to_string(Effect effect) noexcept
+{
+    return effect_names[static_cast<std::size_t>(effect)];
+}
+
+std::string_view to_string(Stage stage) noexcept
+{
+    return stage_names[static_cast<std::size_t>(stage)];
+}
+
+std::string to_string(const Error& error)
+{
+    std::string line;
+    if (!error.operation.empty())
+        line.append(error.operation).append(": ");
+
+    if (error.http_status != 0 && (error.code == Errc::api || error.code == Errc::rate_limited)) {
+        line += std::to_string(error.http_status);
+        if (!error.api_code.empty())
+            line.append(" ").append(error.api_code);
+    } else {
+        line += to_string(error.code);
+        if (error.stage != Stage::none)
+            line.append(" (").append(to_string(error.stage)).append(")");
+    }
+    if (!error.message.empty())
+        line.append(": ").append(error.message);
+    if (error.cause)
+        line.append(": ").append(error.cause.message());
+
+    if (error.attempts > 0) {
+        const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(error.elapsed);
+        line.append(" (attempt ").append(std::to_string(error.attempts));
+        line.append(", ").append(std::to_string(milliseconds.count())).append(" ms");
+        if (error.effect != Effect::none)
+            line.append(", effect ").append(to_string(error.effect));
+        line += ')';
+    }
+    return line;
+}
+
+std::ostream& operator<<(std::ostream& stream, const Error& error)
+{
+    return stream << to_string(error);
+}
+
+bool is_not_found(const Error& error) noexcept
+{
+    return error.code == Errc::api && error.http_status == 404;
+}
+
+bool is_unauthorized(const Error& error) noexcept
+{
+    return error.code == Errc::api && error.http_status == 401;
+}
+
+bool is_forbidden(const Error& error) noexcept
+{
+    return error.code == Errc::api && error.http_status == 403;
+}
+
+bool is_invalid_argument(const Error& error) noexcept
+{
+    return error.code == Errc::invalid_argument || (error.code == Errc::api && error.http_status == 400);
+}
+
+bool is_rate_limited(const Error& error) noexcept
+{
+    return error.code == Errc::rate_limited || (error.code == Errc::api && error.http_status == 429);
+}
+
+bool is_timeout(const Error& error) noexcept
+{
+    return error.code == Errc::timeout || error.code == Errc::pool_timeout;
+}
+
+bool is_cancelled(const Error& error) noexcept
+{
+    return error.code == Errc::cancelled;
+}
+
+bool is_retryable(const Error& error) noexcept
+{
+    return error.retryable;
+}
+
+} // namespace passage

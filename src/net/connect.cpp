@@ -1,0 +1,102 @@
+#include "net/connect.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/socket_base.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <optional>
+#include <sys/socket.h>
+
+namespace passage::net {
+namespace {
+
+constexpr std::chrono::milliseconds stagger{250};
+constexpr std::size_t most_at_a_time = 6;
+constexpr std::size_t most_addresses = 24;
+
+/// The attempts on all addresses; shared with the handlers of those that are still under way when one has won.
+struct Race
+{
+    explicit Race(const Executor& executor) : timer{executor} {}
+
+    Timer timer;
+    std::vector<std::unique_ptr<Socket>> sockets;
+    std::size_t pending = 0;
+    std::optional<std::size_t> winner;
+    error_code error;
+};
+
+void start(const std::shared_ptr<Race>& race, const Endpoint& endpoint)
+{
+    const std::size_t index = race->sockets.size();
+    race->sockets.push_back(std::make_unique<Socket>(race->timer.get_executor()));
+    ++race->pending;
+    race->sockets.back()->async_connect(endpoint, [race, index](const error_code& ec) {
+        --race->pending;
+        if (!ec && !race->winner) {
+            race->winner = index;
+        } else if (ec) {
+            race->error = ec;
+        }
+        race->timer.cancel();
+    });
+}
+
+/// Errors are left alone: a system without one of these options does without it.
+void set_options(Socket& socket)
+{
+    error_code ignored;
+    socket.set_option(asio::ip::tcp::no_delay{true}, ignored);
+    socket.set_option(asio::socket_base::keep_alive{true}, ignored);
+    const auto set = [&](int option, int value) {
+        setsockopt(socket.native_handle(), IPPROTO_TCP, option, &value, sizeof value);
+    };
+    set(TCP_KEEPIDLE, 15);
+    set(TCP_KEEPINTVL, 15);
+    set(TCP_KEEPCNT, 3);
+    set(TCP_USER_TIMEOUT, 30'000);
+}
+
+Failure connect_failure(error_code cause)
+{
+    Failure failure{Error{Errc::connect, "no connection could be made"}, true};
+    failure.error.stage = Stage::connect;
+    failure.error.cause = cause;
+    return failure;
+}
+
+} // namespace
+
+Task<expected<Socket, Failure>> connect(Addresses addresses, std::uint16_t port)
+{
+    if (addresses.size() > most_addresses)
+        addresses.resize(most_addresses);
+    const auto race = std::make_shared<Race>(co_await asio::this_coro::executor);
+    std::size_t next = 0;
+    bool cancelled = co_await is_cancelled();
+    while (!race->winner && !cancelled && (next < addresses.size() || race->pending > 0)) {
+        if (next < addresses.size() && race->pending < most_at_a_time)
+            start(race, {addresses[next++], port});
+        race->timer.expires_after(next < addresses.size() ? Clock::duration{stagger} : Clock::duration::max());
+        co_await race->timer.async_wait(as_tuple);
+        cancelled = co_await is_cancelled();
+    }
+    if (cancelled)
+        race->error = asio::error::operation_aborted;
+
+    std::optional<Socket> winner;
+    if (race->winner)
+        winner = std::move(*race->sockets[*race->winner]);
+    for (const auto& socket : race->sockets) {
+        error_code ignored;
+        socket->close(ignored);
+    }
+    if (!winner)
+        co_return unexpected{connect_failure(race->error)};
+    set_options(*winner);
+    co_return std::move(*winner);
+}
+
+} // namespace passage::net

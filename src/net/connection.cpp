@@ -1,0 +1,125 @@
+#include "net/connection.hpp"
+
+#include <utility>
+
+namespace passage::net {
+namespace {
+
+using Step = Stream::Step;
+
+/// TLS hands over a record at a time, of at most this size (RFC 8446, section 5.1).
+constexpr std::size_t read_size = 16 * 1024;
+
+Failure waiting_failed(error_code cause)
+{
+    Failure failure{Error{Errc::truncated, "the connection was lost"}, true};
+    failure.error.cause = cause;
+    return failure;
+}
+
+} // namespace
+
+Connection::Connection(Socket socket, SslPtr ssl, const http::ResponseLimits& limits)
+    : stream_{std::move(socket), std::move(ssl)}, parser_{limits}
+{}
+
+Task<std::optional<Failure>> Connection::handshake()
+{
+    for (;;) {
+        Step step = stream_.handshake();
+        if (step.result == Step::Result::done)
+            co_return std::nullopt;
+        if (step.failure)
+            co_return std::move(step.failure);
+        const error_code ec = step.result == Step::Result::want_read ? co_await stream_.wait_readable()
+                                                                     : co_await stream_.wait_writable();
+        if (ec)
+            co_return waiting_failed(ec);
+    }
+}
+
+Task<expected<http::Response, Failure>> Connection::exchange(std::string_view request, Progress& progress)
+{
+    reusable_ = false;
+    used_ = true;
+    parser_.reset();
+    const std::uint64_t sent_before = stream_.bytes_sent();
+    std::optional<Failure> write_failure;
+    progress.stage = Stage::write;
+
+    // A server may answer, and close, before it has read the whole request: reading goes on beside writing.
+    for (;;) {
+        bool blocked = false;
+        while (!request.empty() && !write_failure && !blocked) {
+            Step step = stream_.write(request);
+            request.remove_prefix(step.size);
+            blocked = step.result == Step::Result::want_read || step.result == Step::Result::want_write;
+            write_failure = std::move(step.failure);
+        }
+        progress.request_sent = stream_.bytes_sent() > sent_before;
+        if (request.empty())
+            progress.stage = Stage::response;
+
+        // After a failed write nothing new is waited for, but an answer that came before is worth having.
+        if (!write_failure) {
+            const error_code ec = request.empty() ? co_await stream_.wait_readable() : co_await stream_.wait_either();
+            if (ec)
+                co_return unexpected{waiting_failed(ec)};
+        }
+        if (auto result = read_response(progress)) {
+            if (*result)
+                reusable_ = request.empty() && (*result)->keep_alive && received_.size() == 0 &&
+                            (!stream_.has_buffered() || stream_.is_quiet());
+            else
+                result->error().error.stage = progress.stage;
+            co_return std::move(*result);
+        }
+        if (write_failure) {
+            write_failure->error.stage = progress.stage;
+            co_return unexpected{*std::move(write_failure)};
+        }
+    }
+}
+
+std::optional<expected<http::Response, Failure>> Connection::read_response(Progress& progress)
+{
+    using State = http::ResponseParser::State;
+    for (;;) {
+        const auto room = received_.prepare(read_size);
+        Step step = stream_.read({static_cast<char*>(room.data()), room.size()});
+        State state = State::incomplete;
+        switch (step.result) {
+        case Step::Result::want_read:
+        case Step::Result::want_write:
+            return std::nullopt;
+        case Step::Result::failed:
+            // A response that its own length did not end is not ended by a lost connection.
+            if (!progress.response_begun || step.failure->error.code != Errc::truncated)
+                return unexpected{*std::move(step.failure)};
+            state = parser_.put_end(false);
+            break;
+        case Step::Result::ended:
+            state = parser_.put_end(true);
+            break;
+        case Step::Result::done: {
+            received_.commit(step.size);
+            progress.response_begun = true;
+            const auto data = received_.cdata();
+            std::size_t consumed = 0;
+            state = parser_.put({static_cast<const char*>(data.data()), data.size()}, consumed);
+            received_.consume(consumed);
+            break;
+        }
+        }
+        if (state == State::complete)
+            return parser_.take();
+        if (state == State::failed) {
+            Failure failure{parser_.error(), parser_.error().code == Errc::truncated};
+            if (step.failure)
+                failure.error.cause = step.failure->error.cause;
+            return unexpected{std::move(failure)};
+        }
+    }
+}
+
+} // namespace passage::net

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <chrono>
+
+namespace passage::net {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+/// All I/O and all state of a client live on one strand.
+using Executor = asio::strand<asio::any_io_executor>;
+
+/// A coroutine on the client's strand.
+template <class T>
+using Task = asio::awaitable<T, Executor>;
+
+/// Completes with a tuple that begins with the error code; nothing is thrown.
+inline constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable_t<Executor>{});
+
+/// Whether the coroutine was cancelled. To be asked before each wait: a cancellation that comes while a completed wait
+/// is about to be resumed breaks nothing off.
+inline Task<bool> is_cancelled()
+{
+    const auto state = co_await asio::this_coro::cancellation_state;
+    co_return state.cancelled() != asio::cancellation_type::none;
+}
+
+using Clock = std::chrono::steady_clock;
+using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
+using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
+using Endpoint = asio::ip::tcp::endpoint;
+
+} // namespace passage::net

@@ -1,0 +1,155 @@
+#include "net/host_resolver.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <netdb.h>
+#include <optional>
+#include <system_error>
+#include <thread>
+
+namespace passage::net {
+namespace {
+
+constexpr std::chrono::seconds fresh_for{60};
+constexpr std::chrono::minutes usable_for{5};
+
+Failure dns_failure(error_code cause, bool transient)
+{
+    Failure failure{Error{Errc::dns, "the host's name can't be resolved"}, transient};
+    failure.error.stage = Stage::dns;
+    failure.error.cause = cause;
+    return failure;
+}
+
+/// Address families in turn, in the order of the system's preference (RFC 8305, section 4).
+Addresses interleave(const Addresses& sorted)
+{
+    Addresses first, second;
+    for (const auto& address : sorted)
+        (address.is_v6() == sorted.front().is_v6() ? first : second).push_back(address);
+    Addresses result;
+    for (std::size_t i = 0; i < std::max(first.size(), second.size()); ++i) {
+        if (i < first.size())
+            result.push_back(first[i]);
+        if (i < second.size())
+            result.push_back(second[i]);
+    }
+    return result;
+}
+
+} // namespace
+
+expected<Addresses, Failure> system_lookup(const std::string& host)
+{
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    const int status = getaddrinfo(host.c_str(), nullptr, &hints, &found);
+    if (status != 0) {
+        const error_code cause = status == EAI_SYSTEM ? error_code{errno, boost::system::system_category()}
+                                                      : error_code{status, asio::error::get_addrinfo_category()};
+        return unexpected{dns_failure(cause, status == EAI_AGAIN)};
+    }
+    Addresses addresses;
+    for (const addrinfo* info = found; info; info = info->ai_next) {
+        Endpoint endpoint;
+        if (info->ai_addrlen > endpoint.capacity())
+            continue;
+        std::memcpy(endpoint.data(), info->ai_addr, info->ai_addrlen);
+        endpoint.resize(info->ai_addrlen);
+        addresses.push_back(endpoint.address());
+    }
+    freeaddrinfo(found);
+    if (addresses.empty())
+        return unexpected{dns_failure(asio::error::no_data, false)};
+    return interleave(addresses);
+}
+
+/// A look-up under way. The mutex guards what the thread and the strand share, `resolver`; the rest is the strand's.
+struct HostResolver::Job
+{
+    std::mutex mutex;
+    HostResolver* resolver; ///< None once it is gone.
+    std::vector<Event*> waiting;
+    std::optional<expected<Addresses, Failure>> answer;
+};
+
+HostResolver::HostResolver(const Executor& executor, std::string host, Lookup lookup)
+    : executor_{executor}, host_{std::move(host)}, lookup_{std::move(lookup)}
+{
+    error_code not_an_address;
+    const auto address = asio::ip::make_address(host_, not_an_address);
+    if (!not_an_address) {
+        addresses_.push_back(address);
+        fresh_until_ = Clock::time_point::max();
+    }
+}
+
+HostResolver::~HostResolver()
+{
+    if (job_) {
+        const std::lock_guard lock{job_->mutex};
+        job_->resolver = nullptr;
+    }
+}
+
+Task<expected<Addresses, Failure>> HostResolver::resolve()
+{
+    if (Clock::now() < fresh_until_)
+        co_return addresses_;
+
+    if (!job_) {
+        try {
+            job_ = start();
+        } catch (const std::system_error& error) { // no thread to be had
+            co_return unexpected{dns_failure(error_code{error.code().value(), boost::system::system_category()}, true)};
+        }
+    }
+    const std::shared_ptr<Job> job = job_;
+    Event answered{executor_};
+    job->waiting.push_back(&answered);
+    co_await answered.wait();
+    std::erase(job->waiting, &answered);
+    co_return job->answer.value_or(Addresses{});
+}
+
+std::shared_ptr<HostResolver::Job> HostResolver::start()
+{
+    auto job = std::make_shared<Job>();
+    job->resolver = this;
+    // Detached, as nothing can interrupt a look-up: what waited for it must not have to wait for the thread.
+    std::thread{[job, executor = executor_, host = host_, lookup = lookup_] {
+        auto result = lookup(host);
+        const std::lock_guard lock{job->mutex};
+        if (!job->resolver)
+            return;
+        asio::post(executor, [job, result = std::move(result)]() mutable {
+            if (job->resolver)
+                job->resolver->finish(*job, std::move(result));
+        });
+    }}.detach();
+    return job;
+}
+
+void HostResolver::finish(Job& job, expected<Addresses, Failure> result)
+{
+    const auto now = Clock::now();
+    job_.reset();
+    if (result) {
+        addresses_ = *result;
+        fresh_until_ = now + fresh_for;
+        usable_until_ = now + usable_for;
+    } else if (now < usable_until_) {
+        result = addresses_;
+    }
+    job.answer = std::move(result);
+    for (Event* waiting : job.waiting)
+        waiting->set();
+}
+
+} // namespace passage::net

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "net/event.hpp"
+#include "net/failure.hpp"
+
+#include <passage/expected.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace passage::net {
+
+using Addresses = std::vector<asio::ip::address>;
+
+/// Looks a name up and blocks for as long as it takes; called on a thread of its own.
+using Lookup = std::function<expected<Addresses, Failure>(const std::string& host)>;
+
+/// `getaddrinfo` (POSIX).
+expected<Addresses, Failure> system_lookup(const std::string& host);
+
+/// The addresses of one host.
+///
+/// Look-ups run on a thread, one at a time, and are left to themselves when nobody waits any more. Results are kept for
+/// a minute, and served for five while the look-up fails. Used on the strand only.
+class HostResolver
+{
+public:
+    HostResolver(const Executor& executor, std::string host, Lookup lookup);
+    ~HostResolver();
+
+    /// The addresses, in the order of preference; an empty list if the coroutine was cancelled.
+    Task<expected<Addresses, Failure>> resolve();
+
+private:
+    struct Job;
+
+    std::shared_ptr<Job> start();
+    void finish(Job& job, expected<Addresses, Failure> result);
+
+    Executor executor_;
+    std::string host_;
+    Lookup lookup_;
+    std::shared_ptr<Job> job_; ///< The look-up under way, if any.
+    Addresses addresses_;
+    Clock::time_point fresh_until_ = Clock::time_point::min();
+    Clock::time_point usable_until_ = Clock::time_point::min();
+};
+
+} // namespace passage::net

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <passage/config.hpp>
+#include <passage/expected.hpp>
+
+#include <memory>
+#include <openssl/ssl.h>
+#include <string>
+
+namespace passage::net {
+
+struct SslDeleter
+{
+    void operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
+    void operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
+    void operator()(SSL_SESSION* session) const noexcept { SSL_SESSION_free(session); }
+};
+using SslPtr = std::unique_ptr<SSL, SslDeleter>;
+
+/// How TLS is spoken to one host: always verified, TLS 1.2 and 1.3 with ECDHE and AEAD only (RFC 9325), the host's name
+/// or address checked against the certificate's subject alternative names only (RFC 9525). Used on the strand only.
+class TlsContext
+{
+public:
+    /// Fails with `Errc::tls` if the CA certificates can't be used.
+    static expected<std::unique_ptr<TlsContext>> create(const TlsOptions& options, std::string host,
+                                                        bool host_is_address);
+
+    TlsContext(const TlsContext&) = delete;
+    TlsContext& operator=(const TlsContext&) = delete;
+    ~TlsContext();
+
+    /// A client's end of a connection, ready for the handshake; resumes the last session if there is one.
+    SslPtr make_ssl();
+
+private:
+    TlsContext(SSL_CTX* context, std::string host, bool host_is_address);
+    static int keep_session(SSL* ssl, SSL_SESSION* session);
+
+    std::unique_ptr<SSL_CTX, SslDeleter> context_;
+    std::string host_;
+    bool host_is_address_;
+    std::unique_ptr<SSL_SESSION, SslDeleter> session_;
+};
+
+} // namespace passage::net

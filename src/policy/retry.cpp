@@ -1,0 +1,84 @@
+#include "policy/retry.hpp"
+
+#include <algorithm>
+
+namespace passage::policy {
+namespace {
+
+constexpr bool is_throttled(const Attempt& attempt) noexcept
+{
+    return attempt.status == 429;
+}
+
+/// Statuses that say "not now" rather than "no" (RFC 9110, section 15).
+constexpr bool is_transient_status(int status) noexcept
+{
+    return status == 408 || status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+/// Whether a repetition can't make the service act twice.
+constexpr bool may_repeat(const Attempt& attempt, bool idempotent) noexcept
+{
+    return idempotent || is_throttled(attempt) || (attempt.status == 0 && !attempt.request_sent);
+}
+
+} // namespace
+
+int RetryBudget::take(bool throttled) noexcept
+{
+    const int cost = throttled ? throttled_cost : retry_cost;
+    if (tokens_ < cost)
+        return 0;
+    tokens_ -= cost;
+    return cost;
+}
+
+void RetryBudget::give_back(int taken) noexcept
+{
+    tokens_ = std::min(capacity, tokens_ + std::max(taken, success_refund));
+}
+
+milliseconds backoff_ceiling(const RetryRules& rules, unsigned attempts, bool throttled) noexcept
+{
+    milliseconds wait = throttled ? rules.throttled_base : rules.base;
+    for (unsigned n = 1; n < attempts && wait < rules.cap; ++n)
+        wait *= 2;
+    return std::min(wait, rules.cap);
+}
+
+bool is_retryable(const Attempt& attempt, bool idempotent) noexcept
+{
+    const bool passes =
+        is_throttled(attempt) || is_transient_status(attempt.status) || (attempt.failure && attempt.transient);
+    return passes && may_repeat(attempt, idempotent);
+}
+
+Decision decide(const Attempt& attempt, const Situation& situation, const RetryRules& rules,
+                RetryBudget& budget) noexcept
+{
+    using Next = Decision::Next;
+
+    // The server closed an idle connection just when it was taken: nobody failed, so nothing is charged. A pool of such
+    // connections is used up by the replays, but a server that does this on purpose must not keep a call for ever.
+    constexpr unsigned max_replays = 3;
+    const bool connection_was_dead = attempt.failure && attempt.transient && attempt.connection_reused &&
+                                     !attempt.response_begun && situation.replays < max_replays;
+    if (connection_was_dead && may_repeat(attempt, situation.idempotent))
+        return {Next::replay};
+
+    if (!situation.retries_allowed || situation.attempts >= rules.max_attempts ||
+        !is_retryable(attempt, situation.idempotent))
+        return {};
+
+    const bool throttled = is_throttled(attempt);
+    const auto ceiling = backoff_ceiling(rules, situation.attempts, throttled);
+    milliseconds wait{static_cast<milliseconds::rep>(situation.random * static_cast<double>(ceiling.count()))};
+    if (attempt.retry_after)
+        wait = std::max(wait, *attempt.retry_after);
+    if (wait >= situation.left)
+        return {attempt.retry_after ? Next::out_of_time : Next::stop, wait};
+    const int taken = budget.take(throttled);
+    return taken > 0 ? Decision{Next::repeat, wait, taken} : Decision{};
+}
+
+} // namespace passage::policy

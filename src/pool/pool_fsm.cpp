@@ -1,0 +1,155 @@
+#include "pool/pool_fsm.hpp"
+
+#include <algorithm>
+
+namespace passage::pool {
+
+PoolFsm::PoolFsm(const PoolRules& rules) : rules_{rules}
+{
+    slots_.resize(rules.max_connections);
+    for (std::size_t slot = rules.max_connections; slot-- > 0;)
+        free_.push_back(static_cast<Slot>(slot));
+}
+
+std::optional<Slot> PoolFsm::take_idle(TimePoint now)
+{
+    expire(now);
+    if (idle_.empty())
+        return std::nullopt;
+    const Slot slot = idle_.back();
+    idle_.pop_back();
+    return slot;
+}
+
+bool PoolFsm::enqueue(Waiter& waiter)
+{
+    if (closed_ || waiters_.size() >= rules_.max_waiting)
+        return false;
+    waiter.slot.reset();
+    waiters_.push_back(waiter);
+    dial_for_waiters();
+    return true;
+}
+
+void PoolFsm::cancel(Waiter& waiter)
+{
+    waiters_.erase(waiters_.iterator_to(waiter));
+}
+
+bool PoolFsm::is_dialled_for(const Waiter& waiter) const
+{
+    // The first so many calls in the queue have a connection being made each.
+    std::size_t position = 0;
+    for (const Waiter& queued : waiters_) {
+        if (position++ >= dialling_)
+            return false;
+        if (&queued == &waiter)
+            return true;
+    }
+    return false;
+}
+
+void PoolFsm::dialled(Slot slot, TimePoint now, TimePoint retire_at)
+{
+    --dialling_;
+    slots_[slot].retire_at = retire_at;
+    place(slot, now, rules_.idle_timeout);
+}
+
+void PoolFsm::dial_failed(Slot slot)
+{
+    --dialling_;
+    free_.push_back(slot);
+    // A call that another connection is being made for need not hear of it.
+    if (waiters_.size() > dialling_) {
+        Waiter& waiter = waiters_.front();
+        waiters_.pop_front();
+        actions_.push_back({PoolAction::Kind::fail, slot, &waiter});
+    }
+    dial_for_waiters();
+}
+
+void PoolFsm::released(Slot slot, TimePoint now, std::optional<milliseconds> idle_limit)
+{
+    place(slot, now, std::min(rules_.idle_timeout, idle_limit.value_or(rules_.idle_timeout)));
+}
+
+void PoolFsm::dropped(Slot slot)
+{
+    free_slot(slot);
+    dial_for_waiters();
+}
+
+void PoolFsm::expire(TimePoint now)
+{
+    const auto expired = [&](Slot slot) { return slots_[slot].idle_until <= now; };
+    const auto first = std::stable_partition(idle_.begin(), idle_.end(), [&](Slot slot) { return !expired(slot); });
+    std::for_each(first, idle_.end(), [&](Slot slot) { free_slot(slot); });
+    idle_.erase(first, idle_.end());
+}
+
+std::optional<TimePoint> PoolFsm::next_expiry() const
+{
+    std::optional<TimePoint> next;
+    for (const Slot slot : idle_)
+        next = std::min(next.value_or(TimePoint::max()), slots_[slot].idle_until);
+    return next;
+}
+
+void PoolFsm::close()
+{
+    closed_ = true;
+    for (const Slot slot : idle_)
+        free_slot(slot);
+    idle_.clear();
+    while (!waiters_.empty()) {
+        Waiter& waiter = waiters_.front();
+        waiters_.pop_front();
+        actions_.push_back({PoolAction::Kind::fail, 0, &waiter});
+    }
+}
+
+std::optional<PoolAction> PoolFsm::next_action()
+{
+    if (next_action_ == actions_.size()) {
+        actions_.clear();
+        next_action_ = 0;
+        return std::nullopt;
+    }
+    return actions_[next_action_++];
+}
+
+void PoolFsm::place(Slot slot, TimePoint now, milliseconds idle_limit)
+{
+    Connection& connection = slots_[slot];
+    if (closed_ || now >= connection.retire_at || (waiters_.empty() && idle_limit <= milliseconds{0})) {
+        free_slot(slot);
+        dial_for_waiters();
+    } else if (!waiters_.empty()) {
+        Waiter& waiter = waiters_.front();
+        waiters_.pop_front();
+        waiter.slot = slot;
+        actions_.push_back({PoolAction::Kind::lend, slot, &waiter});
+    } else {
+        connection.idle_until = std::min(connection.retire_at, now + idle_limit);
+        idle_.push_back(slot);
+    }
+}
+
+void PoolFsm::free_slot(Slot slot)
+{
+    free_.push_back(slot);
+    actions_.push_back({PoolAction::Kind::close, slot, nullptr});
+}
+
+void PoolFsm::dial_for_waiters()
+{
+    while (!closed_ && dialling_ < waiters_.size() && !free_.empty()) {
+        const Slot slot = free_.back();
+        free_.pop_back();
+        ++dialling_;
+        actions_.push_back({PoolAction::Kind::dial, slot, nullptr});
+    }
+}
+
+} // namespace passage::pool

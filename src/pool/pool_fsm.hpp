@@ -1,0 +1,122 @@
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace passage::pool {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+using std::chrono::milliseconds;
+
+/// A place for a connection, from 0 on.
+using Slot = std::uint32_t;
+
+/// A call that waits for a connection. Owned by the call; must stay in place while it is queued.
+class Waiter : public boost::intrusive::list_base_hook<>
+{
+public:
+    /// What the call was given; none if it was turned away, or still waits.
+    std::optional<Slot> slot;
+};
+
+/// How many connections there are and how long they live.
+struct PoolRules
+{
+    std::size_t max_connections;
+    std::size_t max_waiting;
+    milliseconds idle_timeout;
+};
+
+/// What the pool wants done.
+struct PoolAction
+{
+    enum class Kind {
+        dial,  ///< Make a connection for `slot`; then say `dialled` or `dial_failed`.
+        lend,  ///< `waiter` has `slot` now; wake it.
+        fail,  ///< `waiter` gets no connection, as a connection could not be made, or the pool is closed; wake it.
+        close, ///< Close the connection of `slot`, which is free again.
+    };
+    Kind kind;
+    Slot slot = 0;
+    Waiter* waiter = nullptr;
+};
+
+/// Who gets which connection: the last used one first, the longest waiting call first.
+///
+/// A call that waits is not bound to the connection that is being made for it: it takes whichever comes free first. A
+/// pure state machine: time is an argument, and what is to be done comes out of `next_action`, which is to be drained
+/// after each event. Not thread-safe.
+class PoolFsm
+{
+public:
+    explicit PoolFsm(const PoolRules& rules);
+
+    /// Lends the connection used last, if one is idle.
+    std::optional<Slot> take_idle(TimePoint now);
+
+    /// Queues a call for which nothing was idle. False if too many wait already, or the pool is closed.
+    bool enqueue(Waiter& waiter);
+
+    /// A queued call gives up.
+    void cancel(Waiter& waiter);
+
+    /// Whether a queued call waits for a connection that is being made, rather than for one that others use.
+    bool is_dialled_for(const Waiter& waiter) const;
+
+    /// A connection was made; it is not to be used again after `retire_at`.
+    void dialled(Slot slot, TimePoint now, TimePoint retire_at);
+
+    /// A connection could not be made.
+    void dial_failed(Slot slot);
+
+    /// A lent connection comes back; `idle_limit` is how long the server said it keeps it.
+    void released(Slot slot, TimePoint now, std::optional<milliseconds> idle_limit = std::nullopt);
+
+    /// A lent connection comes back and can't be used again.
+    void dropped(Slot slot);
+
+    /// Closes the connections that were idle too long.
+    void expire(TimePoint now);
+
+    /// When `expire` has something to do next; none while nothing is idle.
+    std::optional<TimePoint> next_expiry() const;
+
+    /// Turns away every waiting and later call; closes what is idle now and what comes back later.
+    void close();
+
+    /// What is to be done next.
+    std::optional<PoolAction> next_action();
+
+    std::size_t connections() const noexcept { return slots_.size() - free_.size(); }
+    std::size_t idle() const noexcept { return idle_.size(); }
+    std::size_t dialling() const noexcept { return dialling_; }
+    std::size_t waiting() const noexcept { return waiters_.size(); }
+
+private:
+    struct Connection
+    {
+        TimePoint retire_at;
+        TimePoint idle_until;
+    };
+
+    void place(Slot slot, TimePoint now, milliseconds idle_limit);
+    void free_slot(Slot slot);
+    void dial_for_waiters();
+
+    PoolRules rules_;
+    bool closed_ = false;
+    std::size_t dialling_ = 0;
+    std::vector<Connection> slots_;
+    std::vector<Slot> free_;
+    std::vector<Slot> idle_; ///< The last used one last.
+    boost::intrusive::list<Waiter> waiters_;
+    std::vector<PoolAction> actions_;
+    std::size_t next_action_ = 0;
+};
+
+} // namespace passage::pool
