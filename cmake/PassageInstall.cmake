@@ -14,7 +14,7 @@ install(TARGETS passage EXPORT passageTargets)
 set(PASSAGE_HAS_EMULATOR OFF)
 if(TARGET passage_emulator)
     set(PASSAGE_HAS_EMULATOR ON)
-    set_target_properties(passage_emulator PROPERTIES EXPORT_NAME emulator)
+    set_target_properties(passage-emulator PROPERTIES INSTALL_RPATH "\$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
     install(TARGETS passage_emulator EXPORT passageTargets)
     install(TARGETS passage-emulator)
     install(FILES "${PROJECT_SOURCE_DIR}/include/passage/emulator.hpp"
