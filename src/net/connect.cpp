@@ -75,13 +75,13 @@ Task<expected<Socket, Failure>> connect(Addresses addresses, std::uint16_t port)
         addresses.resize(most_addresses);
     const auto race = std::make_shared<Race>(co_await asio::this_coro::executor);
     std::size_t next = 0;
-    bool cancelled = co_await is_cancelled();
+    bool cancelled = is_cancelled(co_await asio::this_coro::cancellation_state);
     while (!race->winner && !cancelled && (next < addresses.size() || race->pending > 0)) {
         if (next < addresses.size() && race->pending < most_at_a_time)
             start(race, {addresses[next++], port});
         race->timer.expires_after(next < addresses.size() ? Clock::duration{stagger} : Clock::duration::max());
         co_await race->timer.async_wait(as_tuple);
-        cancelled = co_await is_cancelled();
+        cancelled = is_cancelled(co_await asio::this_coro::cancellation_state);
     }
     if (cancelled)
         race->error = asio::error::operation_aborted;

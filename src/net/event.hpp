@@ -15,7 +15,8 @@ public:
     /// Returns when `set` was called since the last wait; earlier if the coroutine is cancelled.
     Task<void> wait()
     {
-        if (!set_ && !co_await is_cancelled())
+        const bool cancelled = is_cancelled(co_await asio::this_coro::cancellation_state);
+        if (!set_ && !cancelled)
             co_await timer_.async_wait(as_tuple);
         set_ = false;
     }

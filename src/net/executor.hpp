@@ -4,6 +4,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -26,12 +27,11 @@ using Task = asio::awaitable<T, Executor>;
 /// Completes with a tuple that begins with the error code; nothing is thrown.
 inline constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable_t<Executor>{});
 
-/// Whether the coroutine was cancelled. To be asked before each wait: a cancellation that comes while a completed wait
-/// is about to be resumed breaks nothing off.
-inline Task<bool> is_cancelled()
+/// Whether a coroutine was cancelled, by its `this_coro::cancellation_state`. To be asked before each wait: a
+/// cancellation that comes while a completed wait is about to be resumed breaks nothing off.
+inline bool is_cancelled(const asio::cancellation_state& state)
 {
-    const auto state = co_await asio::this_coro::cancellation_state;
-    co_return state.cancelled() != asio::cancellation_type::none;
+    return state.cancelled() != asio::cancellation_type::none;
 }
 
 using Clock = std::chrono::steady_clock;

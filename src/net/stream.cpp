@@ -214,7 +214,7 @@ Task<error_code> Stream::wait_writable()
 
 Task<error_code> Stream::wait(Socket::wait_type what)
 {
-    if (co_await is_cancelled())
+    if (is_cancelled(co_await asio::this_coro::cancellation_state))
         co_return asio::error::operation_aborted;
     const auto [ec] = co_await socket_.async_wait(what, as_tuple);
     co_return ec;
