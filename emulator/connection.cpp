@@ -138,7 +138,12 @@ asio::awaitable<bool> Connection::next_request_begins()
 {
     idle_ = true;
     give(service_.patience.idle);
-    while (input_.empty()) {
+    while (true) {
+        // Some clients end a body with an empty line too many.
+        input_.erase(0, input_.find_first_not_of("\r\n"));
+        if (!input_.empty()) {
+            break;
+        }
         if (draining_) {
             co_return false;
         }
@@ -146,8 +151,6 @@ asio::awaitable<bool> Connection::next_request_begins()
         if (!more) {
             co_return false;
         }
-        // Some clients end a body with an empty line too many.
-        input_.erase(0, input_.find_first_not_of("\r\n"));
     }
     idle_ = false;
     co_return true;

@@ -266,6 +266,11 @@ std::uint64_t Emulator::requests_served() const
     return impl_->service_.requests_served;
 }
 
+std::uint64_t Emulator::connections_open() const
+{
+    return impl_->server_.counters().connections_open;
+}
+
 std::uint64_t Emulator::most_connections() const
 {
     return impl_->server_.counters().most_connections_open;

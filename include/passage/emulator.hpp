@@ -117,6 +117,8 @@ public:
     /// Since the start.
     std::uint64_t connections_accepted() const;
     std::uint64_t requests_served() const;
+    /// Now.
+    std::uint64_t connections_open() const;
     /// The most connections that were open at one time.
     std::uint64_t most_connections() const;
 

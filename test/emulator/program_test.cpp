@@ -1,0 +1,301 @@
+#include "program.hpp"
+#include "temporary_folder.hpp"
+#include "tls_client.hpp"
+
+#include <passage/emulator.hpp>
+
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <csignal>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <thread>
+
+namespace data = boost::unit_test::data;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string users = "/v1/apps/demo/users";
+
+std::string content_of(const fs::path& file)
+{
+    std::ifstream input(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(input), {}};
+}
+
+bool contains(const std::string& text, const std::string& part)
+{
+    return text.find(part) != std::string::npos;
+}
+
+std::vector<std::string> command(std::vector<std::string> arguments)
+{
+    const auto& suite = boost::unit_test::framework::master_test_suite();
+    BOOST_REQUIRE(suite.argc == 2);
+    arguments.insert(arguments.begin(), suite.argv[1]);
+    return arguments;
+}
+
+/// The emulator as its users run it.
+class RunningProgram
+{
+public:
+    explicit RunningProgram(const std::vector<std::string>& arguments) : program_(command(with_demo_app(arguments)))
+    {
+        for (int i = 0; i < 4; ++i) {
+            const std::string line = program_.read_line();
+            const std::size_t equals = line.find("='");
+            if (!line.starts_with("export ") || equals == std::string::npos || !line.ends_with("'")) {
+                throw std::runtime_error("it said: " + line + '\n' + program_.read_rest());
+            }
+            environment_[line.substr(7, equals - 7)] = line.substr(equals + 2, line.size() - equals - 3);
+        }
+        BOOST_REQUIRE(program_.read_line().starts_with("# passage-emulator "));
+        const std::string& url = environment_.at("PASSAGE_BASE_URL");
+        port_ = static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+    }
+
+    const std::string& operator[](const std::string& variable) const { return environment_.at(variable); }
+    std::uint16_t port() const { return port_; }
+    TlsClient client() const { return {port_, content_of(environment_.at("PASSAGE_CA_FILE"))}; }
+    Program& process() { return program_; }
+
+private:
+    static std::vector<std::string> with_demo_app(std::vector<std::string> arguments)
+    {
+        arguments.insert(arguments.end(), {"--app", "demo", "--api-key", "it's-key"});
+        return arguments;
+    }
+
+    Program program_;
+    std::map<std::string, std::string> environment_;
+    std::uint16_t port_ = 0;
+};
+
+const std::string key = "it's-key";
+
+struct WithFolder
+{
+    TemporaryFolder folder;
+    std::string data = (folder.path() / "users.db").string();
+};
+
+/// What it says when it does not start.
+std::string refusal(const std::vector<std::string>& arguments, int status = 1)
+{
+    Program program(command(arguments));
+    const std::string said = program.read_rest();
+    BOOST_TEST(program.wait() == status, said);
+    BOOST_TEST(said.starts_with("passage-emulator: "), said);
+    return said;
+}
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(starting, WithFolder)
+
+BOOST_AUTO_TEST_CASE(printed_environment_points_a_client_at_it)
+{
+    RunningProgram emulator({});
+    BOOST_TEST(emulator["PASSAGE_APP_ID"] == "demo");
+    BOOST_TEST(emulator["PASSAGE_API_KEY"] == "it'\\''s-key", "quoted for a shell");
+    BOOST_TEST(emulator.client().call("GET", users, key).status == 200U);
+}
+
+BOOST_AUTO_TEST_CASE(environment_file_appears_when_ready_and_goes_at_the_end)
+{
+    const fs::path file = folder.path() / "passage.env";
+    std::ofstream(file) << "stale";
+    RunningProgram emulator({"--env-out", file.string()});
+    const std::string environment = content_of(file);
+    BOOST_TEST(contains(environment, "export PASSAGE_BASE_URL='" + emulator["PASSAGE_BASE_URL"] + "'\n"));
+    struct stat status
+    {};
+    BOOST_REQUIRE(stat(file.c_str(), &status) == 0);
+    BOOST_TEST((status.st_mode & 0777U) == 0600U, "it holds the key");
+    emulator.process().signal(SIGTERM);
+    BOOST_TEST(emulator.process().wait() == 0);
+    BOOST_TEST(!fs::exists(file));
+}
+
+BOOST_AUTO_TEST_CASE(certificate_is_written_where_told)
+{
+    const fs::path file = folder.path() / "ca.pem";
+    RunningProgram emulator({"--ca-out", file.string()});
+    BOOST_TEST(emulator["PASSAGE_CA_FILE"] == file.string());
+    BOOST_TEST(content_of(file).starts_with("-----BEGIN CERTIFICATE-----"));
+}
+
+BOOST_AUTO_TEST_CASE(seeded_users_are_there_when_it_is_ready)
+{
+    RunningProgram emulator({"--seed", "120"});
+    const Reply page = emulator.client().call("GET", users + "?limit=1", key);
+    BOOST_TEST(page.json().at("total_users").as_int64() == 120);
+}
+
+BOOST_AUTO_TEST_CASE(help_and_version_are_answers)
+{
+    Program help(command({"--help"}));
+    const std::string text = help.read_rest();
+    BOOST_TEST(help.wait() == 0);
+    for (const char* part : {"--port", "--data", "--app", "--api-key", "--seed", "--ca-out", "/admin/apps/"}) {
+        BOOST_TEST(contains(text, part), part);
+    }
+    Program version(command({"--version"}));
+    BOOST_TEST(version.read_rest().starts_with("passage-emulator 0."));
+    BOOST_TEST(version.wait() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(requests_are_logged_without_their_secrets_if_wished)
+{
+    RunningProgram emulator({"--verbose"});
+    emulator.client().call("POST", users, key, R"({"email":"body@b.c"})");
+    emulator.process().signal(SIGTERM);
+    const std::string log = emulator.process().read_rest();
+    BOOST_TEST(contains(log, "POST " + users + " 201"), log);
+    BOOST_TEST(!contains(log, key));
+    BOOST_TEST(!contains(log, "body@b.c"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_FIXTURE_TEST_SUITE(refusing_to_start, WithFolder)
+
+BOOST_AUTO_TEST_CASE(port_in_use_says_what_to_do)
+{
+    const passage::Emulator other;
+    const std::string said = refusal({"--port", std::to_string(other.port())});
+    BOOST_TEST(contains(said, "another program has this port"), said);
+}
+
+BOOST_AUTO_TEST_CASE(unusable_data_file_says_what_to_do)
+{
+    BOOST_TEST(contains(refusal({"--data", "/nowhere/users.db"}), "check that its folder exists"));
+    std::ofstream(data) << std::string(5000, 'x');
+    BOOST_TEST(contains(refusal({"--data", data}), "restore it from a copy, or name another file"));
+}
+
+BOOST_AUTO_TEST_CASE(data_file_of_a_newer_version_stays_untouched)
+{
+    {
+        RunningProgram emulator({"--data", data});
+        emulator.process().signal(SIGTERM);
+        BOOST_TEST(emulator.process().wait() == 0);
+    }
+    sqlite3* database = nullptr;
+    sqlite3_open(data.c_str(), &database);
+    BOOST_REQUIRE(sqlite3_exec(database, "PRAGMA user_version = 7", nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(database);
+    const std::string before = content_of(data);
+    BOOST_TEST(contains(refusal({"--data", data}), "use that version"));
+    BOOST_TEST((content_of(data) == before));
+}
+
+BOOST_AUTO_TEST_CASE(output_file_that_cannot_be_written_says_what_to_do)
+{
+    BOOST_TEST(contains(refusal({"--ca-out", "/nowhere/ca.pem"}), "check that its folder exists"));
+    BOOST_TEST(contains(refusal({"--env-out", "/nowhere/env"}), "check that its folder exists"));
+}
+
+BOOST_AUTO_TEST_CASE(wrong_options_point_to_the_help)
+{
+    for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--frobnicate"},
+                                                      {"--port", "65536"},
+                                                      {"--port", "-1"},
+                                                      {"--port", "x"},
+                                                      {"--seed", "-1"},
+                                                      {"--threads", "0"},
+                                                      {"--ca-cert", "x"},
+                                                      {"stray"}}) {
+        BOOST_TEST(contains(refusal(arguments, 2), "see --help"));
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_FIXTURE_TEST_SUITE(ending, WithFolder)
+
+BOOST_DATA_TEST_CASE_F(WithFolder, signal_ends_it_cleanly, data::make({SIGINT, SIGTERM}), number)
+{
+    RunningProgram emulator({"--data", data});
+    const std::string ca_file = emulator["PASSAGE_CA_FILE"];
+    TlsClient client = emulator.client();
+    client.call("POST", users, key, R"({"email":"a@b.c"})");
+    emulator.process().signal(number);
+    BOOST_TEST(client.is_ended());
+    BOOST_TEST(emulator.process().read_rest().empty());
+    BOOST_TEST(emulator.process().wait() == 0);
+    BOOST_TEST(!fs::exists(fs::path(ca_file).parent_path()));
+    BOOST_TEST(!fs::exists(data + "-wal"), "the log is folded in");
+}
+
+BOOST_AUTO_TEST_CASE(it_starts_again_on_the_same_port_and_data)
+{
+    std::string port = "0";
+    for (int i = 0; i < 3; ++i) {
+        RunningProgram emulator({"--data", data, "--port", port});
+        port = std::to_string(emulator.port());
+        TlsClient client = emulator.client();
+        client.call("POST", users, key, R"({"email":")" + std::to_string(i) + R"(@b.c"})");
+        BOOST_TEST(client.call("GET", users, key).json().at("total_users").as_int64() == i + 1);
+        emulator.process().signal(SIGTERM);
+        BOOST_TEST(emulator.process().wait() == 0);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_FIXTURE_TEST_CASE(every_answered_write_survives_kill_9, WithFolder)
+{
+    std::mutex mutex;
+    std::map<std::string, std::string> answered; // id, e-mail
+    for (int round = 0; round < 6; ++round) {
+        RunningProgram emulator({"--data", data, "--threads", "2"});
+        std::atomic<int> written{0};
+        std::vector<std::thread> writers;
+        for (int writer = 0; writer < 3; ++writer) {
+            writers.emplace_back([&, writer] {
+                try {
+                    TlsClient client = emulator.client();
+                    for (int i = 0;; ++i) {
+                        const std::string email =
+                            std::to_string(round) + "." + std::to_string(writer) + "." + std::to_string(i) + "@b.c";
+                        const Reply reply = client.call("POST", users, key, R"({"email":")" + email + R"("})");
+                        if (reply.status == 201) {
+                            const std::scoped_lock lock(mutex);
+                            answered.emplace(reply.json().at("user").at("id").as_string().c_str(), email);
+                            ++written;
+                        }
+                    }
+                } catch (const boost::system::system_error&) {
+                    // The connection died with the program.
+                }
+            });
+        }
+        while (written < 20 + 7 * round) {
+            std::this_thread::yield();
+        }
+        emulator.process().signal(SIGKILL);
+        BOOST_TEST(emulator.process().wait() == -SIGKILL);
+        for (std::thread& writer : writers) {
+            writer.join();
+        }
+    }
+    RunningProgram emulator({"--data", data});
+    TlsClient client = emulator.client();
+    for (const auto& [id, email] : answered) {
+        const Reply reply = client.call("GET", users + "/" + id, key);
+        BOOST_TEST_REQUIRE(reply.status == 200U, email);
+        BOOST_TEST(reply.json().at("user").at("email").as_string() == email);
+    }
+    BOOST_TEST(answered.size() >= 6U * 20);
+}
