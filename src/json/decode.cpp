@@ -43,7 +43,7 @@ public:
     Error error(const error_code& reason) const
     {
         if (!problem_.empty())
-            return Error{Errc::decode, "at " + pointer() + ": " + std::string{problem_}};
+            return Error{Errc::decode, "at " + pointer() + ": " + problem_};
         return Error{Errc::decode, "invalid JSON near " + pointer() + ": " + reason.message()};
     }
 

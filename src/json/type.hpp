@@ -84,11 +84,13 @@ inline void* itself(void* place) noexcept
 }
 
 /// An object of fixed fields, which must be in static storage.
-template <class T>
-constexpr Type object_type(std::span<const Field> fields, bool strict = false)
+template <class T, std::size_t Count>
+constexpr Type object_type(const std::array<Field, Count>& fields, bool strict = false)
 {
+    static_assert(Count > 0, "the model has no table of fields");
+    static_assert(Count <= 32, "each field has a bit");
     Type type{.expected = "an object", .clear = clear<T>, .fields = fields, .strict = strict};
-    for (std::size_t i = 0; i < fields.size(); ++i)
+    for (std::size_t i = 0; i < Count; ++i)
         if (fields[i].presence == Presence::required)
             type.required |= std::uint32_t{1} << i;
     return type;
