@@ -1,5 +1,7 @@
 #include "api/responses.hpp"
 
+#include "api/redact.hpp"
+#include "api/requests.hpp"
 #include "model/text.hpp"
 #include "json/decode.hpp"
 
@@ -27,16 +29,6 @@ expected<void> check_json(const http::Response& response)
         Error{Errc::decode, "the response's type is \"" + printable(response.content_type, 100) + "\", not JSON"}};
 }
 
-std::string masked(std::string text, std::string_view secret)
-{
-    constexpr std::string_view mask = "***";
-    if (secret.empty())
-        return text;
-    for (std::size_t at = text.find(secret); at != text.npos; at = text.find(secret, at + mask.size()))
-        text.replace(at, secret.size(), mask);
-    return text;
-}
-
 } // namespace
 
 bool is_success(int status) noexcept
@@ -46,19 +38,16 @@ bool is_success(int status) noexcept
 
 Error read_error(const http::Response& response, std::string_view secret)
 {
-    // Masked before it is cut to size, which could leave the beginning of a secret.
-    const auto readable = [&](std::string_view text, std::size_t limit) {
-        return printable(masked(std::string{text}, secret), limit);
-    };
     Error error{Errc::api};
     error.http_status = response.status;
-    error.request_id = masked(response.request_id, secret);
+    error.request_id = response.request_id;
     if (const auto body = json::decode_error(response.body)) {
-        error.api_code = readable(body->code, 64);
-        error.message = readable(body->error, 512);
+        error.api_code = printable(body->code, 64);
+        error.message = printable(body->error, 512);
     } else {
-        error.message = readable(response.body, 200);
+        error.message = printable(response.body, 200);
     }
+    redact(error, secret);
     return error;
 }
 
@@ -93,8 +82,14 @@ expected<std::string> read_found_user(const http::Response& response)
     auto page = read_user_page(response);
     if (!page)
         return unexpected{std::move(page.error())};
-    if (!page->users.empty())
-        return std::move(page->users.front().id);
+    if (page->users.size() > 1)
+        return unexpected{Error{Errc::decode, "at /users: one user at most was asked for"}};
+    if (page->users.size() == 1) {
+        std::string& id = page->users.front().id;
+        if (!check_id("id", id))
+            return unexpected{Error{Errc::decode, "at /users/0/id: no id of a user"}};
+        return std::move(id);
+    }
     Error error{Errc::api, "No user has this identifier."};
     error.http_status = 404;
     error.api_code = "user_not_found";

@@ -1,6 +1,6 @@
 #include "http/response_parser.hpp"
 
-#include "http/response_head.hpp"
+#include "http/line_block.hpp"
 #include "model/text.hpp"
 
 #include <boost/beast/core/string.hpp>
@@ -24,8 +24,6 @@ constexpr std::size_t chunk_overhead_fixed = 64 * 1024;
 constexpr std::size_t chunk_overhead_factor = 8;
 /// Room made for a body before it came; the rest is made as it comes.
 constexpr std::size_t body_reserve = 64 * 1024;
-/// A chunk's size has no more digits than a 64-bit number needs.
-constexpr std::size_t chunk_size_digits = 16;
 
 /// Fields that a trailer must not have, as they would change the framing (RFC 9110, section 6.5.1).
 constexpr std::array framing_fields{beast::http::field::content_length, beast::http::field::transfer_encoding,
@@ -65,7 +63,8 @@ public:
     Response response;
     /// What an error code of Beast's stands for here, if it was raised by this class.
     const char* objection = nullptr;
-    bool at_chunk_size = false;
+    /// The lines that are to come before anything else; none in a body.
+    std::optional<LineBlock> lines{LineBlock::Line::status};
 
 private:
     void object(const char* why, error_code& ec)
@@ -114,10 +113,7 @@ private:
             response.date = text;
             break;
         case field::keep_alive:
-            if (const auto seconds = list_parameter(text, "timeout"))
-                response.keep_alive_timeout = std::chrono::seconds{*seconds};
-            if (const auto remaining = list_parameter(text, "max"); remaining && *remaining <= 1)
-                last_of_connection_ = true;
+            read_keep_alive(text);
             break;
         case field::retry_after:
             take_single(response.retry_after, retry_after_seen_, text);
@@ -133,6 +129,18 @@ private:
             object("both Content-Length and Transfer-Encoding", ec);
     }
 
+    void read_keep_alive(std::string_view value)
+    {
+        using std::chrono::seconds;
+        if (const auto timeout = list_parameter(value, "timeout")) {
+            response.keep_alive_timeout =
+                std::min(response.keep_alive_timeout.value_or(seconds::max()), seconds{*timeout});
+            last_of_connection_ |= *timeout == 0;
+        }
+        if (const auto remaining = list_parameter(value, "max"))
+            last_of_connection_ |= *remaining <= 1;
+    }
+
     static void take_single(std::string& slot, bool& seen, std::string_view value)
     {
         slot = seen ? std::string_view{} : value;
@@ -141,8 +149,14 @@ private:
 
     void on_header_impl(error_code&) override
     {
-        response.keep_alive = http_1_1_ && keep_alive() && !last_of_connection_;
-        in_trailer_ = at_chunk_size = chunked();
+        // A response without a body that says how long it is leaves in doubt what the next bytes are.
+        const bool ambiguous = is_done() && (chunked() || content_length().value_or(0) > 0);
+        response.keep_alive = http_1_1_ && keep_alive() && !last_of_connection_ && !ambiguous;
+        in_trailer_ = chunked();
+        if (chunked())
+            lines.emplace(LineBlock::Line::chunk_size);
+        else
+            lines.reset();
     }
 
     void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override
@@ -157,12 +171,13 @@ private:
         return part.size();
     }
 
-    void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override { at_chunk_size = false; }
+    void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override { lines.reset(); }
 
     std::size_t on_chunk_body_impl(std::uint64_t remaining, beast::string_view part, error_code&) override
     {
         response.body.append(part.data(), part.size());
-        at_chunk_size = part.size() == remaining;
+        if (part.size() == remaining)
+            lines.emplace(LineBlock::Line::data_end);
         return part.size();
     }
 
@@ -184,7 +199,6 @@ struct ResponseParser::Impl
     void reset()
     {
         message.emplace(limits.body_bytes);
-        head_checked = false;
         interim = 0;
         wire_bytes = 0;
         head_bytes = 0;
@@ -201,36 +215,35 @@ struct ResponseParser::Impl
     {
         if (ec == beast::http::error::body_limit)
             return fail(Errc::too_large, "the response's body exceeds " + std::to_string(limits.body_bytes) + " bytes");
+        if (ec == beast::http::error::need_more) // of lines that are there whole
+            return fail(Errc::protocol, "a chunk's extension is malformed");
         return fail(Errc::protocol, message->objection ? message->objection : ec.message());
     }
 
-    /// Checks the head of the next message, if it is there whole.
-    State check_head(std::string_view bytes)
+    /// Checks the lines that come next; `size` is their size, once they are there whole and good.
+    State check_lines(std::string_view bytes, std::size_t& size)
     {
-        const std::size_t end = bytes.find("\r\n\r\n");
-        const std::size_t size = end == bytes.npos ? bytes.size() : end + 4;
-        head_bytes += end == bytes.npos ? 0 : size;
-        if (size > limits.header_bytes || head_bytes > limits.header_bytes * (1 + limits.interim_responses))
-            return fail(Errc::too_large,
-                        "the response's header exceeds " + std::to_string(limits.header_bytes) + " bytes");
-        if (end == bytes.npos)
+        LineBlock& lines = *message->lines;
+        const bool in_head = !message->is_header_done();
+        const auto refuse = [&](Errc code, const std::string& why) {
+            return fail(code, (in_head ? "the response's header " : "a chunk's header or the trailer ") + why);
+        };
+        switch (lines.check(bytes.substr(0, limits.header_bytes), limits.header_fields)) {
+        case LineBlock::Result::incomplete:
+            if (bytes.size() >= limits.header_bytes)
+                return refuse(Errc::too_large, "exceeds " + std::to_string(limits.header_bytes) + " bytes");
             return State::incomplete;
-        const HeadCheck checked = http::check_head(bytes.substr(0, size), limits.header_fields);
-        if (checked == HeadCheck::malformed)
-            return fail(Errc::protocol, "the response's header is malformed");
-        if (checked == HeadCheck::too_many_fields)
-            return fail(Errc::too_large,
-                        "the response's header exceeds " + std::to_string(limits.header_fields) + " fields");
-        head_checked = true;
+        case LineBlock::Result::malformed:
+            return refuse(Errc::protocol, "is malformed");
+        case LineBlock::Result::too_many_fields:
+            return refuse(Errc::too_large, "exceeds " + std::to_string(limits.header_fields) + " fields");
+        case LineBlock::Result::good:
+            break;
+        }
+        size = lines.size();
+        if (in_head)
+            head_bytes += size;
         return State::complete;
-    }
-
-    /// Refuses what Beast would take for the size of a chunk although no sender writes it so.
-    bool chunk_size_is_sane(std::string_view bytes) const
-    {
-        bytes.remove_prefix(bytes.starts_with("\r\n") ? 2 : 0);
-        const std::size_t digits = bytes.find_first_not_of("0123456789abcdefABCDEF");
-        return std::min(digits, bytes.size()) <= chunk_size_digits;
     }
 
     State next_message()
@@ -241,13 +254,11 @@ struct ResponseParser::Impl
             return fail(Errc::too_large,
                         "more than " + std::to_string(limits.interim_responses) + " interim responses");
         message.emplace(limits.body_bytes);
-        head_checked = false;
         return State::incomplete;
     }
 
     ResponseLimits limits;
     std::optional<Message> message;
-    bool head_checked = false;
     std::size_t interim = 0;
     std::size_t head_bytes = 0;
     std::size_t wire_bytes = 0;
@@ -272,24 +283,15 @@ ResponseParser::State ResponseParser::put(std::string_view bytes, std::size_t& c
     consumed = 0;
     while (consumed < bytes.size()) {
         const std::string_view rest = bytes.substr(consumed);
-        if (!impl.head_checked) {
-            if (const State state = impl.check_head(rest); state != State::complete)
+        std::size_t size = rest.size();
+        if (impl.message->lines) {
+            if (const State state = impl.check_lines(rest, size); state != State::complete)
                 return state;
         }
-        if (impl.message->at_chunk_size && !impl.chunk_size_is_sane(rest))
-            return impl.fail(Errc::protocol, "a chunk's size has too many digits");
-
         error_code ec;
-        const std::size_t taken = impl.message->put({rest.data(), rest.size()}, ec);
+        const std::size_t taken = impl.message->put({rest.data(), size}, ec);
         consumed += taken;
         impl.wire_bytes += taken;
-        if (ec == beast::http::error::need_more) {
-            // Whatever needs more is a line or a block of lines: it is bounded like a header.
-            if (bytes.size() - consumed > impl.limits.header_bytes)
-                return impl.fail(Errc::too_large, "a chunk's header or the trailer exceeds " +
-                                                      std::to_string(impl.limits.header_bytes) + " bytes");
-            return State::incomplete;
-        }
         if (ec)
             return impl.fail(ec);
 
@@ -309,7 +311,7 @@ ResponseParser::State ResponseParser::put(std::string_view bytes, std::size_t& c
 ResponseParser::State ResponseParser::put_end(bool clean)
 {
     Impl& impl = *impl_;
-    if (impl.head_checked && impl.message->is_header_done() && impl.message->need_eof() && clean) {
+    if (impl.message->is_header_done() && impl.message->need_eof() && clean) {
         error_code ec;
         impl.message->put_eof(ec);
         return ec ? impl.fail(ec) : State::complete;

@@ -1,0 +1,114 @@
+#include "http/line_block.hpp"
+
+#include <algorithm>
+
+namespace passage::http {
+namespace {
+
+/// A chunk's size has no more digits than a 64-bit number needs.
+constexpr std::size_t max_size_digits = 16;
+
+bool is_digit(char c) noexcept
+{
+    return c >= '0' && c <= '9';
+}
+
+/// VCHAR, SP, HTAB or obs-text.
+bool is_text(char c) noexcept
+{
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
+}
+
+/// `HTTP/1.x SP 3DIGIT SP reason`
+bool is_status_line(std::string_view line) noexcept
+{
+    if (line.size() < 13 || !(line.starts_with("HTTP/1.1 ") || line.starts_with("HTTP/1.0 ")))
+        return false;
+    const std::string_view status = line.substr(9, 3);
+    if (status[0] < '1' || status[0] > '5' || !is_digit(status[1]) || !is_digit(status[2]))
+        return false;
+    return line[12] == ' ' && (line.size() == 13 || line[13] != ' ');
+}
+
+bool begins_like_status_line(std::string_view bytes) noexcept
+{
+    constexpr std::string_view beginning = "HTTP/1.";
+    return beginning.starts_with(bytes.substr(0, beginning.size()));
+}
+
+bool is_field_line(std::string_view line) noexcept
+{
+    const std::size_t colon = line.find(':');
+    if (colon == 0 || colon == line.npos)
+        return false;
+    const std::string_view name = line.substr(0, colon);
+    return std::all_of(name.begin(), name.end(), [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte > 0x20 && byte < 0x7f;
+    });
+}
+
+/// `1*HEXDIG [ chunk-ext ]`
+bool is_size_line(std::string_view line) noexcept
+{
+    const std::size_t digits = std::min(line.find_first_not_of("0123456789abcdefABCDEF"), line.size());
+    return digits > 0 && digits <= max_size_digits &&
+           (digits == line.size() || std::string_view{"; \t"}.find(line[digits]) != std::string_view::npos);
+}
+
+bool is_last_chunk(std::string_view size_line) noexcept
+{
+    const std::size_t zeros = size_line.find_first_not_of('0');
+    return zeros == size_line.npos || std::string_view{"; \t"}.find(size_line[zeros]) != std::string_view::npos;
+}
+
+} // namespace
+
+LineBlock::Result LineBlock::check(std::string_view bytes, std::size_t max_fields) noexcept
+{
+    for (;;) {
+        const std::size_t feed = bytes.find('\n', checked_);
+        if (feed == bytes.npos) {
+            // What is no HTTP at all may never end a line.
+            const bool hopeless = next_ == Line::status && !begins_like_status_line(bytes);
+            return hopeless ? Result::malformed : Result::incomplete;
+        }
+        if (feed == checked_ || bytes[feed - 1] != '\r')
+            return Result::malformed;
+        const std::string_view line = bytes.substr(checked_, feed - 1 - checked_);
+        checked_ = feed + 1;
+        if (!std::all_of(line.begin(), line.end(), is_text))
+            return Result::malformed;
+
+        switch (next_) {
+        case Line::status:
+            if (!is_status_line(line))
+                return Result::malformed;
+            next_ = Line::field;
+            break;
+        case Line::data_end:
+            if (!line.empty())
+                return Result::malformed;
+            next_ = Line::chunk_size;
+            break;
+        case Line::chunk_size:
+            if (!is_size_line(line))
+                return Result::malformed;
+            if (!is_last_chunk(line))
+                return Result::good;
+            next_ = Line::field;
+            break;
+        case Line::field:
+            if (line.empty())
+                return Result::good;
+            if (!is_field_line(line))
+                return Result::malformed;
+            if (++fields_ > max_fields)
+                return Result::too_many_fields;
+            break;
+        }
+    }
+}
+
+} // namespace passage::http
