@@ -9,12 +9,27 @@
 namespace passage::http {
 namespace {
 
-constexpr std::array<std::string_view, 17> reserved_fields{"accept",       "accept-encoding",  "authorization",
-                                                           "connection",   "content-encoding", "content-length",
-                                                           "content-type", "expect",           "host",
-                                                           "keep-alive",   "passage-version",  "proxy-authorization",
-                                                           "te",           "trailer",          "transfer-encoding",
-                                                           "upgrade",      "user-agent"};
+constexpr std::array<std::string_view, 18> reserved_fields{"accept",
+                                                           "accept-encoding",
+                                                           "authorization",
+                                                           "connection",
+                                                           "content-encoding",
+                                                           "content-length",
+                                                           "content-type",
+                                                           "expect",
+                                                           "host",
+                                                           "keep-alive",
+                                                           "passage-version",
+                                                           "proxy-authorization",
+                                                           "proxy-connection",
+                                                           "te",
+                                                           "trailer",
+                                                           "transfer-encoding",
+                                                           "upgrade",
+                                                           "user-agent"};
+
+/// More than servers take.
+constexpr std::size_t max_extra_bytes = 64 * 1024;
 
 /// RFC 9110, section 5.6.2.
 bool is_token(std::string_view text) noexcept
@@ -75,7 +90,12 @@ expected<void> check_extra_fields(const ExtraFields& fields)
         return unexpected{Error{Errc::invalid_argument,
                                 std::string{"header field \""}.append(printable(name, 64)).append("\": ").append(why)}};
     };
+    std::size_t size = 0;
     for (const auto& [name, value] : fields) {
+        size += name.size() + value.size();
+        if (size > max_extra_bytes)
+            return unexpected{Error{Errc::too_large,
+                                    "the further header fields exceed " + std::to_string(max_extra_bytes) + " bytes"}};
         if (!is_token(name))
             return refuse(name, "the name is not a token");
         std::string lower = name;

@@ -36,7 +36,7 @@ private:
 };
 
 /// Refuses fields that the library sets itself or that would break the framing, and names and values that RFC 9110,
-/// section 5, does not allow.
+/// section 5, does not allow; `Errc::too_large` if they exceed 64 KiB together.
 expected<void> check_extra_fields(const ExtraFields& fields);
 
 /// Whether a text can be a field's value (RFC 9110, section 5.5); bytes from 0x80 on are not allowed either.

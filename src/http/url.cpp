@@ -17,8 +17,8 @@ namespace urls = boost::urls;
 
 unexpected<Error> invalid(std::string_view text, std::string_view why)
 {
-    // The user information of a URL may hold a password.
-    const bool printed = text.find('@') == text.npos;
+    // The user information and the query of a URL may hold a secret.
+    const bool printed = text.find_first_of("@?") == text.npos;
     std::string message = "base URL";
     if (printed)
         message.append(" \"").append(printable(text, 200)).append("\"");
@@ -49,16 +49,21 @@ bool is_host_name(std::string_view host)
     return label > 0;
 }
 
-bool has_dot_segment(std::string_view path)
+/// Whether the system would take a name for an IPv4 address, as it does with 127.1 and 0x7f000001.
+bool ends_in_number(std::string_view host)
 {
-    while (!path.empty()) {
-        path.remove_prefix(1); // the slash
-        const std::string_view segment = path.substr(0, path.find('/'));
-        if (segment == "." || segment == "..")
-            return true;
-        path.remove_prefix(segment.size());
-    }
-    return false;
+    const std::string_view label = host.substr(host.rfind('.') + 1);
+    const bool hexadecimal = label.starts_with("0x") || label.starts_with("0X");
+    return label.find_first_not_of("0123456789") == label.npos ||
+           (hexadecimal && label.find_first_not_of("0123456789abcdefABCDEF", 2) == label.npos);
+}
+
+/// Whether a path has a segment "." or "..", percent-encoded or not.
+bool has_dot_segment(const urls::url_view& url)
+{
+    const auto segments = url.segments();
+    return std::any_of(segments.begin(), segments.end(),
+                       [](const std::string& segment) { return segment == "." || segment == ".."; });
 }
 
 } // namespace
@@ -105,7 +110,7 @@ expected<BaseUrl> parse_base_url(std::string_view text)
         break;
     case urls::host_type::name:
         result.host = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
-        if (!is_host_name(result.host))
+        if (!is_host_name(result.host) || ends_in_number(result.host))
             return invalid(text, "the host is not a valid name");
         break;
     default:
@@ -124,7 +129,7 @@ expected<BaseUrl> parse_base_url(std::string_view text)
     result.path = std::string_view{url.encoded_path()};
     while (result.path.ends_with('/'))
         result.path.pop_back();
-    if (has_dot_segment(result.path))
+    if (has_dot_segment(url))
         return invalid(text, "the path must not have the segments . and ..");
     return result;
 }
