@@ -42,7 +42,7 @@ milliseconds backoff_ceiling(const RetryRules& rules, unsigned attempts, bool th
 {
     milliseconds wait = throttled ? rules.throttled_base : rules.base;
     for (unsigned n = 1; n < attempts && wait < rules.cap; ++n)
-        wait *= 2;
+        wait = wait < rules.cap / 2 ? 2 * wait : rules.cap;
     return std::min(wait, rules.cap);
 }
 
@@ -61,7 +61,7 @@ Decision decide(const Attempt& attempt, const Situation& situation, const RetryR
     // The server closed an idle connection just when it was taken: nobody failed, so nothing is charged. A pool of such
     // connections is used up by the replays, but a server that does this on purpose must not keep a call for ever.
     constexpr unsigned max_replays = 3;
-    const bool connection_was_dead = attempt.failure && attempt.transient && attempt.connection_reused &&
+    const bool connection_was_dead = attempt.failure == Errc::truncated && attempt.connection_reused &&
                                      !attempt.response_begun && situation.replays < max_replays;
     if (connection_was_dead && may_repeat(attempt, situation.idempotent))
         return {Next::replay};

@@ -141,6 +141,8 @@ std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
         date.year += this_year - this_year % 100;
         if (date.year > this_year + 50)
             date.year -= 100;
+        else if (date.year <= this_year - 50)
+            date.year += 100;
     } else { // Sun Nov  6 08:49:37 1994
         pieces.one_of(days);
         pieces.literal(" ");
