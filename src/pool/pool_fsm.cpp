@@ -6,7 +6,12 @@ namespace passage::pool {
 
 PoolFsm::PoolFsm(const PoolRules& rules) : rules_{rules}
 {
+    // All memory is taken here, so that no event can fail: none asks for more than closing all connections, or for two
+    // things to be done.
     slots_.resize(rules.max_connections);
+    free_.reserve(rules.max_connections);
+    idle_.reserve(rules.max_connections);
+    actions_.reserve(rules.max_connections + 2);
     for (std::size_t slot = rules.max_connections; slot-- > 0;)
         free_.push_back(static_cast<Slot>(slot));
 }
@@ -53,7 +58,11 @@ void PoolFsm::dialled(Slot slot, TimePoint now, TimePoint retire_at)
 {
     --dialling_;
     slots_[slot].retire_at = retire_at;
-    place(slot, now, rules_.idle_timeout);
+    // Even one that is to live no time at all serves the call that it was made for.
+    if (!closed_ && !waiters_.empty())
+        lend(slot);
+    else
+        keep(slot, now, rules_.idle_timeout);
 }
 
 void PoolFsm::dial_failed(Slot slot)
@@ -61,17 +70,17 @@ void PoolFsm::dial_failed(Slot slot)
     --dialling_;
     free_.push_back(slot);
     // A call that another connection is being made for need not hear of it.
-    if (waiters_.size() > dialling_) {
-        Waiter& waiter = waiters_.front();
-        waiters_.pop_front();
-        actions_.push_back({PoolAction::Kind::fail, slot, &waiter});
-    }
+    if (waiters_.size() > dialling_)
+        actions_.push_back({PoolAction::Kind::fail, slot, &take_first()});
     dial_for_waiters();
 }
 
 void PoolFsm::released(Slot slot, TimePoint now, std::optional<milliseconds> idle_limit)
 {
-    place(slot, now, std::min(rules_.idle_timeout, idle_limit.value_or(rules_.idle_timeout)));
+    if (!closed_ && !waiters_.empty() && now < slots_[slot].retire_at)
+        lend(slot);
+    else
+        keep(slot, now, std::min(rules_.idle_timeout, idle_limit.value_or(rules_.idle_timeout)));
 }
 
 void PoolFsm::dropped(Slot slot)
@@ -102,34 +111,39 @@ void PoolFsm::close()
     for (const Slot slot : idle_)
         free_slot(slot);
     idle_.clear();
-    while (!waiters_.empty()) {
-        Waiter& waiter = waiters_.front();
-        waiters_.pop_front();
-        actions_.push_back({PoolAction::Kind::fail, 0, &waiter});
-    }
 }
 
 std::optional<PoolAction> PoolFsm::next_action()
 {
-    if (next_action_ == actions_.size()) {
-        actions_.clear();
-        next_action_ = 0;
-        return std::nullopt;
-    }
-    return actions_[next_action_++];
+    if (next_action_ < actions_.size())
+        return actions_[next_action_++];
+    actions_.clear();
+    next_action_ = 0;
+    if (closed_ && !waiters_.empty())
+        return PoolAction{PoolAction::Kind::fail, 0, &take_first()};
+    return std::nullopt;
 }
 
-void PoolFsm::place(Slot slot, TimePoint now, milliseconds idle_limit)
+Waiter& PoolFsm::take_first()
+{
+    Waiter& waiter = waiters_.front();
+    waiters_.pop_front();
+    return waiter;
+}
+
+void PoolFsm::lend(Slot slot)
+{
+    Waiter& waiter = take_first();
+    waiter.slot = slot;
+    actions_.push_back({PoolAction::Kind::lend, slot, &waiter});
+}
+
+void PoolFsm::keep(Slot slot, TimePoint now, milliseconds idle_limit)
 {
     Connection& connection = slots_[slot];
-    if (closed_ || now >= connection.retire_at || (waiters_.empty() && idle_limit <= milliseconds{0})) {
+    if (closed_ || now >= connection.retire_at || idle_limit <= milliseconds{0}) {
         free_slot(slot);
         dial_for_waiters();
-    } else if (!waiters_.empty()) {
-        Waiter& waiter = waiters_.front();
-        waiters_.pop_front();
-        waiter.slot = slot;
-        actions_.push_back({PoolAction::Kind::lend, slot, &waiter});
     } else {
         connection.idle_until = std::min(connection.retire_at, now + idle_limit);
         idle_.push_back(slot);

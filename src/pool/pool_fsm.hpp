@@ -104,7 +104,9 @@ private:
         TimePoint idle_until;
     };
 
-    void place(Slot slot, TimePoint now, milliseconds idle_limit);
+    Waiter& take_first();
+    void lend(Slot slot);
+    void keep(Slot slot, TimePoint now, milliseconds idle_limit);
     void free_slot(Slot slot);
     void dial_for_waiters();
 
