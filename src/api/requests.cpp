@@ -27,10 +27,10 @@ expected<void> check_text(std::string_view what, std::string_view text, std::siz
     if (text.size() > max_size)
         return unexpected{Error{
             Errc::too_large, std::string{what}.append(" exceeds ").append(std::to_string(max_size)).append(" bytes")}};
-    if (has_control_byte(text))
-        return invalid(what, "has a control byte, such as CR, LF or NUL");
     if (!is_utf8(text))
         return invalid(what, "is not valid UTF-8");
+    if (has_control_character(text))
+        return invalid(what, "has a control character, such as CR, LF, NUL or a mark of direction");
     return {};
 }
 
@@ -79,7 +79,7 @@ public:
     void add(std::string_view name, std::string_view value)
     {
         text_ += text_.empty() ? '?' : '&';
-        text_.append(name).append("=").append(http::percent_encode(value));
+        text_.append(http::percent_encode(name)).append("=").append(http::percent_encode(value));
     }
 
     const std::string& text() const noexcept { return text_; }

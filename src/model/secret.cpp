@@ -22,6 +22,7 @@ Secret::Secret(std::string&& text) : text_{text}
 Secret::Secret(Secret&& other) noexcept
 {
     text_.swap(other.text_);
+    wipe(other.text_); // a short text lies within the object, and swapping copies it
 }
 
 Secret::~Secret()

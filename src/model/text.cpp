@@ -5,12 +5,6 @@
 namespace passage {
 namespace {
 
-bool is_control(char c) noexcept
-{
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7f;
-}
-
 /// Bytes of the well-formed UTF-8 sequence at the beginning of a text; 0 if there is none (Unicode, table 3-7).
 std::size_t sequence_length(std::string_view text) noexcept
 {
@@ -38,6 +32,24 @@ std::size_t sequence_length(std::string_view text) noexcept
     return 0;
 }
 
+/// Whether a well-formed sequence is a character that controls how others are shown.
+bool is_control(std::string_view sequence) noexcept
+{
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(sequence[at]); };
+    switch (sequence.size()) {
+    case 1:
+        return byte(0) < 0x20 || byte(0) == 0x7f;
+    case 2: // U+0080 to U+009F; U+061C
+        return (byte(0) == 0xc2 && byte(1) <= 0x9f) || sequence == "\xd8\x9c";
+    case 3: // U+200E, U+200F, U+2028 to U+202E; U+2066 to U+2069
+        if (sequence.starts_with("\xe2\x80"))
+            return byte(2) == 0x8e || byte(2) == 0x8f || (byte(2) >= 0xa8 && byte(2) <= 0xae);
+        return sequence.starts_with("\xe2\x81") && byte(2) >= 0xa6 && byte(2) <= 0xa9;
+    default:
+        return false;
+    }
+}
+
 } // namespace
 
 std::string printable(std::string_view text, std::size_t limit)
@@ -45,20 +57,21 @@ std::string printable(std::string_view text, std::size_t limit)
     constexpr std::string_view digits = "0123456789abcdef";
     std::string result;
     while (!text.empty()) {
-        const std::size_t length = sequence_length(text);
-        const bool escaped = length == 0 || is_control(text.front());
-        const std::size_t added = escaped ? 4 : length;
-        if (result.size() + added > limit)
+        const std::size_t valid = sequence_length(text);
+        const std::string_view character = text.substr(0, std::max<std::size_t>(valid, 1));
+        const bool escaped = valid == 0 || is_control(character);
+        if (result.size() + (escaped ? 4 : 1) * character.size() > limit)
             break;
-        if (escaped) {
-            const auto byte = static_cast<unsigned char>(text.front());
+        text.remove_prefix(character.size());
+        if (!escaped) {
+            result.append(character);
+            continue;
+        }
+        for (const char c : character) {
+            const auto byte = static_cast<unsigned char>(c);
             result.append("\\x");
             result += digits[byte >> 4];
             result += digits[byte & 15];
-            text.remove_prefix(1);
-        } else {
-            result.append(text.substr(0, length));
-            text.remove_prefix(length);
         }
     }
     return result;
@@ -75,9 +88,15 @@ bool is_utf8(std::string_view text) noexcept
     return true;
 }
 
-bool has_control_byte(std::string_view text) noexcept
+bool has_control_character(std::string_view text) noexcept
 {
-    return std::any_of(text.begin(), text.end(), is_control);
+    while (!text.empty()) {
+        const std::size_t length = std::max<std::size_t>(sequence_length(text), 1);
+        if (is_control(text.substr(0, length)))
+            return true;
+        text.remove_prefix(length);
+    }
+    return false;
 }
 
 } // namespace passage
