@@ -11,6 +11,11 @@ unexpected<Error> invalid(std::string message)
     return unexpected{Error{Errc::invalid_argument, std::move(message)}};
 }
 
+/// So that sums of times can't overflow.
+constexpr std::chrono::milliseconds longest = std::chrono::hours{24 * 365};
+/// Servers take no longer field (RFC 9110, section 5.4).
+constexpr std::size_t max_field = 4096;
+
 bool is_bearer_token(std::string_view text)
 {
     return !text.empty() && text.find(' ') == text.npos && http::is_field_value(text);
@@ -24,8 +29,12 @@ expected<http::BaseUrl> check_config(const Config& config)
 
     if (auto good = api::check_id("app_id", config.app_id); !good)
         return unexpected{std::move(good.error())};
+    if (http::percent_encode(config.app_id) != config.app_id)
+        return invalid("app_id has characters other than letters, digits and - . _ ~");
     if (config.api_key.empty())
         return invalid("api_key is empty");
+    if (config.api_key.reveal().size() > max_field || config.user_agent.size() > max_field)
+        return invalid("api_key and user_agent must not exceed " + std::to_string(max_field) + " bytes");
     if (!is_bearer_token(config.api_key.reveal()))
         return invalid("api_key has characters that an Authorization header can't carry");
     if (!http::is_field_value(config.user_agent))
@@ -45,12 +54,12 @@ expected<http::BaseUrl> check_config(const Config& config)
     if (config.retry.max_attempts < 1)
         return invalid("retry.max_attempts must be at least 1");
     for (const milliseconds duration : {config.timeouts.total, config.timeouts.attempt, config.timeouts.connect})
-        if (duration <= milliseconds{0})
-            return invalid("each of timeouts must be longer than 0");
+        if (duration <= milliseconds{0} || duration > longest)
+            return invalid("each of timeouts must be longer than 0, and at most a year");
     for (const milliseconds duration : {config.pool.idle_timeout, config.pool.max_lifetime, config.retry.base,
                                         config.retry.throttled_base, config.retry.cap})
-        if (duration < milliseconds{0})
-            return invalid("durations of pool and retry must not be negative");
+        if (duration < milliseconds{0} || duration > longest)
+            return invalid("durations of pool and retry must not be negative, and be at most a year");
     if (config.limits.header_bytes < 1 || config.limits.header_fields < 1 || config.limits.body_bytes < 1)
         return invalid("each of limits must be at least 1");
     return url;
