@@ -1,0 +1,111 @@
+// sdk_driver.mjs SCENARIO: acts out the scenario with the official SDK against the service that the
+// environment names, and prints a line of JSON for each step.
+
+import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { Passage, PassageError, ResponseError } from '@passageidentity/passage-node';
+
+const hosted = 'https://api.passage.id/v1';
+const { PASSAGE_APP_ID, PASSAGE_API_KEY, PASSAGE_BASE_URL } = process.env;
+
+let requests = 0;
+
+function sdk({ appID = PASSAGE_APP_ID, apiKey = PASSAGE_API_KEY } = {}) {
+    return new Passage({
+        appID,
+        apiKey,
+        fetchApi: (url, init) => {
+            if (!url.startsWith(hosted)) {
+                throw new Error(`the SDK asks for ${url}`);
+            }
+            ++requests;
+            return fetch(PASSAGE_BASE_URL + url.slice(hosted.length), init);
+        },
+    });
+}
+
+const clients = {
+    right: sdk(),
+    'wrong key': sdk({ apiKey: 'psg_of_another_app' }),
+    'unknown app': sdk({ appID: 'nobody' }),
+};
+
+const fieldsOf = ({ email, phone, metadata }) => ({ email, phone, user_metadata: metadata });
+
+// The SDK has no public way to list users; its generated client does what its authors meant by it.
+function listUsers({ user, appId }, { page, limit, created_before, order_by, where = [] }) {
+    const camelCase = (name) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+    const filters = where.map(([field, is, value]) => [camelCase(field), is === 'eq' ? value : `<${is}:${value}>`]);
+    return user.usersApi.listPaginatedUsers({
+        appId,
+        page,
+        limit,
+        createdBefore: created_before,
+        orderBy: order_by?.join(','),
+        ...Object.fromEntries(filters),
+    });
+}
+
+const operations = {
+    create_user: ({ user }, step) => user.create(fieldsOf(step)),
+    get_user: ({ user }, step) => user.get(step.user),
+    get_user_by_identifier: ({ user }, step) =>
+        step.former_name ? user.getUserByIdentifier(step.identifier) : user.getByIdentifier(step.identifier),
+    update_user: ({ user }, step) => user.update(step.user, fieldsOf(step)),
+    activate_user: ({ user }, step) => user.activate(step.user),
+    deactivate_user: ({ user }, step) => user.deactivate(step.user),
+    delete_user: ({ user }, step) => user.delete(step.user),
+    list_user_devices: ({ user }, step) => user.listDevices(step.user),
+    delete_user_device: ({ user }, step) => user.revokeDevice(step.user, step.device),
+    revoke_user_device: ({ user }, step) => user.revokeDevice(step.user, step.device),
+    revoke_user_refresh_tokens: ({ user }, step) => user.revokeRefreshTokens(step.user),
+    signout: ({ user }, step) => user.signOut(step.user),
+    list_users: listUsers,
+};
+
+async function errorOf(error, sent) {
+    // The generated client's own error, which the public operations turn into a PassageError.
+    const failure = error instanceof ResponseError ? await PassageError.fromResponseError(error, '') : error;
+    if (failure instanceof PassageError) {
+        return {
+            status: failure.statusCode ?? null,
+            code: failure.errorCode ?? null,
+            // After what the SDK puts before the service's text.
+            text: failure.message.replace(/^Could not [^:]+:{1,2} /, ''),
+        };
+    }
+    if (!sent) {
+        return { refused: true };
+    }
+    throw error;
+}
+
+async function outcomeOf(step) {
+    const before = requests;
+    try {
+        return { result: await operations[step.call](clients[step.client ?? 'right'], step) };
+    } catch (error) {
+        return { error: await errorOf(error, requests > before) };
+    }
+}
+
+const ids = {};
+const withIds = (step) =>
+    Object.fromEntries(
+        Object.entries(step).map(([name, value]) => [name, name === 'user' && value in ids ? ids[value] : value]),
+    );
+
+let to = Date.now();
+for (const step of JSON.parse(readFileSync(process.argv[2], 'utf8')).steps) {
+    // Times tell apart the steps that made them: each step has milliseconds of its own.
+    while (Date.now() <= to) {
+        await setTimeout(1);
+    }
+    const from = Date.now();
+    const outcome = await outcomeOf(withIds(step));
+    to = Date.now();
+    if (step.save) {
+        ids[step.save] = outcome.result?.id;
+    }
+    console.log(JSON.stringify({ from, to, ...outcome }));
+}
