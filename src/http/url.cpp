@@ -101,6 +101,15 @@ expected<BaseUrl> parse_base_url(std::string_view text)
     if (url.has_query() || url.has_fragment())
         return invalid(text, "a query or a fragment is not allowed");
 
+    // Boost.URL takes 127.0.0.1.example for an address and a path.
+    result.path = std::string_view{url.encoded_path()};
+    if (!result.path.empty() && !result.path.starts_with('/'))
+        return invalid(text, "the host is neither a name nor an address");
+    while (result.path.ends_with('/'))
+        result.path.pop_back();
+    if (has_dot_segment(url))
+        return invalid(text, "the path must not have the segments . and ..");
+
     const std::string_view host = url.encoded_host_address();
     switch (url.host_type()) {
     case urls::host_type::ipv4:
@@ -125,12 +134,6 @@ expected<BaseUrl> parse_base_url(std::string_view text)
         if (result.port == 0)
             return invalid(text, "the port must be 1 to 65535");
     }
-
-    result.path = std::string_view{url.encoded_path()};
-    while (result.path.ends_with('/'))
-        result.path.pop_back();
-    if (has_dot_segment(url))
-        return invalid(text, "the path must not have the segments . and ..");
     return result;
 }
 
