@@ -68,6 +68,9 @@ public:
     {
         sigset_t all;
         sigfillset(&all);
+        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
+            sigdelset(&all, fault);
+        }
         pthread_sigmask(SIG_SETMASK, &all, &before_);
     }
     BlockedSignals(const BlockedSignals&) = delete;

@@ -108,6 +108,19 @@ UserRecord read_record(Query& row)
     return user;
 }
 
+/// Runs a write that the rules on unique values may refuse.
+void run_unique(Query query)
+{
+    try {
+        query.run();
+    } catch (const SqlError& error) {
+        if (error.kind() == SqlError::Kind::constraint) {
+            throw AlreadyTaken();
+        }
+        throw;
+    }
+}
+
 /// Refuses a file that this program must not write, before anything is written to it.
 void check_file(Database& database)
 {
@@ -283,19 +296,10 @@ std::optional<User> Store::update_user(std::string_view app_id, std::string_view
         throw invalid_request("A user must keep an email or a phone.");
     }
     record.updated_at = now;
-    try {
-        database_
-            .query("UPDATE users SET email = ?, email_verified = ?, phone = ?, phone_verified = ?, "
-                   "user_metadata = ?, updated_at = ? WHERE app_id = ? AND id = ?",
-                   record.email, record.email_verified, record.phone, record.phone_verified, record.user_metadata,
-                   record.updated_at, app_id, user_id)
-            .run();
-    } catch (const SqlError& error) {
-        if (error.kind() == SqlError::Kind::constraint) {
-            throw AlreadyTaken();
-        }
-        throw;
-    }
+    run_unique(database_.query("UPDATE users SET email = ?, email_verified = ?, phone = ?, phone_verified = ?, "
+                               "user_metadata = ?, updated_at = ? WHERE app_id = ? AND id = ?",
+                               record.email, record.email_verified, record.phone, record.phone_verified,
+                               record.user_metadata, record.updated_at, app_id, user_id));
     transaction.commit();
     return user;
 }
@@ -328,40 +332,32 @@ bool Store::has_user(std::string_view app_id, std::string_view user_id)
     return row_of(app_id, user_id).has_value();
 }
 
-bool Store::add_device(std::string_view app_id, std::string_view user_id, const Device& device)
+template <class Insert>
+bool Store::add_to_user(std::string_view app_id, std::string_view user_id, Insert insert)
 {
     const std::scoped_lock lock(mutex_);
     Transaction transaction(database_);
     const std::optional<Row> user = row_of(app_id, user_id);
     if (user) {
-        insert_device(*user, device);
+        insert(*user);
         transaction.commit();
     }
     return user.has_value();
+}
+
+bool Store::add_device(std::string_view app_id, std::string_view user_id, const Device& device)
+{
+    return add_to_user(app_id, user_id, [&](Row user) { insert_device(user, device); });
 }
 
 bool Store::add_event(std::string_view app_id, std::string_view user_id, const Event& event)
 {
-    const std::scoped_lock lock(mutex_);
-    Transaction transaction(database_);
-    const std::optional<Row> user = row_of(app_id, user_id);
-    if (user) {
-        insert_event(*user, event);
-        transaction.commit();
-    }
-    return user.has_value();
+    return add_to_user(app_id, user_id, [&](Row user) { insert_event(user, event); });
 }
 
 bool Store::put_social_connection(std::string_view app_id, std::string_view user_id, const SocialConnection& connection)
 {
-    const std::scoped_lock lock(mutex_);
-    Transaction transaction(database_);
-    const std::optional<Row> user = row_of(app_id, user_id);
-    if (user) {
-        insert_social_connection(*user, connection);
-        transaction.commit();
-    }
-    return user.has_value();
+    return add_to_user(app_id, user_id, [&](Row user) { insert_social_connection(user, connection); });
 }
 
 bool Store::remove_device(std::string_view app_id, std::string_view user_id, std::string_view device_id)
@@ -444,18 +440,9 @@ std::optional<User> Store::read_user(std::string_view app_id, std::string_view u
 void Store::insert_user(std::string_view app_id, const User& user)
 {
     const UserRecord& record = user.record;
-    try {
-        database_
-            .query(insert_into_users, app_id, record.id, record.email, record.email_verified, record.phone,
-                   record.phone_verified, record.external_id, record.status, record.created_at, record.updated_at,
-                   record.last_login_at, record.login_count, record.user_metadata)
-            .run();
-    } catch (const SqlError& error) {
-        if (error.kind() == SqlError::Kind::constraint) {
-            throw AlreadyTaken();
-        }
-        throw;
-    }
+    run_unique(database_.query(insert_into_users, app_id, record.id, record.email, record.email_verified, record.phone,
+                               record.phone_verified, record.external_id, record.status, record.created_at,
+                               record.updated_at, record.last_login_at, record.login_count, record.user_metadata));
     const Row pk = database_.last_row();
     for (const Device& device : user.devices) {
         insert_device(pk, device);
@@ -471,20 +458,12 @@ void Store::insert_user(std::string_view app_id, const User& user)
 
 void Store::insert_device(Row user, const Device& device)
 {
-    try {
-        database_
-            .query("INSERT INTO devices (user_pk, id, cred_id, friendly_name, type, usage_count, "
-                   "created_at, updated_at, last_login_at, icon_light, icon_dark) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                   user, device.id, device.cred_id, device.friendly_name, device.type, device.usage_count,
-                   device.created_at, device.updated_at, device.last_login_at, device.icon_light, device.icon_dark)
-            .run();
-    } catch (const SqlError& error) {
-        if (error.kind() == SqlError::Kind::constraint) {
-            throw AlreadyTaken();
-        }
-        throw;
-    }
+    run_unique(database_.query("INSERT INTO devices (user_pk, id, cred_id, friendly_name, type, usage_count, "
+                               "created_at, updated_at, last_login_at, icon_light, icon_dark) "
+                               "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                               user, device.id, device.cred_id, device.friendly_name, device.type, device.usage_count,
+                               device.created_at, device.updated_at, device.last_login_at, device.icon_light,
+                               device.icon_dark));
 }
 
 void Store::insert_event(Row user, const Event& event)

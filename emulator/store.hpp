@@ -76,6 +76,8 @@ public:
 private:
     using Row = std::int64_t;
 
+    template <class Insert>
+    bool add_to_user(std::string_view app_id, std::string_view user_id, Insert insert);
     std::optional<Row> row_of(std::string_view app_id, std::string_view user_id);
     std::optional<User> read_user(std::string_view app_id, std::string_view user_id);
     void insert_user(std::string_view app_id, const User& user);

@@ -50,9 +50,9 @@ public:
     void order(std::vector<std::pair<std::string, bool>> by)
     {
         std::ranges::reverse(by);
-        for (const auto& [field, ascending] : by) {
+        for (const auto& term : by) {
             std::ranges::stable_sort(users_, [&](const UserRecord& a, const UserRecord& b) {
-                return ascending ? key(a, field) < key(b, field) : key(b, field) < key(a, field);
+                return term.second ? key(a, term.first) < key(b, term.first) : key(b, term.first) < key(a, term.first);
             });
         }
     }
@@ -215,7 +215,7 @@ BOOST_AUTO_TEST_CASE(any_filters_and_orders_agree_with_the_reference)
 {
     Random random;
     std::set<std::string> sizes_seen;
-    for (int round = 0; round < 1500; ++round) {
+    for (int round = 0; round < 700; ++round) {
         Reference expected = reference();
         std::string query;
         for (std::size_t i = random.below(4); i > 0; --i) {
