@@ -21,8 +21,7 @@ namespace {
 
 constexpr std::uint32_t max_header_size = 16 * 1024;
 constexpr std::uint64_t max_body_size = 4 * 1024 * 1024;
-// A chunked body has more bytes on the wire than in it; chunk extensions and trailers can be
-// without end.
+// A chunked body has more bytes on the wire than in it, for each chunk may have an extension.
 constexpr std::size_t max_wire_size = max_header_size + 2 * max_body_size;
 constexpr std::size_t read_size = 4096;
 constexpr std::chrono::milliseconds farewell{2'000};
@@ -116,6 +115,8 @@ Connection::Connection(asio::ip::tcp::socket socket, SSL_CTX* context, Service& 
     give(service_.patience.request);
 }
 
+// g++ 12 compiles a co_await inside &&, || and ?: wrongly: each stands in a statement of its own.
+
 asio::awaitable<void> Connection::run()
 {
     if (co_await stream_.handshake()) {
@@ -189,6 +190,11 @@ asio::awaitable<bool> Connection::receive(Received& received)
         if (parser.is_done()) {
             co_return true;
         }
+        // What the parser leaves is a part too large to be read whole: of a header, or of the lines
+        // between chunks and after them.
+        if (input_.size() > max_header_size) {
+            co_return co_await refuse(413, "body_too_large", "The body is too large.");
+        }
         const bool more = co_await read_more();
         if (!more && Clock::now() >= deadline_) {
             co_return co_await refuse(408, "request_timeout", "The request took too long to arrive.");
@@ -233,7 +239,10 @@ asio::awaitable<bool> Connection::serve_request()
     const bool keep_alive = received.parser.keep_alive() && message.version() == 11 && !draining_;
     const bool head_only = message.method() == http::verb::head;
     const bool sent = co_await send(response, keep_alive, head_only);
-    co_return sent&& keep_alive;
+    if (!sent) {
+        co_return false;
+    }
+    co_return keep_alive;
 }
 
 asio::awaitable<bool> Connection::send(const Response& response, bool keep_alive, bool head_only)

@@ -81,8 +81,7 @@ private:
     sigset_t before_;
 };
 
-/// One thread with the connections that live on it. Others may only call post-like functions:
-/// serve() and drain().
+/// One thread with the connections that live on it. Once it runs, others may call serve() and drain() only.
 class Worker
 {
 public:

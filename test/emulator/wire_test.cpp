@@ -326,6 +326,16 @@ BOOST_FIXTURE_TEST_CASE(chunk_extensions_have_an_end, Running)
     BOOST_TEST(client.receive().status == 413U);
 }
 
+BOOST_DATA_TEST_CASE_F(Running, part_without_end_is_refused,
+                       data::make({"1;", "1\r\nx\r\n1;", "0\r\nName: ", "0\r\nA: b\r\nName: "}), beginning)
+{
+    TlsClient client = this->client();
+    client.send(post_with("Transfer-Encoding: chunked\r\n", beginning + std::string(20'000, 'x')));
+    const Reply reply = client.receive();
+    BOOST_TEST(reply.status == 413U);
+    BOOST_TEST(!reply.keep_alive);
+}
+
 BOOST_FIXTURE_TEST_SUITE(slow_clients, Impatient)
 
 BOOST_AUTO_TEST_CASE(header_that_does_not_end_is_408)
