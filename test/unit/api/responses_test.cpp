@@ -1,0 +1,183 @@
+#include "api/responses.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <vector>
+
+using namespace passage;
+using namespace passage::api;
+using namespace std::string_literals;
+
+namespace {
+
+constexpr std::string_view key = "k.canary-7Qz0Xw4Lr9Ht2Vb6Nm";
+
+http::Response response(int status, std::string body, std::string type = "application/json")
+{
+    http::Response result;
+    result.status = status;
+    result.body = std::move(body);
+    result.content_type = std::move(type);
+    return result;
+}
+
+const std::string user = R"({"user":{"id":"u1","email":"a@b.c","status":"active"}})";
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(reading_responses)
+
+BOOST_AUTO_TEST_CASE(success_is_the_class_of_200)
+{
+    for (const int status : {200, 201, 202, 204, 226, 299})
+        BOOST_TEST(is_success(status));
+    for (const int status : {100, 199, 300, 301, 304, 399, 400, 404, 499, 500, 599})
+        BOOST_TEST(!is_success(status));
+}
+
+BOOST_AUTO_TEST_CASE(an_error_keeps_its_status_whatever_the_body)
+{
+    struct Case
+    {
+        const char* name;
+        std::string body;
+        std::string code;
+        std::string message;
+    };
+    const std::vector<Case> cases{
+        {"as documented", R"({"code":"user_not_found","error":"User not found."})", "user_not_found",
+         "User not found."},
+        {"with more fields", R"({"x":[1],"error":"E","code":"c","status":404})", "c", "E"},
+        {"only a code", R"({"code":"c"})", "c", ""},
+        {"only a text", R"({"error":"E"})", "", "E"},
+        {"no body", "", "", ""},
+        {"HTML", "<html>\r\n<body>502 Bad Gateway</body>", "", "<html>\\x0d\\x0a<body>502 Bad Gateway</body>"},
+        {"binary", "\0\xff\x1b[2J\xc2\x9b"s, "", "\\x00\\xff\\x1b[2J\\xc2\\x9b"},
+        {"a list", "[1]", "", "[1]"},
+        {"null", "null", "", "null"},
+        {"wrong types", R"({"code":5,"error":["E"]})", "", R"({"code":5,"error":["E"]})"},
+        {"said twice", R"({"code":"a","code":"b"})", "", R"({"code":"a","code":"b"})"},
+        {"not quite JSON", R"({"code":"a",})", "", R"({"code":"a",})"},
+        {"control characters", R"({"code":"a\r\nb","error":"x\u0000\n\u001b[2J\u202ey"})", "a\\x0d\\x0ab",
+         "x\\x00\\x0a\\x1b[2J\\xe2\\x80\\xaey"},
+        {"a long text",
+         R"({"code":")" + std::string(1'000, 'c') + R"(","error":")" + std::string(1'000'000, 'e') + "\"}",
+         std::string(64, 'c'), std::string(512, 'e')},
+        {"long garbage", std::string(1'000'000, 'g'), "", std::string(200, 'g')},
+        {"characters that a limit would split", R"({"error":")" + std::string(511, 'e') + "\xc3\xa9\"}", "",
+         std::string(511, 'e')},
+    };
+    for (const Case& test : cases) {
+        for (const int status :
+             {301, 400, 401, 403, 404, 405, 409, 410, 413, 422, 429, 451, 499, 500, 502, 503, 504, 599}) {
+            for (const char* type : {"application/json", "text/html", ""}) {
+                const Error error = read_error(response(status, test.body, type), key);
+                BOOST_TEST_CONTEXT(test.name << ", " << status << ", " << type)
+                {
+                    BOOST_TEST((error.code == Errc::api));
+                    BOOST_TEST(error.http_status == status);
+                    BOOST_TEST(error.api_code == test.code);
+                    BOOST_TEST(error.message == test.message);
+                }
+            }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_request_id_goes_with_an_error)
+{
+    http::Response failed = response(500, "");
+    failed.request_id = "req-1";
+    BOOST_TEST(read_error(failed, key).request_id == "req-1");
+}
+
+BOOST_AUTO_TEST_CASE(a_key_that_the_server_echoes_is_masked)
+{
+    const std::string k{key};
+    for (const std::string& body :
+         {R"({"code":")" + k + R"(","error":"your key )" + k + R"( is bad"})", "<b>" + k + "</b>",
+          "Authorization: Bearer " + k, std::string(190, 'x') + k, std::string(180, 'x') + k,
+          R"({"error":")" + std::string(500, 'x') + k + "\"}", R"({"code":")" + std::string(50, 'x') + k + "\"}"}) {
+        http::Response failed = response(401, body);
+        failed.request_id = k;
+        const std::string line = to_string(read_error(failed, key)) + read_error(failed, key).request_id;
+        for (std::size_t at = 0; at + 8 <= k.size(); ++at)
+            BOOST_TEST(line.find(k.substr(at, 8)) == line.npos, line);
+    }
+    BOOST_TEST(read_error(response(401, R"({"error":"your key )" + k + R"( is bad"})"), key).message ==
+               "your key *** is bad");
+}
+
+BOOST_AUTO_TEST_CASE(a_user_is_read_from_json_of_whatever_name)
+{
+    for (const char* type : {"application/json", "application/json; charset=utf-8", "Application/JSON",
+                             "application/json ;charset=latin1", "application/problem+json", "text/vnd.x+json", ""}) {
+        const auto read = read_user(response(200, user, type));
+        BOOST_TEST_REQUIRE(read.has_value(), type << ": " << read.error());
+        BOOST_TEST(read->id == "u1");
+    }
+    for (const char* type :
+         {"text/html", "text/html; charset=utf-8", "text/json", "application/jsonp", "json", "application/xml",
+          "multipart/form-data; boundary=application/json", "; application/json", "application/octet-stream"}) {
+        for (const auto& error :
+             {read_user(response(200, user, type)).error(), read_user_page(response(200, user, type)).error(),
+              read_devices(response(200, user, type)).error()}) {
+            BOOST_TEST((error.code == Errc::decode), type);
+            BOOST_TEST(error.message.find(type) != std::string::npos);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_type_that_is_shown_is_bounded_and_printable)
+{
+    const Error error = read_user(response(200, user, "text/\xff" + std::string(10'000, 't'))).error();
+    BOOST_TEST(error.message.size() < 200u);
+    BOOST_TEST(error.message.find("\\xff") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_the_document_asked_for_is_a_decode_error)
+{
+    for (const char* body : {"", "{}", "null", "[]", "<html>", R"({"user":null})", R"({"user":{}})", R"({"user":[]})",
+                             R"({"user":{"id":5}})", "{\"user\":{\"id\":\"\xff\"}}"}) {
+        BOOST_TEST((read_user(response(200, body)).error().code == Errc::decode), body);
+        BOOST_TEST((read_devices(response(200, body)).error().code == Errc::decode), body);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(devices_and_pages_are_read)
+{
+    const auto devices = read_devices(response(200, R"({"devices":[{"id":"d1"},{"id":"d2"}]})"));
+    BOOST_TEST_REQUIRE(devices.has_value(), devices.error());
+    BOOST_TEST(devices->size() == 2u);
+    const auto page = read_user_page(response(200, R"({"page":1,"limit":2,"total_users":9,"users":[{"id":"u1"}]})"));
+    BOOST_TEST_REQUIRE(page.has_value(), page.error());
+    BOOST_TEST(page->total_users == 9);
+}
+
+BOOST_AUTO_TEST_CASE(operations_without_an_answer_ask_for_none)
+{
+    BOOST_TEST(read_nothing(response(200, "")).has_value());
+    BOOST_TEST(read_nothing(response(204, "")).has_value());
+    BOOST_TEST(read_nothing(response(200, "<html>", "text/html")).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(the_one_user_of_a_page_is_found)
+{
+    const auto found = [](std::string users) {
+        return read_found_user(response(200, R"({"page":1,"limit":1,"total_users":1,"users":)" + users + "}"));
+    };
+    BOOST_TEST(found(R"([{"id":"u1"}])").value() == "u1");
+
+    const Error none = found("[]").error();
+    BOOST_TEST((none.code == Errc::api));
+    BOOST_TEST(none.http_status == 404);
+    BOOST_TEST(none.api_code == "user_not_found");
+    BOOST_TEST(is_not_found(none));
+
+    // Another one's id would be another one's data.
+    for (const char* users :
+         {R"([{"id":"u1"},{"id":"u2"}])", R"([{"id":""}])", R"([{"id":".."}])", R"([{"id":"a\r\nb"}])"})
+        BOOST_TEST((found(users).error().code == Errc::decode), users);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,167 @@
+#include "client/config_check.hpp"
+#include "freed_memory.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <functional>
+#include <limits>
+#include <vector>
+
+using namespace passage;
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using std::chrono::milliseconds;
+
+namespace {
+
+Config valid()
+{
+    Config config;
+    config.app_id = "app_1-x";
+    config.api_key = "k.canary-7Qz0Xw4Lr9Ht2Vb6Nm";
+    return config;
+}
+
+struct Case
+{
+    std::string what; ///< The message begins so.
+    std::function<void(Config&)> change;
+};
+
+const auto longest = milliseconds{24h * 365};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(config_check)
+
+BOOST_AUTO_TEST_CASE(the_defaults_with_credentials_are_good)
+{
+    const auto url = client::check_config(valid());
+    BOOST_TEST_REQUIRE(url.has_value(), url.error());
+    BOOST_TEST(url->host == "api.passage.id");
+    BOOST_TEST(url->tls);
+}
+
+BOOST_AUTO_TEST_CASE(settings_within_their_bounds_are_good)
+{
+    const std::vector<std::function<void(Config&)>> changes{
+        [](Config& c) { c.pool.max_connections = 1; },
+        [](Config& c) { c.pool.max_connections = 65'536; },
+        [](Config& c) { c.pool.max_waiting = 0; },
+        [](Config& c) { c.pool.idle_timeout = 0ms; },
+        [](Config& c) { c.pool.max_lifetime = 0ms; },
+        [](Config& c) { c.pool.max_lifetime = longest; },
+        [](Config& c) { c.retry.max_attempts = 1; },
+        [](Config& c) { c.retry.base = c.retry.cap = c.retry.throttled_base = 0ms; },
+        [](Config& c) { c.timeouts.total = c.timeouts.attempt = c.timeouts.connect = 1ms; },
+        [](Config& c) { c.timeouts.total = longest; },
+        [](Config& c) { c.limits.interim_responses = 0; },
+        [](Config& c) { c.limits.body_bytes = std::numeric_limits<std::size_t>::max(); },
+        [](Config& c) { c.user_agent = "shop/2.1 (like it)"; },
+        [](Config& c) { c.api_key = Secret{std::string(4096, 'k')}; },
+        [](Config& c) { c.base_url = "http://localhost:8080"; },
+        [](Config& c) { c.base_url = "http://127.0.0.1"; },
+        [](Config& c) { c.base_url = "http://[::1]:1/v1"; },
+        [](Config& c) {
+            c.base_url = "http://api.example";
+            c.allow_plain_http = true;
+        },
+    };
+    for (const auto& change : changes) {
+        Config config = valid();
+        change(config);
+        const auto url = client::check_config(config);
+        BOOST_TEST(url.has_value(), url.error());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_setting_that_cannot_be_is_refused_with_a_sentence)
+{
+    std::vector<Case> cases{
+        {"app_id is empty", [](Config& c) { c.app_id = ""; }},
+        {"app_id ", [](Config& c) { c.app_id = "."; }},
+        {"app_id ", [](Config& c) { c.app_id = ".."; }},
+        {"app_id ", [](Config& c) { c.app_id = "app/../other"; }},
+        {"app_id ", [](Config& c) { c.app_id = "a/b"; }},
+        {"app_id ", [](Config& c) { c.app_id = "a b"; }},
+        {"app_id ", [](Config& c) { c.app_id = "a%2Fb"; }},
+        {"app_id ", [](Config& c) { c.app_id = "a?b"; }},
+        {"app_id ", [](Config& c) { c.app_id = "a\r\nb"; }},
+        {"app_id ", [](Config& c) { c.app_id = "a\0b"s; }},
+        {"app_id ", [](Config& c) { c.app_id = "\xc3\xa9"; }},
+        {"app_id ", [](Config& c) { c.app_id = std::string(10'000'000, 'a'); }},
+        {"api_key is empty", [](Config& c) { c.api_key = ""; }},
+        {"api_key ", [](Config& c) { c.api_key = "a b"; }},
+        {"api_key ", [](Config& c) { c.api_key = " a"; }},
+        {"api_key ", [](Config& c) { c.api_key = "a\r\nX-Evil: 1"; }},
+        {"api_key ", [](Config& c) { c.api_key = "a\n"; }},
+        {"api_key ", [](Config& c) { c.api_key = "a\tb"; }},
+        {"api_key ", [](Config& c) { c.api_key = "a\x7f"; }},
+        {"api_key ", [](Config& c) { c.api_key = "\xc3\xa9"; }},
+        {"api_key ", [](Config& c) { c.api_key = Secret{"a\0b"s}; }},
+        {"api_key ", [](Config& c) { c.api_key = Secret{std::string(10'000'000, 'k')}; }},
+        {"user_agent ", [](Config& c) { c.user_agent = "a\r\nX-Evil: 1"; }},
+        {"user_agent ", [](Config& c) { c.user_agent = " a"; }},
+        {"user_agent ", [](Config& c) { c.user_agent = "\xc3\xa9"; }},
+        {"api_key and user_agent ", [](Config& c) { c.user_agent = std::string(10'000'000, 'u'); }},
+        {"base URL", [](Config& c) { c.base_url = ""; }},
+        {"base URL", [](Config& c) { c.base_url = "api.passage.id"; }},
+        {"base URL", [](Config& c) { c.base_url = std::string(10'000'000, 'u'); }},
+        {"base URL", [](Config& c) { c.auth_url = "ftp://h"; }},
+        {"base_url is plain http", [](Config& c) { c.base_url = "http://api.passage.id/v1"; }},
+        {"base_url is plain http", [](Config& c) { c.base_url = "http://localhost.example"; }},
+        {"base_url is plain http", [](Config& c) { c.base_url = "http://10.0.0.1"; }},
+        {"base URL", [](Config& c) { c.base_url = "http://127.0.0.1.example"; }},
+        {"pool.max_connections ", [](Config& c) { c.pool.max_connections = 0; }},
+        {"pool.max_connections ", [](Config& c) { c.pool.max_connections = 65'537; }},
+        {"retry.max_attempts ", [](Config& c) { c.retry.max_attempts = 0; }},
+        {"each of limits ", [](Config& c) { c.limits.header_bytes = 0; }},
+        {"each of limits ", [](Config& c) { c.limits.header_fields = 0; }},
+        {"each of limits ", [](Config& c) { c.limits.body_bytes = 0; }},
+    };
+    for (milliseconds TimeoutOptions::*timeout :
+         {&TimeoutOptions::total, &TimeoutOptions::attempt, &TimeoutOptions::connect})
+        for (const milliseconds value : {0ms, -1ms, milliseconds::min(), milliseconds::max(), longest + 1ms})
+            cases.push_back({"each of timeouts ", [=](Config& c) { c.timeouts.*timeout = value; }});
+    for (const milliseconds value : {-1ms, milliseconds::min(), milliseconds::max(), longest + 1ms}) {
+        for (milliseconds PoolOptions::*duration : {&PoolOptions::idle_timeout, &PoolOptions::max_lifetime})
+            cases.push_back({"durations of pool ", [=](Config& c) { c.pool.*duration = value; }});
+        for (milliseconds RetryOptions::*duration :
+             {&RetryOptions::base, &RetryOptions::throttled_base, &RetryOptions::cap})
+            cases.push_back({"durations of pool ", [=](Config& c) { c.retry.*duration = value; }});
+    }
+
+    for (const Case& test : cases) {
+        Config config = valid();
+        test.change(config);
+        const auto url = client::check_config(config);
+        BOOST_TEST_REQUIRE(!url.has_value(), test.what);
+        BOOST_TEST((url.error().code == Errc::invalid_argument || url.error().code == Errc::too_large));
+        BOOST_TEST(url.error().message.starts_with(test.what), url.error());
+        BOOST_TEST(url.error().message.find_first_of("\r\n") == std::string::npos);
+        BOOST_TEST(url.error().message.size() <= 512u);
+        BOOST_TEST(url.error().message.find("canary") == std::string::npos);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_key_that_is_refused_is_not_repeated)
+{
+    Config config = valid();
+    config.api_key = "k.canary 7Qz0Xw4Lr9Ht2Vb6Nm";
+    BOOST_TEST(to_string(client::check_config(config).error()).find("canary") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(checking_leaves_no_copy_of_the_key)
+{
+    constexpr std::string_view key = "k.canary-7Qz0Xw4Lr9Ht2Vb6Nm";
+    const Config config = valid();
+    const test::FreedMemory freed{key};
+    {
+        const Config copy = config;
+        BOOST_TEST(client::check_config(copy).has_value());
+    }
+    BOOST_TEST(freed.blocks() > 1u);
+    BOOST_TEST(freed.showing() == 0u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
