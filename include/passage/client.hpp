@@ -28,6 +28,8 @@ class Core;
 /// Connections and calls of a client, at one moment.
 struct ClientStats
 {
+    ClientStats() = default;
+
     std::size_t connections = 0;        ///< Open, or being made.
     std::size_t idle_connections = 0;   ///< Open and unused.
     std::size_t peak_connections = 0;   ///< The most there ever were at a time.
@@ -87,8 +89,11 @@ public:
     /// Makes a client, as the constructor does, with the error returned in place of thrown.
     static expected<Client> create(boost::asio::any_io_executor executor, Config config);
 
+    /// Takes the client over; calls in flight go on.
     Client(Client&& other) noexcept;
+    /// Closes this client and takes the other one over.
     Client& operator=(Client&& other) noexcept;
+    /// Closes the client.
     ~Client();
 
     /// Ends all calls in flight, and every later one, with `Errc::shut_down`, and closes all
@@ -182,13 +187,16 @@ private:
 /// }
 /// ```
 ///
-/// The set is fixed when the first page is read: users created later are not in it. One `next()` at
+/// The set is fixed when the first page is read: users created later are not in it (to the second, as the service
+/// counts). One `next()` at
 /// a time; distinct ranges may be used from distinct threads.
 class PASSAGE_EXPORT UserRange
 {
 public:
-    UserRange(UserRange&&) noexcept;
-    UserRange& operator=(UserRange&&) noexcept;
+    /// Takes the range over where it stands; the other one is only to be destroyed or assigned to.
+    UserRange(UserRange&& other) noexcept;
+    /// Takes the range over where it stands; the other one is only to be destroyed or assigned to.
+    UserRange& operator=(UserRange&& other) noexcept;
     ~UserRange();
 
     /// The next user; none at the end. Must stay the only call on this range, and the range in

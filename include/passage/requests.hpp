@@ -41,6 +41,16 @@ public:
         (*metadata_)[key] = std::move(value);
         return *this;
     }
+    /// Sets one field of the metadata to a text.
+    CreateUserRequest& metadata(std::string_view key, std::string_view text)
+    {
+        return metadata(key, boost::json::value(boost::json::string_view{text.data(), text.size()}));
+    }
+    /// Sets one field of the metadata to a text.
+    CreateUserRequest& metadata(std::string_view key, const char* text)
+    {
+        return metadata(key, std::string_view{text});
+    }
     /// Sets the metadata whole.
     CreateUserRequest& metadata(boost::json::object fields)
     {
@@ -138,6 +148,16 @@ public:
         boost::json::object fields = metadata_.value().value_or(boost::json::object{});
         fields[key] = std::move(value);
         return metadata(std::move(fields));
+    }
+    /// Sets one field of the metadata to be sent to a text.
+    UpdateUserRequest& metadata(std::string_view key, std::string_view text)
+    {
+        return metadata(key, boost::json::value(boost::json::string_view{text.data(), text.size()}));
+    }
+    /// Sets one field of the metadata to be sent to a text.
+    UpdateUserRequest& metadata(std::string_view key, const char* text)
+    {
+        return metadata(key, std::string_view{text});
     }
     /// Sets the metadata to null.
     UpdateUserRequest& clear_metadata()

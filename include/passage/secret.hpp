@@ -21,9 +21,11 @@ public:
     Secret(const char* text) : text_{text} {}
     /// Takes a copy of a text, and wipes the original.
     Secret(std::string&& text);
+    /// Takes a copy.
     Secret(const Secret&) = default;
     /// Moves the text; nothing of it stays behind.
     Secret(Secret&& other) noexcept;
+    /// Takes the other text over; the former one is wiped.
     Secret& operator=(Secret other) noexcept
     {
         text_.swap(other.text_);

@@ -12,6 +12,9 @@
 
 namespace passage {
 
+// The models declare their constructors, which keeps them from being aggregates: g++ 12 frees an aggregate temporary
+// inside a co_await expression twice.
+
 /// A time of the service: UTC, to the microsecond (RFC 3339 on the wire; finer digits are cut off).
 using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 
@@ -52,6 +55,8 @@ inline constexpr std::array<std::string_view, 3> enum_texts<SocialProvider>{"app
 /// Pictures of an authenticator: data URLs of SVGs, kilobytes each; empty if there is none.
 struct DeviceIcons
 {
+    DeviceIcons() = default;
+
     std::string light; ///< For light backgrounds.
     std::string dark;  ///< For dark backgrounds.
 
@@ -61,6 +66,8 @@ struct DeviceIcons
 /// A passkey or security key of a user.
 struct WebAuthnDevice
 {
+    WebAuthnDevice() = default;
+
     std::string id;                  ///< The device's id, as `delete_user_device` takes it.
     std::string cred_id;             ///< The WebAuthn credential id.
     std::string friendly_name;       ///< A name for people.
@@ -77,6 +84,8 @@ struct WebAuthnDevice
 /// Something a user did lately.
 struct UserEvent
 {
+    UserEvent() = default;
+
     std::string id;                             ///< The event's id.
     std::string type;                           ///< What happened, in the service's words.
     OpenEnum<EventAction> action;               ///< Its class.
@@ -94,6 +103,8 @@ struct UserEvent
 /// A user's account at a social log-in provider.
 struct SocialConnection
 {
+    SocialConnection() = default;
+
     std::string provider_id;         ///< The account's id there.
     std::string provider_identifier; ///< The e-mail or name there.
     Timestamp created_at = never;    ///< When it was connected.
@@ -105,6 +116,8 @@ struct SocialConnection
 /// A user's connected providers.
 struct SocialConnections
 {
+    SocialConnections() = default;
+
     std::optional<SocialConnection> apple;  ///< Apple, if connected.
     std::optional<SocialConnection> github; ///< GitHub, if connected.
     std::optional<SocialConnection> google; ///< Google, if connected.
@@ -117,6 +130,8 @@ struct SocialConnections
 /// Texts that the service left out, or sent as null, are empty.
 struct UserSummary
 {
+    UserSummary() = default;
+
     std::string id;                    ///< The user's id.
     std::string email;                 ///< The e-mail address.
     std::string phone;                 ///< The phone number, E.164.
@@ -136,6 +151,8 @@ struct UserSummary
 /// A user, complete.
 struct UserInfo : UserSummary
 {
+    UserInfo() = default;
+
     bool webauthn = false;                              ///< Whether a WebAuthn device is registered.
     std::vector<OpenEnum<WebAuthnType>> webauthn_types; ///< The kinds of those registered.
     std::vector<WebAuthnDevice> webauthn_devices;       ///< The devices.
@@ -148,6 +165,8 @@ struct UserInfo : UserSummary
 /// Where the service says the other pages are: path and query of each, empty where there is none.
 struct PageLinks
 {
+    PageLinks() = default;
+
     std::string first;    ///< The first page.
     std::string last;     ///< The last page.
     std::string next;     ///< The page after this.
@@ -160,6 +179,8 @@ struct PageLinks
 /// One page of a list of users.
 struct UserPage
 {
+    UserPage() = default;
+
     std::vector<UserSummary> users;            ///< The users.
     std::int64_t page = 0;                     ///< This page's number, from 1.
     std::int64_t limit = 0;                    ///< The most users a page has.

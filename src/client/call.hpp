@@ -31,8 +31,7 @@ class Call : public net::Deadlines::Watched
 public:
     Call(const api::Operation& of, Secret bytes, bool repeated, net::Clock::time_point until)
         : operation{of}, request{std::move(bytes)}, retries{repeated}, deadline{until}
-    {
-    }
+    {}
     virtual ~Call() = default;
 
     /// Hands the outcome to the caller, on the caller's executor. Called once.

@@ -174,12 +174,14 @@ expected<Secret> Core::write(expected<http::Request> request, const CallOptions&
 
 Clock::time_point Core::deadline(const CallOptions& options) const
 {
-    if (options.deadline())
-        return *options.deadline();
+    // Both are bounded before they are used: callers' values reach further than the clock counts.
+    using std::chrono::milliseconds;
     const auto now = Clock::now();
-    const auto timeout = options.timeout().value_or(config_.timeouts.total);
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::time_point::max() - now);
-    return timeout < left ? now + timeout : Clock::time_point::max();
+    if (options.deadline())
+        return std::max(*options.deadline(), now);
+    const auto longest = std::chrono::floor<milliseconds>(Clock::time_point::max() - now);
+    const milliseconds timeout = options.timeout().value_or(config_.timeouts.total);
+    return now + std::clamp(timeout, milliseconds{0}, longest);
 }
 
 asio::awaitable<Outcome> Core::call(const api::Operation& operation, Secret request, bool retries,
@@ -224,6 +226,8 @@ Task<Outcome> Core::perform(std::shared_ptr<Call> call)
         call->attempt_expired = false;
         call->progress = {};
         policy::Attempt facts;
+        if (Clock::now() >= call->deadline)
+            call->stop(Errc::timeout);
         auto result = co_await attempt(*call, facts);
         if (result && api::is_success(result->status)) {
             budget_.give_back(taken);
@@ -242,7 +246,7 @@ Task<Outcome> Core::perform(std::shared_ptr<Call> call)
 
         policy::Decision decision;
         if (!call->stopped) {
-            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(call->deadline - Clock::now());
+            const auto left = std::chrono::floor<std::chrono::milliseconds>(call->deadline - Clock::now());
             const double random = std::uniform_real_distribution{}(random_);
             decision = policy::decide(
                 facts, {call->operation.idempotent, call->retries, outcome.attempts, replays, left, random},

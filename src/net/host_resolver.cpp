@@ -123,12 +123,13 @@ std::shared_ptr<HostResolver::Job> HostResolver::start()
     auto job = std::make_shared<Job>();
     job->resolver = this;
     // Detached, as nothing can interrupt a look-up: what waited for it must not have to wait for the thread.
-    std::thread{[job, executor = executor_, host = host_, lookup = lookup_] {
+    // It holds nothing of the execution context, which it may outlive.
+    std::thread{[job, host = host_, lookup = lookup_] {
         auto result = lookup(host);
         const std::lock_guard lock{job->mutex};
         if (!job->resolver)
             return;
-        asio::post(executor, [job, result = std::move(result)]() mutable {
+        asio::post(job->resolver->executor_, [job, result = std::move(result)]() mutable {
             if (job->resolver)
                 job->resolver->finish(*job, std::move(result));
         });

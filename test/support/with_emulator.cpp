@@ -1,0 +1,50 @@
+// with_emulator COMMAND...: runs a command with the environment of a client of an emulator made for it, and ends with
+// the command's exit status.
+
+#include "support/canary.hpp"
+
+#include <passage/emulator.hpp>
+
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int main(int argc, char** argv)
+try {
+    if (argc < 2) {
+        std::cerr << "usage: with_emulator COMMAND...\n";
+        return 2;
+    }
+    const passage::Emulator emulator{passage::EmulatorOptions{}.seed(100).api_key(passage::test::canary_api_key)};
+
+    std::string folder = (std::filesystem::temp_directory_path() / "passage-XXXXXX").string();
+    if (!mkdtemp(folder.data())) {
+        std::cerr << "no temporary folder can be made\n";
+        return 2;
+    }
+    const std::string ca_file = folder + "/ca.pem";
+    std::ofstream{ca_file} << emulator.ca_pem();
+    setenv("PASSAGE_APP_ID", emulator.app_id().c_str(), 1);
+    setenv("PASSAGE_API_KEY", emulator.api_key().c_str(), 1);
+    setenv("PASSAGE_BASE_URL", emulator.base_url().c_str(), 1);
+    setenv("PASSAGE_CA_FILE", ca_file.c_str(), 1);
+
+    const pid_t child = fork();
+    if (child == 0) {
+        execvp(argv[1], argv + 1);
+        std::cerr << argv[1] << " can't be run\n";
+        _exit(127);
+    }
+    int status = 0;
+    const bool waited = child > 0 && waitpid(child, &status, 0) == child;
+    std::filesystem::remove_all(folder);
+    return waited && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+} catch (const std::exception& error) {
+    std::cerr << error.what() << '\n';
+    return 2;
+}
