@@ -533,7 +533,7 @@ BOOST_AUTO_TEST_CASE(idle_connections_end_at_once)
 
 BOOST_AUTO_TEST_CASE(request_that_never_ends_does_not_hold_the_end_up_for_ever)
 {
-    Running running;
+    Running running(demo_options().request_timeout(1h));
     TlsClient client = running.client();
     client.send(TlsClient::request("GET", users, "key") + "GET / HTTP/1.1\r\n");
     BOOST_TEST(client.receive().status == 200U);
@@ -552,11 +552,13 @@ BOOST_AUTO_TEST_CASE(stopping_twice_and_from_two_threads_is_fine)
 
 BOOST_AUTO_TEST_CASE(port_is_free_again_at_once)
 {
+    std::vector<std::unique_ptr<TlsClient>> clients; // still there when the server ends its connections
     std::uint16_t port = 0;
     for (int i = 0; i < 5; ++i) {
         Running running(demo_options().port(port));
         port = running.emulator.port();
-        BOOST_TEST(running.client().call("GET", users, "key").status == 200U);
+        clients.push_back(std::make_unique<TlsClient>(port, running.emulator.ca_pem()));
+        BOOST_TEST(clients.back()->call("GET", users, "key").status == 200U);
     }
 }
 
