@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(a_text_that_was_handed_over_is_wiped)
         BOOST_TEST(original.empty());
         BOOST_TEST_REQUIRE(static_cast<const void*>(original.data()) == data);
         original.resize(200, 'x');
-        BOOST_TEST(!shows(original, text.substr(0, 8)));
+        BOOST_TEST(!shows(original, text.substr(4, 8)));
     }
 }
 
@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(a_moved_from_secret_keeps_nothing)
         Secret secret{text};
         const Secret moved{std::move(secret)};
         BOOST_TEST(secret.empty());
-        BOOST_TEST(!shows(bytes_of(secret), text.substr(0, 8)));
+        BOOST_TEST(!shows(bytes_of(secret), text.substr(4, 8)));
         BOOST_TEST(moved.reveal() == text);
     }
 }
