@@ -5,13 +5,11 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
-#include <chrono>
-#include <cstdint>
+#include <concepts>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace passage {
 
@@ -42,14 +40,11 @@ public:
         return *this;
     }
     /// Sets one field of the metadata to a text.
-    CreateUserRequest& metadata(std::string_view key, std::string_view text)
+    template <class Text>
+    requires std::same_as<Text, std::string> || std::same_as<Text, std::string_view> CreateUserRequest&
+    metadata(std::string_view key, const Text& text)
     {
         return metadata(key, boost::json::value(boost::json::string_view{text.data(), text.size()}));
-    }
-    /// Sets one field of the metadata to a text.
-    CreateUserRequest& metadata(std::string_view key, const char* text)
-    {
-        return metadata(key, std::string_view{text});
     }
     /// Sets the metadata whole.
     CreateUserRequest& metadata(boost::json::object fields)
@@ -150,14 +145,11 @@ public:
         return metadata(std::move(fields));
     }
     /// Sets one field of the metadata to be sent to a text.
-    UpdateUserRequest& metadata(std::string_view key, std::string_view text)
+    template <class Text>
+    requires std::same_as<Text, std::string> || std::same_as<Text, std::string_view> UpdateUserRequest&
+    metadata(std::string_view key, const Text& text)
     {
         return metadata(key, boost::json::value(boost::json::string_view{text.data(), text.size()}));
-    }
-    /// Sets one field of the metadata to be sent to a text.
-    UpdateUserRequest& metadata(std::string_view key, const char* text)
-    {
-        return metadata(key, std::string_view{text});
     }
     /// Sets the metadata to null.
     UpdateUserRequest& clear_metadata()

@@ -16,13 +16,15 @@ class PASSAGE_EXPORT Secret
 public:
     Secret() = default;
     /// Takes a copy of a text.
-    Secret(std::string_view text) : text_{text} {}
+    Secret(std::string_view text);
     /// Takes a copy of a text.
-    Secret(const char* text) : text_{text} {}
+    Secret(const char* text) : Secret{std::string_view{text}} {}
+    /// Takes a copy of a text.
+    Secret(const std::string& text) : Secret{std::string_view{text}} {}
     /// Takes a copy of a text, and wipes the original.
     Secret(std::string&& text);
     /// Takes a copy.
-    Secret(const Secret&) = default;
+    Secret(const Secret& other) : Secret{std::string_view{other.text_}} {}
     /// Moves the text; nothing of it stays behind.
     Secret(Secret&& other) noexcept;
     /// Takes the other text over; the former one is wiped.

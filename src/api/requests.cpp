@@ -34,17 +34,17 @@ expected<void> check_text(std::string_view what, std::string_view text, std::siz
     return {};
 }
 
-/// E.164: a plus sign and 7 to 15 digits, of which the first is not 0.
+/// E.164: a plus sign and at most 15 digits, of which the first is not 0.
 bool is_phone(std::string_view text)
 {
-    return text.size() >= 8 && text.size() <= 16 && text[0] == '+' && text[1] >= '1' && text[1] <= '9' &&
+    return text.size() >= 3 && text.size() <= 16 && text[0] == '+' && text[1] >= '1' && text[1] <= '9' &&
            std::all_of(text.begin() + 1, text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 expected<void> check_phone(std::string_view phone)
 {
     if (!is_phone(phone))
-        return invalid("phone", "is not E.164: a plus sign and 7 to 15 digits, such as +15005550007");
+        return invalid("phone", "is not E.164: a plus sign and 2 to 15 digits, such as +15005550007");
     return {};
 }
 
@@ -263,7 +263,7 @@ expected<http::Request> Requests::list_users(const ListUsersRequest& request) co
         if (auto good = check_text(filter.field, filter.value, max_filter_value); !good)
             return unexpected{std::move(good.error())};
         if (filter.value.empty())
-            return invalid(filter.field, "is compared with an empty text, which the service reads as no condition");
+            return invalid(filter.field, "is compared with an empty text");
         if (filter.comparison == UserFilter::Comparison::equal && reads_as_comparison(filter.value))
             return invalid(filter.field,
                            "is compared with a text that begins with '<', which the service reads as a comparison");

@@ -46,9 +46,10 @@ public:
         co_return std::move(outcome.response);
     }
 
-    /// An error of this call.
+    /// An error of this call. A server may echo the API key anywhere, so all that leaves is looked through.
     unexpected<Error> failure(Error error) const
     {
+        core_->redact(error);
         error.operation = operation_.name;
         error.attempts = attempts_;
         error.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin_);

@@ -1,5 +1,6 @@
 #include "client/core.hpp"
 
+#include "api/redact.hpp"
 #include "api/responses.hpp"
 #include "client/config_check.hpp"
 #include "policy/retry_after.hpp"
@@ -52,7 +53,8 @@ private:
 
 Failure stopped_failure(Errc reason, Stage stage)
 {
-    Failure failure{Error{reason}, false};
+    // Being out of time passes; being cancelled or shut down does not.
+    Failure failure{Error{reason}, reason == Errc::timeout || reason == Errc::pool_timeout};
     switch (reason) {
     case Errc::timeout:
         failure.error.message = "the deadline passed";
@@ -172,6 +174,11 @@ expected<Secret> Core::write(expected<http::Request> request, const CallOptions&
     return writer_.write(*request, options.headers());
 }
 
+void Core::redact(Error& error) const
+{
+    api::redact(error, config_.api_key.reveal());
+}
+
 Clock::time_point Core::deadline(const CallOptions& options) const
 {
     // Both are bounded before they are used: callers' values reach further than the clock counts.
@@ -278,7 +285,7 @@ Task<Outcome> Core::perform(std::shared_ptr<Call> call)
         if (decision.next == Next::out_of_time)
             error.code = Errc::rate_limited;
         error.effect = effect;
-        error.retryable = !call->stopped && policy::is_retryable(facts, call->operation.idempotent);
+        error.retryable = error.code == Errc::pool_timeout || policy::is_retryable(facts, call->operation.idempotent);
         error.retry_after = facts.retry_after;
         outcome.error = std::move(error);
         co_return outcome;

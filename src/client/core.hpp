@@ -38,6 +38,9 @@ public:
     /// The bytes of a request with a call's own header fields. Any thread.
     expected<Secret> write(expected<http::Request> request, const CallOptions& options) const;
 
+    /// Masks the API key in an error's texts. Any thread.
+    void redact(Error& error) const;
+
     /// By when a call that starts now ends. Any thread.
     net::Clock::time_point deadline(const CallOptions& options) const;
 

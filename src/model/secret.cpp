@@ -1,5 +1,6 @@
 #include <passage/secret.hpp>
 
+#include <algorithm>
 #include <string.h> // explicit_bzero: a wipe that is not optimised away
 
 namespace passage {
@@ -14,15 +15,27 @@ void wipe(std::string& text) noexcept
 
 } // namespace
 
-Secret::Secret(std::string&& text) : text_{text}
+// A text is kept on the heap, however short: moving and swapping must not leave copies within objects.
+
+Secret::Secret(std::string_view text)
 {
-    wipe(text);
+    text_.reserve(std::max(text.size(), std::string{}.capacity() + 1));
+    text_ = text;
+}
+
+Secret::Secret(std::string&& text)
+{
+    if (text.capacity() > std::string{}.capacity()) {
+        text_.swap(text);
+    } else {
+        *this = Secret{std::string_view{text}};
+        wipe(text);
+    }
 }
 
 Secret::Secret(Secret&& other) noexcept
 {
     text_.swap(other.text_);
-    wipe(other.text_); // a short text lies within the object, and swapping copies it
 }
 
 Secret::~Secret()

@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view prologue = R"(
 #include <passage/passage.hpp>
 #include <boost/asio.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
 #include <iostream>
 #include <string>

@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(emails_are_taken_or_refused)
 
 BOOST_AUTO_TEST_CASE(phones_are_e164)
 {
-    for (const char* phone : {"+15005550007", "+1234567", "+123456789012345", "+4915112345678"}) {
+    for (const char* phone : {"+15005550007", "+12", "+123456789012345", "+4915112345678"}) {
         BOOST_TEST(requests.create_user(CreateUserRequest{}.phone(phone)).has_value(), phone);
         BOOST_TEST(requests.update_user("u", UpdateUserRequest{}.phone(phone)).has_value(), phone);
     }
@@ -232,7 +232,7 @@ BOOST_AUTO_TEST_CASE(phones_are_e164)
                                  "+",
                                  "15005550007",
                                  "+05005550007",
-                                 "+123456",
+                                 "+1",
                                  "+1234567890123456",
                                  "+1500555000a",
                                  "+1 500 555 0007",

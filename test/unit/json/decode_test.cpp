@@ -113,8 +113,11 @@ BOOST_AUTO_TEST_CASE(a_page_of_users_is_read_whole)
     same.limit = 2;
     same.total_users = 17;
     same.created_before = std::chrono::sys_seconds{1'738'447'800s};
-    same.links = {"/v1/apps/a/users?page=1", "/v1/apps/a/users?page=9", "/v1/apps/a/users?page=4",
-                  "/v1/apps/a/users?page=2", "/v1/apps/a/users?page=3"};
+    same.links.first = "/v1/apps/a/users?page=1";
+    same.links.last = "/v1/apps/a/users?page=9";
+    same.links.next = "/v1/apps/a/users?page=4";
+    same.links.previous = "/v1/apps/a/users?page=2";
+    same.links.self = "/v1/apps/a/users?page=3";
     UserSummary first;
     first.id = "first";
     first.email = "x@y.example";
