@@ -437,7 +437,10 @@ void Core::run_pool_actions()
     while (const auto action = pool_.next_action()) {
         switch (action->kind) {
         case Kind::dial:
-            start_dial(action->slot);
+            if (closed)
+                pool_.dial_failed(action->slot);
+            else
+                start_dial(action->slot);
             break;
         case Kind::close:
             connections_[action->slot].reset();
