@@ -1,116 +1,35 @@
 #include "connection.hpp"
 
-#include "routes.hpp"
+#include "fault_plan.hpp"
+#include "request_reader.hpp"
+#include "response_bytes.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
-#include <cstdio>
-#include <ctime>
+#include <algorithm>
 #include <iostream>
 #include <sstream>
 
 namespace passage::emulator {
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
 
 namespace {
 
-constexpr std::uint32_t max_header_size = 16 * 1024;
-constexpr std::uint64_t max_body_size = 4 * 1024 * 1024;
-// A chunked body has more bytes on the wire than in it, for each chunk may have an extension.
-constexpr std::size_t max_wire_size = max_header_size + 2 * max_body_size;
 constexpr std::size_t read_size = 4096;
 constexpr std::chrono::milliseconds farewell{2'000};
 
-} // namespace
-
-struct Connection::Received
+/// What tests use to set the stage is spared from faults.
+bool can_have_faults(const Request& request)
 {
-    http::request_parser<http::string_body> parser;
-    std::size_t wire_size = 0;
-
-    Received()
-    {
-        parser.header_limit(max_header_size);
-        parser.body_limit(max_body_size);
-        parser.eager(true);
-    }
-};
-
-namespace {
-
-using Fields = http::fields;
-
-std::string_view to_std(beast::string_view text)
-{
-    return {text.data(), text.size()};
-}
-
-/// A field that must stand alone; two of them, one after the other, are none that can be trusted.
-std::optional<std::string_view> single(const Fields& fields, http::field name)
-{
-    const auto [first, last] = fields.equal_range(name);
-    if (first == last) {
-        return std::nullopt;
-    }
-    return std::next(first) == last ? to_std(first->value()) : std::string_view{};
-}
-
-/// What RFC 9112 has a server refuse and Beast lets pass; empty if the header is in order.
-std::string_view fault_of(const http::request_header<>& header)
-{
-    const auto hosts = header.count(http::field::host);
-    if (hosts > 1 || (hosts == 0 && header.version() == 11)) {
-        return "A request must have one Host header.";
-    }
-    const auto coding = header.find(http::field::transfer_encoding);
-    if (coding != header.end() && (header.version() < 11 || !beast::iequals(coding->value(), "chunked") ||
-                                   header.count(http::field::transfer_encoding) > 1)) {
-        return "The only transfer coding that a request may have is chunked.";
-    }
-    return {};
-}
-
-/// Servers must take `https://host/path` too.
-std::string_view path_of(std::string_view target)
-{
-    for (const std::string_view scheme : {"https://", "http://"}) {
-        if (beast::iequals(target.substr(0, scheme.size()), scheme)) {
-            const std::size_t path = target.find('/', scheme.size());
-            return path == std::string_view::npos ? "/" : target.substr(path);
-        }
-    }
-    return target;
-}
-
-std::string_view reason_of(unsigned status)
-{
-    return to_std(http::obsolete_reason(static_cast<http::status>(status)));
-}
-
-std::string http_date()
-{
-    const std::time_t time = std::time(nullptr);
-    std::tm parts{};
-    gmtime_r(&time, &parts);
-    constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    char text[48];
-    const int size =
-        std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[parts.tm_wday], parts.tm_mday,
-                      months[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
-    return {text, static_cast<std::size_t>(size)};
+    return !request.target.starts_with("/admin/");
 }
 
 } // namespace
 
 Connection::Connection(asio::ip::tcp::socket socket, SSL_CTX* context, Service& service)
-    : stream_(std::move(socket), context), service_(service)
+    : stream_(std::move(socket), context), service_(service), delay_(stream_.get_executor())
 {
     give(service_.patience.request);
 }
@@ -123,11 +42,16 @@ asio::awaitable<void> Connection::run()
         co_return; // no TLS, no words
     }
     while (co_await next_request_begins()) {
-        const bool keep_alive = co_await serve_request();
-        if (!keep_alive) {
+        const After after = co_await serve_request();
+        switch (after) {
+        case After::next_request:
+            continue;
+        case After::goodbye:
             stream_.say_goodbye();
             give(farewell);
             co_await stream_.discard_rest();
+            co_return;
+        case After::silence:
             co_return;
         }
     }
@@ -158,46 +82,27 @@ asio::awaitable<bool> Connection::next_request_begins()
 }
 
 /// False if the client has left, or was told why it gets no answer.
-asio::awaitable<bool> Connection::receive(Received& received)
+asio::awaitable<bool> Connection::receive(RequestReader& reader)
 {
-    auto& parser = received.parser;
-    bool header_seen = false;
+    bool told_to_go_on = false;
     while (true) {
-        if (!input_.empty()) {
-            beast::error_code error;
-            const std::size_t used = parser.put(asio::buffer(input_), error);
-            input_.erase(0, used);
-            received.wire_size += used;
-            if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-                co_return co_await refuse(431, "header_too_large", "The header is too large.");
-            }
-            if (error == http::error::body_limit || received.wire_size > max_wire_size) {
-                co_return co_await refuse(413, "body_too_large", "The body is too large.");
-            }
-            if (error && error != http::error::need_more) {
-                co_return co_await refuse(400, "invalid_request", "This is no HTTP request: " + error.message() + ".");
-            }
-        }
-        if (parser.is_header_done() && !header_seen) {
-            header_seen = true;
-            if (const std::string_view fault = fault_of(parser.get()); !fault.empty()) {
-                co_return co_await refuse(400, "invalid_request", fault);
-            }
-            if (!parser.is_done() && beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-                co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n");
-            }
-        }
-        if (parser.is_done()) {
+        const RequestReader::State state = reader.put(input_);
+        if (state == RequestReader::State::complete) {
             co_return true;
         }
-        // What the parser leaves is a part too large to be read whole: of a header, or of the lines
-        // between chunks and after them.
-        if (input_.size() > max_header_size) {
-            co_return co_await refuse(413, "body_too_large", "The body is too large.");
+        if (state == RequestReader::State::refused) {
+            co_await send(to_bytes(reader.refusal(), false, false));
+            co_return false;
+        }
+        if (!told_to_go_on && reader.waits_for_continue()) {
+            told_to_go_on = true;
+            co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n");
         }
         const bool more = co_await read_more();
         if (!more && Clock::now() >= deadline_) {
-            co_return co_await refuse(408, "request_timeout", "The request took too long to arrive.");
+            co_await send(
+                to_bytes(refusal(408, "request_timeout", "The request took too long to arrive."), false, false));
+            co_return false;
         }
         if (!more) {
             co_return false; // the client has left
@@ -216,74 +121,66 @@ asio::awaitable<bool> Connection::read_more()
     co_return !error;
 }
 
-/// False, for the connection ends with it: what follows on it cannot be told apart any more.
-asio::awaitable<bool> Connection::refuse(unsigned status, std::string_view code, std::string_view text)
-{
-    co_await send(refusal(status, code, text), false, false);
-    co_return false;
-}
-
-/// False if the connection is to end.
-asio::awaitable<bool> Connection::serve_request()
+asio::awaitable<Connection::After> Connection::serve_request()
 {
     give(service_.patience.request);
-    Received received;
-    const bool complete = co_await receive(received);
+    RequestReader reader;
+    const bool complete = co_await receive(reader);
     if (!complete) {
-        co_return false;
+        co_return After::goodbye;
     }
-    const auto& message = received.parser.get();
-    const Response response = answer_to(received);
+    const Request request = reader.request();
+    const std::uint64_t number = ++requests_;
+    const Fate fate = can_have_faults(request) ? service_.faults.next(Clock::now(), number) : Fate{};
+    if (fate.delay.count() > 0) {
+        co_await wait(fate.delay);
+    }
+    const Response response = answer_to(request, fate);
     ++service_.requests_served;
-    // HTTP/1.0 keeps connections only where both sides say so; nobody needs it.
-    const bool keep_alive = received.parser.keep_alive() && message.version() == 11 && !draining_;
-    const bool head_only = message.method() == http::verb::head;
-    const bool sent = co_await send(response, keep_alive, head_only);
-    if (!sent) {
-        co_return false;
+    if (fate.reset) {
+        stream_.reset();
+        co_return After::silence;
     }
-    co_return keep_alive;
+    const bool keep_alive = reader.keep_alive() && !draining_;
+    const std::string bytes = to_bytes(response, keep_alive, request.method == "HEAD");
+    if (fate.cut_after && *fate.cut_after < bytes.size()) {
+        co_await send(std::string_view{bytes}.substr(0, *fate.cut_after));
+        stream_.abort();
+        co_return After::silence;
+    }
+    const bool sent = co_await send(bytes);
+    co_return sent&& keep_alive && !fate.last ? After::next_request : After::goodbye;
 }
 
-asio::awaitable<bool> Connection::send(const Response& response, bool keep_alive, bool head_only)
+/// True if the client has taken it.
+asio::awaitable<bool> Connection::send(std::string_view bytes)
 {
-    std::string bytes;
-    bytes.reserve(256 + response.body.size());
-    bytes.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
-    bytes.append(reason_of(response.status)).append("\r\nDate: ").append(http_date());
-    if (!response.body.empty()) {
-        bytes.append("\r\nContent-Type: application/json; charset=utf-8");
-    }
-    if (!response.allow.empty()) {
-        bytes.append("\r\nAllow: ").append(response.allow);
-    }
-    if (response.status == 401) {
-        bytes.append("\r\nWWW-Authenticate: Bearer");
-    }
-    if (!keep_alive) {
-        bytes.append("\r\nConnection: close");
-    }
-    bytes.append("\r\nContent-Length: ").append(std::to_string(response.body.size()));
-    bytes.append("\r\n\r\n");
-    if (!head_only) {
-        bytes.append(response.body);
-    }
     give(service_.patience.response);
-    co_return !co_await stream_.write(bytes);
+    const auto error = co_await stream_.write(bytes);
+    co_return !error;
 }
 
-Response Connection::answer_to(const Received& received)
+/// A server that stops waits no more.
+asio::awaitable<void> Connection::wait(std::chrono::milliseconds time)
 {
-    const auto& message = received.parser.get();
-    Request request;
-    request.method = to_std(message.method_string());
-    request.target = path_of(to_std(message.target()));
-    request.user_agent = single(message, http::field::user_agent);
-    request.authorization = single(message, http::field::authorization);
-    request.body = message.body();
+    if (draining_) {
+        co_return;
+    }
+    delay_.expires_after(time);
+    co_await delay_.async_wait(asio::as_tuple(asio::use_awaitable));
+}
 
+Response Connection::answer_to(const Request& request, const Fate& fate)
+{
     const auto start = Clock::now();
-    Response response = answer(service_.store, request);
+    Response response;
+    if (fate.refused_with != 0) {
+        response = refusal(fate.refused_with, fate.refused_with == 429 ? "too_many_requests" : "fault",
+                           "The emulator was told to fail this request.");
+        response.retry_after = fate.retry_after;
+    } else {
+        response = answer(service_.store, request);
+    }
     if (service_.verbose) {
         const auto time = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
         std::ostringstream line; // written at once, for other threads write too
@@ -303,6 +200,7 @@ void Connection::check_deadline(Clock::time_point now)
 void Connection::drain()
 {
     draining_ = true;
+    delay_.cancel();
     if (idle_) {
         stream_.cancel();
     }

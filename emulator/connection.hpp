@@ -2,6 +2,8 @@
 
 #include "tls_stream.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -10,7 +12,11 @@
 
 namespace passage::emulator {
 
+class FaultPlan;
+class RequestReader;
 class Store;
+struct Fate;
+struct Request;
 struct Response;
 
 /// How long the server is patient with one connection.
@@ -25,6 +31,7 @@ struct Patience
 struct Service
 {
     Store& store;
+    FaultPlan& faults;
     Patience patience;
     bool verbose = false;
     std::atomic<std::uint64_t> requests_served{0};
@@ -49,21 +56,28 @@ public:
     void abort();
 
 private:
-    struct Received; // a request, parsed
+    /// What follows on a request.
+    enum class After {
+        next_request,
+        goodbye, ///< An end in good order.
+        silence, ///< The stream is not to be touched any more.
+    };
 
     boost::asio::awaitable<bool> next_request_begins();
-    boost::asio::awaitable<bool> serve_request();
-    boost::asio::awaitable<bool> receive(Received& received);
+    boost::asio::awaitable<After> serve_request();
+    boost::asio::awaitable<bool> receive(RequestReader& reader);
     boost::asio::awaitable<bool> read_more();
-    boost::asio::awaitable<bool> send(const Response& response, bool keep_alive, bool head_only);
-    boost::asio::awaitable<bool> refuse(unsigned status, std::string_view code, std::string_view text);
-    Response answer_to(const Received& received);
+    boost::asio::awaitable<bool> send(std::string_view bytes);
+    boost::asio::awaitable<void> wait(std::chrono::milliseconds time);
+    Response answer_to(const Request& request, const Fate& fate);
     void give(std::chrono::milliseconds time) { deadline_ = Clock::now() + time; }
 
     TlsStream stream_;
     Service& service_;
     std::string input_; // received and not yet parsed
     Clock::time_point deadline_;
+    boost::asio::steady_timer delay_; // before an answer that is to be late
+    std::uint64_t requests_ = 0;
     bool idle_ = true; // nothing is lost if it ends now
     bool draining_ = false;
 };

@@ -3,6 +3,7 @@
 #include "api_error.hpp"
 #include "certificates.hpp"
 #include "connection.hpp"
+#include "fault_plan.hpp"
 #include "keys.hpp"
 #include "random.hpp"
 #include "requests.hpp"
@@ -143,6 +144,12 @@ EmulatorOptions& EmulatorOptions::response_timeout(std::chrono::milliseconds tim
     return *this;
 }
 
+EmulatorOptions& EmulatorOptions::faults(Faults faults)
+{
+    faults_ = std::move(faults);
+    return *this;
+}
+
 EmulatorOptions& EmulatorOptions::verbose(bool on)
 {
     verbose_ = on;
@@ -157,8 +164,11 @@ public:
           api_key_(checked_api_key(options.api_key_.empty() ? new_api_key() : options.api_key_)),
           authority_(authority_of(options.ca_certificate_, options.ca_key_)),
           store_(options.data_file_),
-          service_{
-              store_, {options.idle_timeout_, options.request_timeout_, options.response_timeout_}, options.verbose_},
+          faults_(options.faults_),
+          service_{store_,
+                   faults_,
+                   {options.idle_timeout_, options.request_timeout_, options.response_timeout_},
+                   options.verbose_},
           server_(prepared(options), make_server_identity(authority_, options.address_), options.address_,
                   options.port_, options.threads_)
     {}
@@ -167,6 +177,7 @@ public:
     const std::string api_key_;
     const Identity authority_;
     Store store_;
+    FaultPlan faults_;
     Service service_;
     Server server_; // last: it ends before what it serves from
 
@@ -254,6 +265,11 @@ void Emulator::plant_social_connection(std::string_view user_id, std::string_vie
         const SocialConnection connection = read_planted_social_connection(provider, json, now());
         require_user(impl_->store_.put_social_connection(impl_->app_id_, user_id, connection));
     });
+}
+
+void Emulator::set_faults(const Faults& faults)
+{
+    impl_->faults_.set(faults);
 }
 
 std::uint64_t Emulator::connections_accepted() const

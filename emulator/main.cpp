@@ -15,6 +15,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -47,6 +48,19 @@ have the shape in which the service shows the same thing, and any member may be 
     curl --cacert "$PASSAGE_CA_FILE" -H "Authorization: Bearer $PASSAGE_API_KEY" \
         -d '{"friendly_name":"Chrome on Mac"}' \
         "${PASSAGE_BASE_URL%/v1}/admin/apps/$PASSAGE_APP_ID/users/USER/devices"
+
+Faults, to test a program against; a RATE is the share of requests hit, from 0 to 1, and 1 if not
+given. The same chances are drawn in each run. Requests to /admin/ are spared.
+
+    --fault latency=MS[,jitter=MS]            each request waits so many milliseconds, up to jitter more
+    --fault error=STATUS[@RATE]               answered with a status of 400 to 599; nothing is done
+    --fault close=COUNT                       connections end unannounced after so many requests
+    --fault reset[@RATE]                      done, and the connection reset (RST) in place of an answer
+    --fault cut=BYTES[@RATE]                  done, and the answer cut after so many bytes
+    --fault throttle=COUNT/s[,retry-after=S]  429 for what exceeds it, with Retry-After (1 s)
+    --fault seed=NUMBER                       draws other chances
+
+    passage-emulator --fault error=503@0.1 --fault latency=50,jitter=20 --fault reset@0.01
 )";
 
 po::options_description describe_options()
@@ -68,6 +82,7 @@ po::options_description describe_options()
     add("ca-key", po::value<std::string>(), "its private key (PEM)");
     add("env-out", po::value<std::string>(), "file for the environment variables, readable by its owner alone");
     add("threads", po::value<long>()->default_value(1), "threads that serve connections");
+    add("fault", po::value<std::vector<std::string>>(), "what to do wrong, see below; may be given several times");
     add("verbose", "log a line for each request to standard error");
     add("version", "print the version");
     add("help", "print this text");
@@ -83,6 +98,21 @@ Number number_of(const po::variables_map& given, const std::string& name, Number
                         std::to_string(most));
     }
     return static_cast<Number>(value);
+}
+
+passage::Faults faults_of(const po::variables_map& given)
+{
+    passage::Faults faults;
+    if (given.count("fault") != 0) {
+        for (const std::string& text : given["fault"].as<std::vector<std::string>>()) {
+            try {
+                faults.add(text);
+            } catch (const std::invalid_argument& error) {
+                throw po::error(error.what());
+            }
+        }
+    }
+    return faults;
 }
 
 passage::EmulatorOptions emulator_options(const po::variables_map& given)
@@ -102,6 +132,7 @@ passage::EmulatorOptions emulator_options(const po::variables_map& given)
         .seed(number_of<std::size_t>(given, "seed", 0, 1'000'000))
         .authority(text("ca-cert"), text("ca-key"))
         .threads(number_of<unsigned>(given, "threads", 1, 256))
+        .faults(faults_of(given))
         .verbose(given.count("verbose") != 0);
     return options;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@ struct Response
     unsigned status = 200;
     std::string body;  ///< JSON, or empty
     std::string allow; ///< for 405: the methods that the path knows
+    std::optional<std::chrono::seconds> retry_after{};
 };
 
 /// The answer to a request. Knows HTTP's meaning and nothing of its bytes. Any thread may ask.

@@ -117,4 +117,11 @@ void TlsStream::abort()
     socket_.shutdown(asio::socket_base::shutdown_both, ignored);
 }
 
+void TlsStream::reset()
+{
+    ErrorCode ignored; // the client may have left already
+    socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+    socket_.close(ignored);
+}
+
 } // namespace passage::emulator

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -21,6 +22,8 @@ public:
 
     TlsStream(boost::asio::ip::tcp::socket socket, SSL_CTX* context);
 
+    boost::asio::any_io_executor get_executor() { return socket_.get_executor(); }
+
     boost::asio::awaitable<ErrorCode> handshake();
     /// Zero bytes come with an error alone; a proper end is asio::error::eof.
     boost::asio::awaitable<std::size_t> read_some(boost::asio::mutable_buffer buffer, ErrorCode& error);
@@ -33,8 +36,11 @@ public:
 
     /// Whatever waits ends with operation_aborted; the stream stays usable.
     void cancel();
-    /// Ends both directions at once, for good.
+    /// Ends both directions at once, for good, without a word of TLS.
     void abort();
+    /// The same, as a failure of the network (RST): what is on its way is lost. Nothing else may be
+    /// done with the stream then.
+    void reset();
 
 private:
     struct Free

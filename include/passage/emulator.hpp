@@ -7,11 +7,77 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 /// \file
 /// The emulator of the Passage management API, to be run inside a test program.
 
 namespace passage {
+
+namespace emulator {
+class FaultPlan;
+}
+
+/// What an Emulator is to do wrong, so that a program can be tested against it. Nothing unless
+/// asked for; what is asked for adds up.
+///
+/// A rate is the share of requests, from 0 to 1, that are hit, by chance. The chances are drawn from a
+/// generator with a fixed seed, in the order in which requests come: a program that makes its calls one
+/// after the other meets the same faults in each run.
+///
+/// Requests to `/admin/`, and what is planted from inside the program, are spared. The setters throw
+/// std::invalid_argument for a value out of its range. A value type; distinct objects may be used from
+/// distinct threads.
+class Faults
+{
+public:
+    Faults();
+
+    /// Lets each request wait before it is looked at: for `time` and up to `jitter` more, by chance.
+    /// In milliseconds, at most a day each.
+    Faults& latency(std::chrono::milliseconds time, std::chrono::milliseconds jitter = std::chrono::milliseconds{0});
+    /// Answers with this status, 400 to 599, and does nothing that was asked for. May be said for
+    /// several statuses; of those that hit one request the first holds.
+    Faults& error(unsigned status, double rate = 1);
+    /// Ends each connection after the answer to its request number `count`, 1 or more, without having
+    /// announced it.
+    Faults& close_after(std::uint64_t count);
+    /// Resets the connection (RST) where the answer is due. What was asked for has been done.
+    Faults& reset(double rate = 1);
+    /// Cuts the answer after so many of its bytes, header and body, and ends the connection without the
+    /// goodbye of TLS. What was asked for has been done. An answer that is no longer stays as it is.
+    Faults& cut_after(std::size_t bytes, double rate = 1);
+    /// Answers what exceeds so many requests a second, over all connections, with 429 and
+    /// `Retry-After`, in seconds up to a day. A second's worth, or one, may come at once.
+    Faults& throttle(double requests_per_second, std::chrono::seconds retry_after = std::chrono::seconds{1});
+    /// Draws the chances anew; 1 unless given.
+    Faults& seed(std::uint64_t number);
+
+    /// Adds a fault as `passage-emulator --fault` takes it:
+    ///
+    ///     latency=MS[,jitter=MS]   error=STATUS[@RATE]   close=COUNT   reset[@RATE]
+    ///     cut=BYTES[@RATE]         throttle=COUNT/s[,retry-after=SECONDS]   seed=NUMBER
+    ///
+    /// Throws std::invalid_argument for anything else.
+    Faults& add(std::string_view text);
+
+private:
+    friend class emulator::FaultPlan;
+
+    bool any() const;
+
+    std::chrono::milliseconds latency_{0};
+    std::chrono::milliseconds jitter_{0};
+    std::vector<std::pair<unsigned, double>> errors_;
+    std::uint64_t close_after_ = 0;
+    double reset_rate_ = 0;
+    std::size_t cut_after_ = 0;
+    double cut_rate_ = 0;
+    double requests_per_second_ = 0;
+    std::chrono::seconds retry_after_{0};
+    std::uint64_t seed_ = 1;
+};
 
 /// How an Emulator is to be. Everything has a default that suits a test: data in memory, a free
 /// port of the loopback interface, a key and a certificate authority made for this run.
@@ -46,6 +112,8 @@ public:
     EmulatorOptions& request_timeout(std::chrono::milliseconds time);
     /// How long a client may take to accept an answer before it is cut off; 30 s unless given.
     EmulatorOptions& response_timeout(std::chrono::milliseconds time);
+    /// What it does wrong from the start; nothing unless given.
+    EmulatorOptions& faults(Faults faults);
     /// Logs a line for each request to std::clog, without its headers and body.
     EmulatorOptions& verbose(bool on);
 
@@ -64,6 +132,7 @@ private:
     std::chrono::milliseconds idle_timeout_;
     std::chrono::milliseconds request_timeout_;
     std::chrono::milliseconds response_timeout_;
+    Faults faults_;
     bool verbose_ = false;
 };
 
@@ -92,11 +161,13 @@ public:
 
     /// `https://localhost:PORT/v1`.
     std::string base_url() const;
+    /// The TCP port it listens on.
     std::uint16_t port() const;
     /// Certificate of the authority that clients have to trust, as PEM.
     std::string ca_pem() const;
-    /// The app that was there at the start, and its key.
+    /// The app that was there at the start.
     std::string app_id() const;
+    /// The API key of that app.
     std::string api_key() const;
 
     /// Adds an app, or gives it another key; returns the key.
@@ -114,10 +185,15 @@ public:
     /// Connects a user with `apple`, `github` or `google`, likewise.
     void plant_social_connection(std::string_view user_id, std::string_view provider, std::string_view json = "{}");
 
-    /// Since the start.
+    /// Does these things wrong from the next request on, in place of those before, with chances drawn
+    /// from the beginning. `Faults{}` lets all be well again.
+    void set_faults(const Faults& faults);
+
+    /// Connections accepted since the start.
     std::uint64_t connections_accepted() const;
+    /// Requests answered since the start.
     std::uint64_t requests_served() const;
-    /// Now.
+    /// Connections open now.
     std::uint64_t connections_open() const;
     /// The most connections that were open at one time.
     std::uint64_t most_connections() const;

@@ -147,12 +147,21 @@ BOOST_AUTO_TEST_CASE(help_and_version_are_answers)
     Program help(command({"--help"}));
     const std::string text = help.read_rest();
     BOOST_TEST(help.wait() == 0);
-    for (const char* part : {"--port", "--data", "--app", "--api-key", "--seed", "--ca-out", "/admin/apps/"}) {
+    for (const char* part :
+         {"--port", "--data", "--app", "--api-key", "--seed", "--ca-out", "--fault", "/admin/apps/"}) {
         BOOST_TEST(contains(text, part), part);
     }
     Program version(command({"--version"}));
     BOOST_TEST(version.read_rest().starts_with("passage-emulator 0."));
     BOOST_TEST(version.wait() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(faults_are_there_from_the_start)
+{
+    RunningProgram emulator({"--fault", "throttle=0.001/s,retry-after=7", "--fault", "error=503"});
+    TlsClient client = emulator.client();
+    BOOST_TEST(client.call("GET", users, key).status == 503U);
+    BOOST_TEST(client.call("GET", users, key).fields["Retry-After"] == "7");
 }
 
 BOOST_AUTO_TEST_CASE(requests_are_logged_without_their_secrets_if_wished)
@@ -215,6 +224,7 @@ BOOST_AUTO_TEST_CASE(wrong_options_point_to_the_help)
                                                       {"--seed", "-1"},
                                                       {"--threads", "0"},
                                                       {"--ca-cert", "x"},
+                                                      {"--fault", "error=503@2"},
                                                       {"stray"}}) {
         BOOST_TEST(contains(refusal(arguments, 2), "see --help"));
     }

@@ -1,6 +1,7 @@
 #include "tls_client.hpp"
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -98,6 +99,13 @@ Reply TlsClient::call(std::string_view method, std::string_view target, std::str
 {
     send(request(method, target, key, body));
     return receive(method == "HEAD");
+}
+
+std::string TlsClient::receive_rest(boost::system::error_code& end)
+{
+    std::string bytes;
+    asio::read(stream_, asio::dynamic_buffer(bytes), end);
+    return bytes;
 }
 
 bool TlsClient::is_ended()

@@ -39,6 +39,8 @@ public:
     static std::string request(std::string_view method, std::string_view target, std::string_view key,
                                std::string_view body = {});
 
+    /// All that comes until the connection ends, and how it ends.
+    std::string receive_rest(boost::system::error_code& end);
     /// Whether the server has sent something that was not received yet.
     bool has_input() { return stream_.next_layer().available() > 0; }
     /// Waits for the server to end the connection; true if it did so in the way of TLS and without another word.

@@ -1,0 +1,207 @@
+#include <passage/emulator.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <stdexcept>
+
+namespace passage {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds longest = std::chrono::hours{24};
+
+[[noreturn]] void refuse(const std::string& why)
+{
+    throw std::invalid_argument("fault: " + why);
+}
+
+double checked_rate(double rate)
+{
+    if (!(rate >= 0 && rate <= 1)) {
+        refuse("a rate must be a number from 0 to 1");
+    }
+    return rate;
+}
+
+template <class Time>
+Time checked_time(Time time)
+{
+    if (time < Time{0} || time > longest) {
+        refuse("a time must be from 0 to a day");
+    }
+    return time;
+}
+
+template <class Number>
+Number number_of(std::string_view text, std::string_view whole)
+{
+    Number number{};
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc{} || stop != end) {
+        refuse("\"" + std::string{whole} + "\" has no number where one is due");
+    }
+    return number;
+}
+
+/// The part before a separator; `rest` is what follows it, nothing if there is none.
+std::string_view take(std::optional<std::string_view>& rest, char separator)
+{
+    const std::string_view text = rest.value_or(std::string_view{});
+    const std::size_t end = text.find(separator);
+    rest = end == std::string_view::npos ? std::nullopt : std::optional{text.substr(end + 1)};
+    return text.substr(0, end);
+}
+
+/// `KIND[=VALUE][@RATE][,NAME=VALUE]...`, read part by part.
+class Words
+{
+public:
+    explicit Words(std::string_view text) : whole_(text)
+    {
+        std::optional<std::string_view> rest = text;
+        rate_ = take(rest, ',');
+        value_ = take(rate_, '@');
+        kind_ = take(value_, '=');
+        while (rest) {
+            std::optional<std::string_view> option = take(rest, ',');
+            const std::string_view name = take(option, '=');
+            if (!option || !options_.emplace(name, *option).second) {
+                refuse("\"" + std::string{text} + "\" is malformed");
+            }
+        }
+    }
+
+    std::string_view kind() const { return kind_; }
+    bool has_value() const { return value_.has_value(); }
+    template <class Number>
+    Number value(std::string_view unit = {}) const
+    {
+        std::string_view text = value_.value_or(std::string_view{});
+        if (!text.ends_with(unit)) {
+            refuse("\"" + std::string{whole_} + "\" must be in the unit " + std::string{unit});
+        }
+        text.remove_suffix(unit.size());
+        return number_of<Number>(text, whole_);
+    }
+    double rate()
+    {
+        const auto text = std::exchange(rate_, std::nullopt);
+        return text ? number_of<double>(*text, whole_) : 1;
+    }
+    template <class Number>
+    Number option(std::string_view name, Number otherwise)
+    {
+        const auto node = options_.extract(name);
+        return node ? number_of<Number>(node.mapped(), whole_) : otherwise;
+    }
+    /// What was not asked for is a mistake.
+    void end() const
+    {
+        if (rate_ || !options_.empty()) {
+            refuse("\"" + std::string{whole_} + "\" says more than this fault knows");
+        }
+    }
+
+private:
+    std::string_view whole_;
+    std::string_view kind_;
+    std::optional<std::string_view> value_;
+    std::optional<std::string_view> rate_;
+    std::map<std::string_view, std::string_view> options_;
+};
+
+} // namespace
+
+Faults::Faults() = default;
+
+Faults& Faults::latency(milliseconds time, milliseconds jitter)
+{
+    latency_ = checked_time(time);
+    jitter_ = checked_time(jitter);
+    return *this;
+}
+
+Faults& Faults::error(unsigned status, double rate)
+{
+    if (status < 400 || status > 599) {
+        refuse("the status of an error must be 400 to 599");
+    }
+    errors_.emplace_back(status, checked_rate(rate));
+    return *this;
+}
+
+Faults& Faults::close_after(std::uint64_t count)
+{
+    if (count == 0) {
+        refuse("a connection can be closed after 1 request or more");
+    }
+    close_after_ = count;
+    return *this;
+}
+
+Faults& Faults::reset(double rate)
+{
+    reset_rate_ = checked_rate(rate);
+    return *this;
+}
+
+Faults& Faults::cut_after(std::size_t bytes, double rate)
+{
+    cut_rate_ = checked_rate(rate);
+    cut_after_ = bytes;
+    return *this;
+}
+
+Faults& Faults::throttle(double requests_per_second, seconds retry_after)
+{
+    if (!(requests_per_second > 0 && requests_per_second <= 1e9)) {
+        refuse("the requests a second must be more than 0, and at most 1e9");
+    }
+    retry_after_ = checked_time(retry_after);
+    requests_per_second_ = requests_per_second;
+    return *this;
+}
+
+Faults& Faults::seed(std::uint64_t number)
+{
+    seed_ = number;
+    return *this;
+}
+
+Faults& Faults::add(std::string_view text)
+{
+    Words words{text};
+    if (words.kind() == "latency") {
+        latency(milliseconds{words.value<std::int64_t>()}, milliseconds{words.option<std::int64_t>("jitter", 0)});
+    } else if (words.kind() == "error") {
+        error(words.value<unsigned>(), words.rate());
+    } else if (words.kind() == "close") {
+        close_after(words.value<std::uint64_t>());
+    } else if (words.kind() == "reset" && !words.has_value()) {
+        reset(words.rate());
+    } else if (words.kind() == "cut") {
+        cut_after(words.value<std::size_t>(), words.rate());
+    } else if (words.kind() == "throttle") {
+        throttle(words.value<double>("/s"), seconds{words.option<std::int64_t>("retry-after", 1)});
+    } else if (words.kind() == "seed") {
+        seed(words.value<std::uint64_t>());
+    } else {
+        refuse("\"" + std::string{text} +
+               "\" is none of latency=MS, error=STATUS, close=COUNT, reset, cut=BYTES, throttle=COUNT/s, seed=NUMBER");
+    }
+    words.end();
+    return *this;
+}
+
+bool Faults::any() const
+{
+    return latency_.count() > 0 || jitter_.count() > 0 || !errors_.empty() || close_after_ != 0 || reset_rate_ > 0 ||
+           cut_rate_ > 0 || requests_per_second_ > 0;
+}
+
+} // namespace passage

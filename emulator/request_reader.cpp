@@ -1,0 +1,138 @@
+#include "request_reader.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include <iterator>
+
+namespace passage::emulator {
+namespace beast = boost::beast;
+namespace http = beast::http;
+
+namespace {
+
+constexpr std::uint32_t max_header_size = 16 * 1024;
+constexpr std::uint64_t max_body_size = 4 * 1024 * 1024;
+// A chunked body has more bytes on the wire than in it, for each chunk may have an extension.
+constexpr std::size_t max_wire_size = max_header_size + 2 * max_body_size;
+
+std::string_view to_std(beast::string_view text)
+{
+    return {text.data(), text.size()};
+}
+
+/// A field that must stand alone; two of them, one after the other, are none that can be trusted.
+std::optional<std::string_view> single(const http::fields& fields, http::field name)
+{
+    const auto [first, last] = fields.equal_range(name);
+    if (first == last) {
+        return std::nullopt;
+    }
+    return std::next(first) == last ? to_std(first->value()) : std::string_view{};
+}
+
+/// What RFC 9112 has a server refuse and Beast lets pass; empty if the header is in order.
+std::string_view fault_of(const http::request_header<>& header)
+{
+    const auto hosts = header.count(http::field::host);
+    if (hosts > 1 || (hosts == 0 && header.version() == 11)) {
+        return "A request must have one Host header.";
+    }
+    const auto coding = header.find(http::field::transfer_encoding);
+    if (coding != header.end() && (header.version() < 11 || !beast::iequals(coding->value(), "chunked") ||
+                                   header.count(http::field::transfer_encoding) > 1)) {
+        return "The only transfer coding that a request may have is chunked.";
+    }
+    return {};
+}
+
+/// Servers must take `https://host/path` too.
+std::string_view path_of(std::string_view target)
+{
+    for (const std::string_view scheme : {"https://", "http://"}) {
+        if (beast::iequals(target.substr(0, scheme.size()), scheme)) {
+            const std::size_t path = target.find('/', scheme.size());
+            return path == std::string_view::npos ? "/" : target.substr(path);
+        }
+    }
+    return target;
+}
+
+} // namespace
+
+struct RequestReader::Parser : http::request_parser<http::string_body>
+{
+    Parser()
+    {
+        header_limit(max_header_size);
+        body_limit(max_body_size);
+        eager(true);
+    }
+};
+
+RequestReader::RequestReader() : parser_(std::make_unique<Parser>()) {}
+
+RequestReader::~RequestReader() = default;
+
+RequestReader::State RequestReader::put(std::string& input)
+{
+    if (!input.empty()) {
+        beast::error_code error;
+        const std::size_t used = parser_->put(boost::asio::buffer(input), error);
+        input.erase(0, used);
+        wire_size_ += used;
+        if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+            return refuse(431, "header_too_large", "The header is too large.");
+        }
+        if (error == http::error::body_limit || wire_size_ > max_wire_size) {
+            return refuse(413, "body_too_large", "The body is too large.");
+        }
+        if (error && error != http::error::need_more) {
+            return refuse(400, "invalid_request", "This is no HTTP request: " + error.message() + ".");
+        }
+    }
+    if (parser_->is_header_done() && !header_checked_) {
+        header_checked_ = true;
+        if (const std::string_view fault = fault_of(parser_->get()); !fault.empty()) {
+            return refuse(400, "invalid_request", fault);
+        }
+    }
+    if (parser_->is_done()) {
+        return State::complete;
+    }
+    // What the parser leaves is a part too large to be read whole: of a header, or of the lines
+    // between chunks and after them.
+    if (input.size() > max_header_size) {
+        return refuse(413, "body_too_large", "The body is too large.");
+    }
+    return State::incomplete;
+}
+
+bool RequestReader::waits_for_continue() const
+{
+    return parser_->is_header_done() && !parser_->is_done() &&
+           beast::iequals(parser_->get()[http::field::expect], "100-continue");
+}
+
+RequestReader::State RequestReader::refuse(unsigned status, std::string_view code, std::string_view text)
+{
+    refusal_ = emulator::refusal(status, code, text);
+    return State::refused;
+}
+
+Request RequestReader::request() const
+{
+    const auto& message = parser_->get();
+    return {to_std(message.method_string()), path_of(to_std(message.target())),
+            single(message, http::field::user_agent), single(message, http::field::authorization), message.body()};
+}
+
+bool RequestReader::keep_alive() const
+{
+    // HTTP/1.0 keeps connections only where both sides say so; nobody needs it.
+    return parser_->keep_alive() && parser_->get().version() == 11;
+}
+
+} // namespace passage::emulator
