@@ -1,0 +1,243 @@
+#include "driver.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <random>
+
+namespace passage::test {
+namespace {
+
+std::size_t cases = 0;
+std::size_t runs = 0;
+
+struct Figures
+{
+    ~Figures() { std::cout << "faults: " << cases << " cases, " << runs << " runs" << std::endl; }
+};
+
+/// How often a context is given a turn for the client to have read what came.
+constexpr int turns_to_settle = 8;
+constexpr std::size_t most_splits = 512;
+
+template <class T>
+Result to_result(expected<T> outcome)
+{
+    Result result;
+    if (!outcome)
+        result.error = std::move(outcome.error());
+    else if constexpr (std::is_same_v<T, UserInfo>)
+        result.id = std::move(outcome->id);
+    return result;
+}
+
+} // namespace
+
+BOOST_TEST_GLOBAL_FIXTURE(Figures);
+
+void count_case()
+{
+    ++cases;
+}
+
+void count_run()
+{
+    ++runs;
+}
+
+asio::awaitable<Result> perform(Client& client, Operation operation, CallOptions options)
+{
+    switch (operation) {
+    case Operation::get:
+        co_return to_result(co_await client.get_user("subject", options));
+    case Operation::create:
+        co_return to_result(co_await client.create_user(CreateUserRequest{}.email("a@example.com"), options));
+    case Operation::find:
+        co_return to_result(co_await client.get_user_by_identifier("a@example.com", options));
+    case Operation::erase:
+        co_return to_result(co_await client.delete_user("subject", options));
+    }
+    throw std::logic_error{"no such operation"};
+}
+
+asio::awaitable<Result> get(Client& client, std::string id)
+{
+    co_return to_result(co_await client.get_user(id));
+}
+
+asio::awaitable<Result> create_large(Client& client, std::size_t size, CallOptions options)
+{
+    const auto request = CreateUserRequest{}.email("a@example.com").metadata("text", std::string(size, 'x'));
+    co_return to_result(co_await client.create_user(request, options));
+}
+
+std::size_t open_descriptors()
+{
+    const std::filesystem::directory_iterator descriptors{"/proc/self/fd"};
+    return static_cast<std::size_t>(std::distance(begin(descriptors), end(descriptors)));
+}
+
+Driver::Driver(bool secure) : server_{secure}
+{
+    asio::steady_timer{context_}; // so that the context's own descriptors are there from the start
+    server_.set_settle([this] { settle(); });
+}
+
+Config Driver::config() const
+{
+    Config config;
+    config.app_id = "app";
+    config.api_key = canary_api_key;
+    config.base_url = server_.url();
+    config.tls.ca_pem = server_.ca_pem();
+    config.retry.base = config.retry.throttled_base = config.retry.cap = std::chrono::milliseconds{0};
+    return config;
+}
+
+void Driver::settle()
+{
+    struct Turns
+    {
+        void take(Driver& driver, std::shared_ptr<Turns> self, int left)
+        {
+            asio::post(driver.context_, [this, &driver, self = std::move(self), left] {
+                if (left > 0)
+                    return take(driver, self, left - 1);
+                const std::lock_guard lock{driver.mutex_};
+                taken = true;
+                driver.changed_.notify_all();
+            });
+        }
+        bool taken = false;
+    };
+    const auto turns = std::make_shared<Turns>();
+    turns->take(*this, turns, turns_to_settle);
+    std::unique_lock lock{mutex_};
+    changed_.wait_for(lock, ScriptServer::patience, [&] { return turns->taken || !running_; });
+}
+
+Result Driver::run(asio::awaitable<Result> call)
+{
+    {
+        const std::lock_guard lock{mutex_};
+        running_ = true;
+    }
+    std::optional<Result> result;
+    asio::co_spawn(context_, std::move(call), [&](std::exception_ptr error, Result value) {
+        if (error)
+            std::rethrow_exception(error);
+        BOOST_TEST(!result);
+        result.emplace(std::move(value));
+    });
+    context_.restart();
+    while (!result && context_.run_one() > 0) {
+    }
+    const std::lock_guard lock{mutex_};
+    running_ = false;
+    changed_.notify_all();
+    BOOST_REQUIRE(result);
+    return *std::move(result);
+}
+
+Observed Driver::run(const Case& what)
+{
+    BOOST_TEST_CONTEXT(what.name)
+    {
+        count_run();
+        const std::size_t descriptors = open_descriptors();
+        server_.plan(what.scripts, what.pieces);
+        Config config = this->config();
+        if (what.configure)
+            what.configure(config);
+        std::optional<Client> client{std::in_place, context_, config};
+
+        Observed seen;
+        seen.result = run(what.call ? what.call(*client) : perform(*client, what.operation, what.options));
+        seen.connections = server_.connections();
+        server_.release();
+
+        const std::string sentinel = "sentinel-" + std::to_string(++sentinels_);
+        const Result own = run(get(*client, sentinel));
+        BOOST_TEST(own.id == sentinel);
+        if (own.error)
+            BOOST_TEST_MESSAGE(to_string(*own.error));
+        client.reset();
+        context_.restart();
+        context_.run();
+        BOOST_TEST(server_.finish() == "");
+        BOOST_TEST(open_descriptors() == descriptors);
+
+        std::optional<std::size_t> used_by_sentinel;
+        for (SeenRequest& request : server_.requests()) {
+            if (request.bytes.find(sentinel) == std::string::npos)
+                seen.requests.push_back(std::move(request));
+            else
+                used_by_sentinel = request.connection;
+        }
+
+        const Expected& expected = what.expected;
+        const Error error = seen.result.error.value_or(Error{});
+        BOOST_TEST_INFO("result: " << (seen.result.error ? to_string(error) : seen.result.id));
+        if (expected.error)
+            BOOST_TEST((seen.result.error && error.code == *expected.error));
+        else
+            BOOST_TEST(!seen.result.error);
+        BOOST_TEST_CONTEXT((seen.result.error ? to_string(error) : seen.result.id))
+        {
+            if (expected.stage)
+                BOOST_TEST(to_string(error.stage) == to_string(*expected.stage));
+            BOOST_TEST(error.http_status == expected.status);
+            if (expected.effect)
+                BOOST_TEST(to_string(error.effect) == to_string(*expected.effect));
+            if (expected.requests)
+                BOOST_TEST(seen.requests.size() == *expected.requests);
+            if (expected.attempts)
+                BOOST_TEST(error.attempts == *expected.attempts);
+            if (expected.kept)
+                BOOST_TEST((used_by_sentinel == seen.connections - 1) == *expected.kept);
+            // What the error says of the effect is never less than what the server saw.
+            if (seen.result.error && expected.status == 0 && error.effect == Effect::none)
+                BOOST_TEST(std::none_of(seen.requests.begin(), seen.requests.end(), [](const SeenRequest& request) {
+                    return request.bytes.starts_with("POST") && request.whole;
+                }));
+        }
+        return seen;
+    }
+    throw std::logic_error{"unreachable"};
+}
+
+void Driver::run_in_pieces(Case what, std::size_t size)
+{
+    count_case();
+    run(what);
+    const std::string name = what.name;
+    what.name = name + ", byte by byte";
+    what.pieces = {.single_bytes = true, .splits = {}};
+    run(what);
+    const auto run_split = [&](std::size_t at) {
+        what.name = name + ", split at " + std::to_string(at);
+        what.pieces = {.single_bytes = false, .splits = {at}};
+        run(what);
+    };
+    if (size <= most_splits) {
+        for (std::size_t at = 1; at < size; ++at)
+            run_split(at);
+        return;
+    }
+    const auto seed = std::random_device{}();
+    BOOST_TEST_CONTEXT("seed " << seed)
+    {
+        std::minstd_rand random{seed};
+        for (int i = 0; i < 32; ++i)
+            run_split(std::uniform_int_distribution<std::size_t>{1, size - 1}(random));
+    }
+}
+
+} // namespace passage::test

@@ -1,0 +1,110 @@
+#pragma once
+
+#include "support/canary.hpp"
+#include "support/script_server.hpp"
+
+#include <passage/passage.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace passage::test {
+
+namespace asio = boost::asio;
+
+/// What a call came to: the id of the user answered, or an error.
+struct Result
+{
+    std::string id;
+    std::optional<Error> error;
+
+    bool is(Errc code) const { return error && error->code == code; }
+};
+
+/// What a test calls. The user asked for is always "subject".
+enum class Operation { get, create, find, erase };
+
+asio::awaitable<Result> perform(Client& client, Operation operation, CallOptions options = {});
+asio::awaitable<Result> get(Client& client, std::string id);
+/// Creates a user with so many bytes of metadata.
+asio::awaitable<Result> create_large(Client& client, std::size_t size, CallOptions options = {});
+
+/// What is expected of a call.
+struct Expected
+{
+    std::optional<Errc> error = std::nullopt; ///< None: success.
+    std::optional<Stage> stage = std::nullopt;
+    int status = 0;
+    std::optional<Effect> effect = std::nullopt;
+    std::optional<std::size_t> requests = std::nullopt; ///< Seen by the server, wholly or in part.
+    std::optional<unsigned> attempts = std::nullopt;    ///< As the error has it.
+    std::optional<bool> kept = std::nullopt;            ///< Whether the next call is made on the same connection.
+};
+
+/// One fault: what the server does, what is called, and what comes of it.
+struct Case
+{
+    std::string name;
+    Operation operation = Operation::get;
+    std::vector<Script> scripts; ///< For the connections in turn; those after them are served properly.
+    Expected expected;
+    CallOptions options = {};
+    std::function<void(Config&)> configure = {};
+    std::function<asio::awaitable<Result>(Client&)> call = {}; ///< In place of `operation`.
+    Pieces pieces = {};
+};
+
+/// What a run came to, for cases whose expectation is more than a value.
+struct Observed
+{
+    Result result;
+    std::vector<SeenRequest> requests; ///< Without those of the sentinel.
+    std::size_t connections = 0;       ///< Before the sentinel call.
+};
+
+/// Runs cases against a server of its own. After each the same client makes a sentinel call, whose answer must be its
+/// own, and every descriptor of the run must be closed again.
+class Driver
+{
+public:
+    explicit Driver(bool secure = true);
+
+    /// A configuration for the server, which repeats without waiting.
+    Config config() const;
+    ScriptServer& server() { return server_; }
+    asio::io_context& context() { return context_; }
+
+    /// Runs the context until a coroutine has ended, and not longer.
+    Result run(asio::awaitable<Result> call);
+    /// Runs a case once, and checks what is expected of it.
+    Observed run(const Case& what);
+    /// Runs a case whole, byte by byte, and split at each point of a response of so many bytes (at random points if
+    /// there are too many).
+    void run_in_pieces(Case what, std::size_t size);
+
+private:
+    void settle();
+
+    ScriptServer server_;
+    asio::io_context context_{1};
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool running_ = false;
+    std::size_t sentinels_ = 0;
+};
+
+/// How many descriptors the program has open.
+std::size_t open_descriptors();
+
+/// Counts a case, or a run of one, in the figures that the program ends with.
+void count_case();
+void count_run();
+
+} // namespace passage::test

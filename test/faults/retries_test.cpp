@@ -1,0 +1,299 @@
+// What is repeated, how often, and when: seen from the server.
+
+#include "driver.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace passage;
+using namespace passage::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const std::string refusal = R"({"error":"Refused.","code":"some_code"})";
+
+Step every_request(std::string answer)
+{
+    return [answer = std::move(answer)](Peer& peer) {
+        for (;;) {
+            const std::string& request = peer.receive_request();
+            peer.send(request.find("sentinel") == request.npos ? answer : answer_with_user(subject_of(request)));
+        }
+    };
+}
+
+/// Connections that answer every request but the sentinel so.
+std::vector<Script> always(const std::string& answer)
+{
+    return std::vector<Script>(4, Script{{steps::tls(), every_request(answer)}, true});
+}
+
+/// One that answers its first request so, and later ones properly.
+Script once(const std::string& answer)
+{
+    return {{steps::tls(), steps::request(), steps::send(answer), steps::serve()}, true};
+}
+
+/// One that served a call properly and is then treated so while it is idle.
+Case on_used_connection(std::string name, Operation operation, std::vector<Step> idle, Expected expected)
+{
+    std::vector<Step> all{steps::tls(), steps::request(), steps::answer()};
+    all.insert(all.end(), idle.begin(), idle.end());
+    return {.name = std::move(name),
+            .scripts = {{std::move(all)}},
+            .expected = expected,
+            .call = [operation](Client& client) -> asio::awaitable<Result> {
+                const Result first = co_await get(client, "first");
+                BOOST_TEST(first.id == "first");
+                co_return co_await perform(client, operation);
+            }};
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(each_status_is_repeated_only_where_that_helps_and_harms_nothing)
+{
+    struct Row
+    {
+        int status;
+        unsigned gets;    ///< Attempts of an idempotent call.
+        unsigned creates; ///< Attempts of one that is not.
+        Effect effect;
+    };
+    constexpr auto none = Effect::none;
+    constexpr auto unknown = Effect::unknown;
+    const std::vector<Row> rows{
+        {302, 1, 1, none},    {307, 1, 1, none},    {400, 1, 1, none},    {401, 1, 1, none},    {403, 1, 1, none},
+        {404, 1, 1, none},    {405, 1, 1, none},    {408, 3, 1, none},    {409, 1, 1, none},    {410, 1, 1, none},
+        {413, 1, 1, none},    {422, 1, 1, none},    {429, 3, 3, none},    {451, 1, 1, none},    {499, 1, 1, none},
+        {500, 3, 1, unknown}, {501, 1, 1, unknown}, {502, 3, 1, unknown}, {503, 3, 1, unknown}, {504, 3, 1, unknown},
+        {599, 1, 1, unknown},
+    };
+    Driver driver;
+    for (const Row& row : rows)
+        for (const Operation operation : {Operation::get, Operation::create}) {
+            count_case();
+            const unsigned attempts = operation == Operation::get ? row.gets : row.creates;
+            const Observed seen = driver.run({.name = std::to_string(row.status),
+                                              .operation = operation,
+                                              .scripts = always(response(row.status, "", refusal)),
+                                              .expected = {.error = Errc::api,
+                                                           .status = row.status,
+                                                           .effect = row.effect,
+                                                           .requests = attempts,
+                                                           .attempts = attempts}});
+            BOOST_TEST(seen.result.error->api_code == "some_code");
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_that_passes_is_followed_by_success)
+{
+    Driver driver;
+    for (const int status : {408, 429, 500, 502, 503, 504}) {
+        count_case();
+        driver.run({.name = std::to_string(status),
+                    .operation = Operation::get,
+                    .scripts = {once(response(status, "", refusal))},
+                    .expected = {.requests = 2}});
+    }
+    count_case();
+    driver.run({.name = "429 to a create",
+                .operation = Operation::create,
+                .scripts = {once(response(429, "", refusal))},
+                .expected = {.requests = 2}});
+}
+
+BOOST_AUTO_TEST_CASE(success_of_any_kind_is_success)
+{
+    Driver driver;
+    for (const int status : {200, 201, 202, 299}) {
+        count_case();
+        std::string good = answer_with_user("subject");
+        good.replace(good.find("200"), 3, std::to_string(status));
+        driver.run({.name = std::to_string(status),
+                    .operation = Operation::get,
+                    .scripts = {once(good)},
+                    .expected = {.requests = 1, .kept = true}});
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_wait_that_a_server_asks_for_is_kept)
+{
+    Driver driver;
+    for (const Operation operation : {Operation::get, Operation::create}) {
+        count_case();
+        const auto before = std::chrono::steady_clock::now();
+        driver.run({.name = "429",
+                    .operation = operation,
+                    .scripts = {once(response(429, "Retry-After-Ms: 150\r\n", refusal))},
+                    .expected = {.requests = 2}});
+        BOOST_TEST((std::chrono::steady_clock::now() - before >= 150ms));
+    }
+    count_case();
+    const auto before = std::chrono::steady_clock::now();
+    driver.run({.name = "503",
+                .operation = Operation::get,
+                .scripts = {once(response(503, "Retry-After: 1\r\n", refusal))},
+                .expected = {.requests = 2}});
+    BOOST_TEST((std::chrono::steady_clock::now() - before >= 1s));
+}
+
+BOOST_AUTO_TEST_CASE(a_wait_that_is_nonsense_or_over_is_none)
+{
+    Driver driver;
+    for (const char* field : {"-1", "abc", "1e9", "Thu, 01 Jan 1970 00:00:00 GMT", "0"}) {
+        count_case();
+        driver.run({.name = field,
+                    .operation = Operation::get,
+                    .scripts = {once(response(429, "Retry-After: " + std::string{field} + "\r\n", refusal))},
+                    .expected = {.requests = 2}});
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_wait_beyond_the_deadline_ends_the_call_at_once)
+{
+    Driver driver;
+    for (const Operation operation : {Operation::get, Operation::create})
+        for (const char* wait : {"3600", "99999999999999999999"}) {
+            count_case();
+            const Observed seen =
+                driver.run({.name = wait,
+                            .operation = operation,
+                            .scripts = {once(response(429, "Retry-After: " + std::string{wait} + "\r\n", refusal))},
+                            .expected = {.error = Errc::rate_limited,
+                                         .status = 429,
+                                         .effect = Effect::none,
+                                         .requests = 1,
+                                         .attempts = 1,
+                                         .kept = true}});
+            BOOST_REQUIRE(seen.result.error);
+            BOOST_TEST((seen.result.error->elapsed < 5s));
+            BOOST_TEST((seen.result.error->retry_after >= 1h));
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_deadline_in_the_wait_before_a_repetition_ends_it_and_keeps_the_cause)
+{
+    Driver driver;
+    count_case();
+    const Observed seen = driver.run({.name = "backoff",
+                                      .operation = Operation::get,
+                                      .scripts = always(response(503, "", refusal)),
+                                      .expected = {.error = Errc::api, .status = 503, .effect = Effect::unknown},
+                                      .options = CallOptions{}.timeout(200ms),
+                                      .configure = [](Config& config) { config.retry.base = config.retry.cap = 1h; }});
+    BOOST_REQUIRE(seen.result.error);
+    BOOST_TEST((seen.result.error->elapsed < 5s));
+}
+
+BOOST_AUTO_TEST_CASE(an_idle_connection_that_the_server_ended_is_not_noticed_by_callers)
+{
+    Driver driver;
+    const std::vector<std::pair<const char*, std::vector<Step>>> ends{
+        {"FIN", {steps::fin()}},
+        {"RST", {steps::rst()}},
+        {"close_notify and FIN", {steps::close_notify(), steps::fin()}},
+    };
+    for (const Operation operation : {Operation::get, Operation::create})
+        for (const auto& [name, end] : ends) {
+            count_case();
+            // The end is on its way when the next call begins, so what a call of each kind meets differs by run.
+            for (int i = 0; i < 20; ++i) {
+                Case what = on_used_connection(name, operation, end, {});
+                const bool create = operation == Operation::create;
+                what.call = [operation](Client& client) -> asio::awaitable<Result> {
+                    BOOST_TEST((co_await get(client, "first")).id == "first");
+                    Result second = co_await perform(client, operation);
+                    // Sent into a connection that was about to end: nobody can know what became of it.
+                    if (operation == Operation::create && second.is(Errc::truncated)) {
+                        BOOST_TEST((second.error->effect == Effect::unknown));
+                        second = {"created", {}};
+                    }
+                    co_return second;
+                };
+                const Observed seen = driver.run(what);
+                BOOST_TEST(seen.result.id == (create ? "created" : "subject"));
+                const auto posts =
+                    std::count_if(seen.requests.begin(), seen.requests.end(),
+                                  [](const SeenRequest& request) { return request.bytes.starts_with("POST"); });
+                BOOST_TEST(posts <= 1);
+            }
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_used_connection_that_ends_after_the_request_is_replayed_if_that_is_harmless)
+{
+    Driver driver;
+    count_case();
+    driver.run(on_used_connection("get", Operation::get, {steps::request(), steps::fin()}, {.requests = 3}));
+    count_case();
+    driver.run(on_used_connection("create", Operation::create, {steps::request(), steps::fin()},
+                                  {.error = Errc::truncated, .effect = Effect::unknown, .requests = 2, .attempts = 1}));
+}
+
+BOOST_AUTO_TEST_CASE(a_replay_costs_no_attempt)
+{
+    Driver driver;
+    count_case();
+    Case what = on_used_connection("one attempt", Operation::get, {steps::request(), steps::rst()}, {.requests = 3});
+    what.configure = [](Config& config) { config.retry.max_attempts = 1; };
+    BOOST_TEST(driver.run(what).result.id == "subject");
+}
+
+BOOST_AUTO_TEST_CASE(a_deletion_whose_first_answer_was_lost_and_then_finds_nothing_has_succeeded)
+{
+    Driver driver;
+    const std::string gone = response(404, "", R"({"error":"User not found.","code":"user_not_found"})");
+    count_case();
+    driver.run({.name = "lost, then 404",
+                .operation = Operation::erase,
+                .scripts = {{{steps::tls(), steps::request(), steps::rst()}}, once(gone)},
+                .expected = {.requests = 2, .kept = true}});
+    count_case();
+    driver.run({.name = "500, then 404",
+                .operation = Operation::erase,
+                .scripts = {{{steps::tls(), steps::request(), steps::send(response(500)), steps::request(),
+                              steps::send(gone), steps::serve()},
+                             true}},
+                .expected = {.requests = 2, .kept = true}});
+    count_case();
+    driver.run({.name = "404 at once",
+                .operation = Operation::erase,
+                .scripts = {once(gone)},
+                .expected = {.error = Errc::api, .status = 404, .effect = Effect::none, .requests = 1, .kept = true}});
+    count_case();
+    driver.run({.name = "never sent, then 404",
+                .operation = Operation::erase,
+                .scripts = {{{steps::rst()}}, once(gone)},
+                .expected = {.error = Errc::api, .status = 404, .effect = Effect::none, .requests = 1, .kept = true}});
+}
+
+BOOST_AUTO_TEST_CASE(retries_can_be_turned_off_for_a_call)
+{
+    Driver driver;
+    count_case();
+    driver.run(
+        {.name = "503",
+         .operation = Operation::get,
+         .scripts = always(response(503, "", refusal)),
+         .expected = {.error = Errc::api, .status = 503, .effect = Effect::unknown, .requests = 1, .attempts = 1},
+         .options = CallOptions{}.retries(false)});
+}
+
+BOOST_AUTO_TEST_CASE(a_failing_service_is_not_flooded_with_repetitions)
+{
+    Driver driver;
+    count_case();
+    const std::size_t calls = 100;
+    const Observed seen = driver.run({.name = "budget",
+                                      .scripts = always(response(503, "", refusal)),
+                                      .expected = {.error = Errc::api, .status = 503, .effect = Effect::unknown},
+                                      .call = [&](Client& client) -> asio::awaitable<Result> {
+                                          Result result;
+                                          for (std::size_t i = 0; i < calls; ++i)
+                                              result = co_await perform(client, Operation::get);
+                                          co_return result;
+                                      }});
+    BOOST_TEST(seen.requests.size() >= calls);
+    BOOST_TEST(seen.requests.size() <= calls + 500 / 14 + 1);
+}

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <string>
+#include <vector>
+
+namespace passage::test {
+
+struct CertificateDeleter
+{
+    void operator()(X509* certificate) const noexcept { X509_free(certificate); }
+    void operator()(EVP_PKEY* key) const noexcept { EVP_PKEY_free(key); }
+};
+using X509Ptr = std::unique_ptr<X509, CertificateDeleter>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, CertificateDeleter>;
+
+/// What a certificate is to say.
+struct CertificateSpec
+{
+    std::string common_name = "localhost";
+    std::string names = "DNS:localhost,IP:127.0.0.1"; ///< subjectAltName as OpenSSL's configuration has it; "": none.
+    long valid_from = -3600;                          ///< Seconds from now.
+    long valid_until = 3600;                          ///< Seconds from now.
+    bool is_authority = false;
+    std::string usage = "serverAuth"; ///< extendedKeyUsage; "": none.
+    bool rsa = false;                 ///< An RSA key, of 2048 bits, in place of P-256.
+};
+
+/// A certificate, its key, and the intermediate certificates that a server sends with it.
+struct Identity
+{
+    X509Ptr certificate;
+    KeyPtr key;
+    std::vector<const Identity*> chain;
+};
+
+/// A certificate with a new key, signed by `issuer`; by itself if that is none.
+Identity make_identity(const CertificateSpec& spec, const Identity* issuer);
+
+/// The certificate as PEM.
+std::string to_pem(const Identity& identity);
+
+} // namespace passage::test

@@ -1,0 +1,656 @@
+#include "support/script_server.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <stdexcept>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+
+namespace passage::test {
+namespace {
+
+/// A script can't go on.
+struct ScriptFailure : std::runtime_error
+{
+    using std::runtime_error::runtime_error;
+};
+
+/// The client ended the connection where the script has it go on.
+struct ClientGone : ScriptFailure
+{
+    using ScriptFailure::ScriptFailure;
+};
+
+/// The bytes that may be sent are used up.
+struct Cut
+{};
+
+constexpr int patience_ms = static_cast<int>(std::chrono::milliseconds{ScriptServer::patience}.count());
+
+void require(bool succeeded, const char* what)
+{
+    if (!succeeded)
+        throw ScriptFailure{what};
+}
+
+/// The size of the first request in some bytes; none while it is incomplete.
+std::optional<std::size_t> size_of_request(std::string_view bytes)
+{
+    const auto head = bytes.find("\r\n\r\n");
+    if (head == bytes.npos)
+        return std::nullopt;
+    std::size_t body = 0;
+    constexpr std::string_view length = "\r\nContent-Length: ";
+    if (const auto at = bytes.substr(0, head).find(length); at != bytes.npos)
+        std::from_chars(bytes.data() + at + length.size(), bytes.data() + head, body);
+    const std::size_t size = head + 4 + body;
+    return bytes.size() < size ? std::nullopt : std::optional{size};
+}
+
+int choose_alpn(SSL*, const unsigned char** out, unsigned char* size, const unsigned char*, unsigned, void* argument)
+{
+    const auto& alpn = *static_cast<const std::string*>(argument);
+    *out = reinterpret_cast<const unsigned char*>(alpn.data());
+    *size = static_cast<unsigned char>(alpn.size());
+    return SSL_TLSEXT_ERR_OK;
+}
+
+} // namespace
+
+Peer::Peer(ScriptServer& server, int descriptor, std::size_t number)
+    : server_{server}, descriptor_{descriptor}, number_{number}
+{
+    const int on = 1;
+    setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const timeval patience{ScriptServer::patience.count(), 0};
+    setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
+
+Peer::~Peer() = default;
+
+bool Peer::accept_tls(const TlsSettings& settings)
+{
+    ssl_.reset(SSL_new(server_.context(settings)));
+    require(ssl_ != nullptr, "no SSL");
+    SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    SSL_set_accept_state(ssl_.get());
+    for (;;) {
+        ERR_clear_error();
+        const int result = SSL_do_handshake(ssl_.get());
+        const int error = SSL_get_error(ssl_.get(), result);
+        flush();
+        if (result == 1)
+            return true;
+        if (error != SSL_ERROR_WANT_READ)
+            return false;
+        if (!receive_raw())
+            return false;
+    }
+}
+
+void Peer::handshake(const TlsSettings& settings)
+{
+    if (!accept_tls(settings))
+        throw ClientGone{"the TLS handshake failed"};
+    const bool resumed = SSL_session_reused(ssl_.get()) == 1;
+    require(resumed || !settings.needs_resumed, "no session was resumed");
+    if (resumed) {
+        const std::lock_guard lock{server_.mutex_};
+        ++server_.resumed_;
+    }
+}
+
+void Peer::handshake_that_fails(const TlsSettings& settings)
+{
+    require(!accept_tls(settings), "the TLS handshake succeeded");
+}
+
+void Peer::flush()
+{
+    std::array<char, 16384> buffer;
+    for (;;) {
+        const int size = BIO_read(SSL_get_wbio(ssl_.get()), buffer.data(), static_cast<int>(buffer.size()));
+        if (size <= 0)
+            return;
+        send_raw({buffer.data(), static_cast<std::size_t>(size)});
+    }
+}
+
+void Peer::send_raw(std::string_view bytes)
+{
+    const bool cut = raw_limit_ && *raw_limit_ <= bytes.size();
+    if (cut)
+        bytes = bytes.substr(0, *raw_limit_);
+    else if (raw_limit_)
+        *raw_limit_ -= bytes.size();
+    while (!bytes.empty()) {
+        const auto sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent < 0)
+            throw ClientGone{"sending failed"};
+        raw_sent_ += static_cast<std::size_t>(sent);
+        bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    if (cut)
+        throw Cut{};
+}
+
+/// False if the client ended the connection.
+bool Peer::receive_raw()
+{
+    std::array<char, 16384> buffer;
+    await_input();
+    const auto size = ::recv(descriptor_, buffer.data(), buffer.size(), 0);
+    if (size <= 0) {
+        client_ended_ = true;
+        return false;
+    }
+    if (ssl_)
+        BIO_write(SSL_get_rbio(ssl_.get()), buffer.data(), static_cast<int>(size));
+    else
+        note({buffer.data(), static_cast<std::size_t>(size)});
+    return true;
+}
+
+void Peer::await_input()
+{
+    pollfd poll_for{descriptor_, POLLIN, 0};
+    int ready = 0;
+    do {
+        ready = ::poll(&poll_for, 1, patience_ms);
+    } while (ready < 0 && errno == EINTR);
+    require(ready == 1, "nothing came for too long");
+}
+
+/// False if the client ended the connection.
+bool Peer::receive_some()
+{
+    if (!ssl_)
+        return receive_raw();
+    std::array<char, 16384> buffer;
+    for (;;) {
+        ERR_clear_error();
+        const int size = SSL_read(ssl_.get(), buffer.data(), static_cast<int>(buffer.size()));
+        if (size > 0) {
+            note({buffer.data(), static_cast<std::size_t>(size)});
+            return true;
+        }
+        const int error = SSL_get_error(ssl_.get(), size);
+        flush();
+        if (error != SSL_ERROR_WANT_READ || !receive_raw()) {
+            client_ended_ = true;
+            return false;
+        }
+    }
+}
+
+void Peer::note(std::string_view bytes)
+{
+    const std::lock_guard lock{server_.mutex_};
+    received_ += bytes;
+    while (!received_.empty()) {
+        auto& ledger = server_.requests_;
+        const auto mine = std::find_if(ledger.begin(), ledger.end(), [this](const SeenRequest& seen) {
+            return seen.connection == number_ && !seen.whole;
+        });
+        SeenRequest& entry = mine != ledger.end() ? *mine : ledger.emplace_back(SeenRequest{number_, {}, false});
+        const auto size = size_of_request(received_);
+        entry.bytes = received_.substr(0, size.value_or(received_.size()));
+        if (!size)
+            break;
+        entry.whole = true;
+        request_ = entry.bytes;
+        received_.erase(0, *size);
+        ++requests_;
+        server_.changed_.notify_all();
+    }
+}
+
+const std::string& Peer::receive_request()
+{
+    for (const std::size_t before = requests_; requests_ == before;)
+        if (!receive_some())
+            throw ClientGone{"the client ended the connection before a request was complete"};
+    return request_;
+}
+
+void Peer::receive(std::size_t size)
+{
+    // Byte by byte as far as the transport can tell: what is left unread makes the system reset the connection.
+    if (!ssl_) {
+        std::string buffer(size, '\0');
+        for (std::size_t got = 0; got < size;) {
+            await_input();
+            const auto part = ::recv(descriptor_, buffer.data() + got, size - got, 0);
+            if (part <= 0)
+                throw ClientGone{"the client ended the connection"};
+            note(std::string_view{buffer}.substr(got, static_cast<std::size_t>(part)));
+            got += static_cast<std::size_t>(part);
+        }
+        return;
+    }
+    while (received_.size() < size)
+        if (!receive_some())
+            throw ClientGone{"the client ended the connection"};
+}
+
+void Peer::send(std::string_view bytes)
+{
+    const Pieces& pieces = server_.pieces_;
+    std::size_t at = 0;
+    auto split = pieces.splits.begin();
+    while (at < bytes.size()) {
+        std::size_t end = bytes.size();
+        if (pieces.single_bytes)
+            end = at + 1;
+        else if (split != pieces.splits.end())
+            end = std::min(std::max(at + 1, *split++), bytes.size());
+        const std::string_view piece = bytes.substr(at, end - at);
+        if (ssl_) {
+            ERR_clear_error();
+            if (SSL_write(ssl_.get(), piece.data(), static_cast<int>(piece.size())) <= 0)
+                throw ClientGone{"sending failed"};
+            flush();
+        } else {
+            send_raw(piece);
+        }
+        at = end;
+        if (at < bytes.size() && server_.settle_)
+            server_.settle_();
+    }
+}
+
+void Peer::cut_after(std::size_t raw_bytes, bool reset)
+{
+    raw_limit_ = raw_bytes;
+    reset_at_limit_ = reset;
+    if (raw_bytes == 0)
+        throw Cut{};
+}
+
+void Peer::renegotiate()
+{
+    require(SSL_renegotiate(ssl_.get()) == 1, "no renegotiation can be asked for");
+    SSL_do_handshake(ssl_.get());
+    flush();
+}
+
+void Peer::update_key()
+{
+    require(SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_REQUESTED) == 1, "no key update");
+    SSL_do_handshake(ssl_.get());
+    flush();
+}
+
+void Peer::close_notify()
+{
+    ERR_clear_error();
+    SSL_shutdown(ssl_.get());
+    flush();
+}
+
+void Peer::fin()
+{
+    ::shutdown(descriptor_, SHUT_WR);
+    fin_sent_ = true;
+}
+
+void Peer::rst()
+{
+    const linger at_once{1, 0};
+    setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+void Peer::expect_end()
+{
+    while (receive_some()) {
+    }
+}
+
+void Peer::hold()
+{
+    std::unique_lock lock{server_.mutex_};
+    const bool told = server_.changed_.wait_for(lock, ScriptServer::patience,
+                                                [this] { return server_.released_ || server_.stopping_; });
+    require(told, "nobody ended the hold");
+}
+
+ScriptServer::ScriptServer(bool secure, bool listening)
+    : secure_{secure},
+      authority_{make_identity({.common_name = "test authority", .names = "", .is_authority = true}, nullptr)},
+      identity_{make_identity({}, &authority_)}
+{
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    require(listener_ >= 0 && ::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0,
+            "no port");
+    port_ = ntohs(address.sin_port);
+    if (listening)
+        listen();
+}
+
+ScriptServer::~ScriptServer()
+{
+    {
+        const std::lock_guard lock{mutex_};
+        stopping_ = true;
+        for (Worker& worker : workers_)
+            if (!worker.done)
+                ::shutdown(worker.descriptor, SHUT_RDWR);
+    }
+    changed_.notify_all();
+    ::shutdown(listener_, SHUT_RDWR);
+    if (acceptor_.joinable())
+        acceptor_.join();
+    for (Worker& worker : workers_)
+        worker.thread.join();
+    ::close(listener_);
+}
+
+std::string ScriptServer::url(const std::string& host) const
+{
+    return (secure_ ? "https://" : "http://") + host + ":" + std::to_string(port_) + "/v1";
+}
+
+void ScriptServer::listen()
+{
+    require(::listen(listener_, 128) == 0, "can't listen");
+    acceptor_ = std::thread{[this] { accept_all(); }};
+}
+
+void ScriptServer::plan(std::vector<Script> scripts, Pieces pieces)
+{
+    const std::lock_guard lock{mutex_};
+    scripts_.assign(scripts.begin(), scripts.end());
+    pieces_ = std::move(pieces);
+    requests_.clear();
+    failures_.clear();
+    connections_ = 0;
+    resumed_ = 0;
+    released_ = false;
+}
+
+void ScriptServer::release()
+{
+    const std::lock_guard lock{mutex_};
+    released_ = true;
+    changed_.notify_all();
+}
+
+std::string ScriptServer::finish()
+{
+    release();
+    std::unique_lock lock{mutex_};
+    const auto all_done = [this] {
+        return std::all_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.done; });
+    };
+    if (!changed_.wait_for(lock, patience, all_done))
+        return failures_ + "connections are left open\n";
+    std::list<Worker> over = std::move(workers_);
+    workers_.clear();
+    std::string failures = failures_;
+    lock.unlock();
+    for (Worker& worker : over)
+        worker.thread.join();
+    return failures;
+}
+
+std::vector<SeenRequest> ScriptServer::requests() const
+{
+    const std::lock_guard lock{mutex_};
+    return {requests_.begin(), requests_.end()};
+}
+
+std::size_t ScriptServer::connections() const
+{
+    const std::lock_guard lock{mutex_};
+    return connections_;
+}
+
+std::size_t ScriptServer::resumed() const
+{
+    const std::lock_guard lock{mutex_};
+    return resumed_;
+}
+
+void ScriptServer::await_connections(std::size_t count)
+{
+    std::unique_lock lock{mutex_};
+    require(changed_.wait_for(lock, patience, [&] { return connections_ >= count; }), "no connection came");
+}
+
+void ScriptServer::await_requests(std::size_t count)
+{
+    std::unique_lock lock{mutex_};
+    const auto whole = [](const SeenRequest& seen) { return seen.whole; };
+    require(changed_.wait_for(lock, patience,
+                              [&] {
+                                  return std::count_if(requests_.begin(), requests_.end(), whole) >=
+                                         static_cast<std::ptrdiff_t>(count);
+                              }),
+            "no request came");
+}
+
+SSL_CTX* ScriptServer::context(const TlsSettings& settings)
+{
+    // One for equal settings: sessions are resumed within a context only.
+    const auto key = [](const TlsSettings& s) {
+        return std::tie(s.identity, s.min_version, s.max_version, s.ciphers, s.alpn, s.tickets);
+    };
+    const std::lock_guard lock{mutex_};
+    for (const auto& [known, made] : contexts_)
+        if (key(known) == key(settings))
+            return made.get();
+
+    std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> made{SSL_CTX_new(TLS_server_method()), &SSL_CTX_free};
+    const Identity& identity = settings.identity ? *settings.identity : identity_;
+    SSL_CTX_set_security_level(made.get(), 0);
+    require(SSL_CTX_set_min_proto_version(made.get(), settings.min_version) == 1 &&
+                SSL_CTX_set_max_proto_version(made.get(), settings.max_version) == 1 &&
+                SSL_CTX_use_certificate(made.get(), identity.certificate.get()) == 1 &&
+                SSL_CTX_use_PrivateKey(made.get(), identity.key.get()) == 1 &&
+                SSL_CTX_set_num_tickets(made.get(), settings.tickets) == 1,
+            "TLS can't be set up");
+    for (const Identity* intermediate : identity.chain)
+        require(SSL_CTX_add1_chain_cert(made.get(), intermediate->certificate.get()) == 1, "no chain");
+    constexpr std::string_view id = "script";
+    SSL_CTX_set_session_id_context(made.get(), reinterpret_cast<const unsigned char*>(id.data()), id.size());
+    if (!settings.ciphers.empty())
+        require(SSL_CTX_set_cipher_list(made.get(), settings.ciphers.c_str()) == 1, "no such cipher");
+    contexts_.emplace_back(settings, std::move(made));
+    auto& [kept, context] = contexts_.back();
+    if (!kept.alpn.empty())
+        SSL_CTX_set_alpn_select_cb(context.get(), &choose_alpn, &kept.alpn);
+    return context.get();
+}
+
+void ScriptServer::accept_all()
+{
+    for (;;) {
+        const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        const std::lock_guard lock{mutex_};
+        if (descriptor < 0 || stopping_) {
+            if (descriptor >= 0)
+                ::close(descriptor);
+            return;
+        }
+        Script script{{steps::serve()}, true};
+        if (secure_)
+            script.steps.insert(script.steps.begin(), steps::tls());
+        if (!scripts_.empty()) {
+            script = std::move(scripts_.front());
+            scripts_.pop_front();
+        }
+        Worker& worker = workers_.emplace_back();
+        worker.descriptor = descriptor;
+        worker.thread = std::thread{
+            [this, &worker, number = connections_, script = std::move(script)] { run(worker, number, script); }};
+        ++connections_;
+        changed_.notify_all();
+    }
+}
+
+void ScriptServer::run(Worker& worker, std::size_t number, Script script)
+{
+    std::string failure;
+    {
+        Peer peer{*this, worker.descriptor, number};
+        std::size_t done = 0;
+        try {
+            for (const Step& step : script.steps) {
+                step(peer);
+                ++done;
+            }
+        } catch (const Cut&) {
+            if (peer.reset_at_limit_)
+                peer.rst();
+            else
+                peer.fin();
+        } catch (const ClientGone& gone) {
+            if (!script.may_end_early)
+                failure = gone.what();
+        } catch (const std::exception& error) {
+            failure = error.what();
+        }
+        if (!failure.empty())
+            failure = "connection " + std::to_string(number) + ", step " + std::to_string(done) + ": " + failure + "\n";
+        // After a FIN what the client still sends is taken in, as closing at once would reset the connection.
+        try {
+            while (peer.fin_sent_ && !peer.client_ended_)
+                peer.receive_raw();
+        } catch (const std::exception& error) {
+            failure += error.what();
+        }
+    }
+    ERR_clear_error();
+    const std::lock_guard lock{mutex_};
+    ::close(worker.descriptor);
+    if (!stopping_)
+        failures_ += failure;
+    worker.done = true;
+    changed_.notify_all();
+}
+
+std::string response(int status, std::string_view fields, std::string_view body)
+{
+    std::string text = "HTTP/1.1 " + std::to_string(status) + " Scripted\r\n";
+    text += fields;
+    text += "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n";
+    text += body;
+    return text;
+}
+
+std::string answer_with_user(std::string_view id, std::string_view more_fields)
+{
+    std::string fields = "Content-Type: application/json\r\n";
+    fields += more_fields;
+    return response(200, fields,
+                    R"({"user":{"id":")" + std::string{id} + R"(","email":"jane@example.com","status":"active"}})");
+}
+
+std::string subject_of(std::string_view request)
+{
+    if (request.starts_with("POST "))
+        return "created";
+    std::string_view target = request.substr(0, request.find(" HTTP/"));
+    target = target.substr(0, target.find('?'));
+    return std::string{target.substr(target.rfind('/') + 1)};
+}
+
+namespace steps {
+
+Step tls(TlsSettings settings)
+{
+    return [settings = std::move(settings)](Peer& peer) { peer.handshake(settings); };
+}
+
+Step failing_tls(TlsSettings settings)
+{
+    return [settings = std::move(settings)](Peer& peer) { peer.handshake_that_fails(settings); };
+}
+
+Step request()
+{
+    return [](Peer& peer) { peer.receive_request(); };
+}
+
+Step receive(std::size_t size)
+{
+    return [size](Peer& peer) { peer.receive(size); };
+}
+
+Step send(std::string bytes)
+{
+    return [bytes = std::move(bytes)](Peer& peer) { peer.send(bytes); };
+}
+
+Step send_raw(std::string bytes)
+{
+    return [bytes = std::move(bytes)](Peer& peer) { peer.send_raw(bytes); };
+}
+
+Step answer(std::string more_fields)
+{
+    return [fields = std::move(more_fields)](Peer& peer) {
+        peer.send(answer_with_user(subject_of(peer.last_request()), fields));
+    };
+}
+
+Step cut_after(std::size_t raw_bytes, bool reset)
+{
+    return [=](Peer& peer) { peer.cut_after(raw_bytes, reset); };
+}
+
+Step close_notify()
+{
+    return [](Peer& peer) { peer.close_notify(); };
+}
+
+Step fin()
+{
+    return [](Peer& peer) { peer.fin(); };
+}
+
+Step rst()
+{
+    return [](Peer& peer) { peer.rst(); };
+}
+
+Step expect_end()
+{
+    return [](Peer& peer) { peer.expect_end(); };
+}
+
+Step hold()
+{
+    return [](Peer& peer) { peer.hold(); };
+}
+
+Step serve()
+{
+    return [](Peer& peer) {
+        for (;;) {
+            const std::string& bytes = peer.receive_request();
+            const std::string subject = subject_of(bytes);
+            if (bytes.find("identifier=") != bytes.npos)
+                peer.send(
+                    response(200, "Content-Type: application/json\r\n",
+                             R"({"users":[{"id":"found"}],"page":1,"limit":1,"total_users":1,"created_before":0})"));
+            else
+                peer.send(answer_with_user(subject));
+        }
+    };
+}
+
+} // namespace steps
+} // namespace passage::test

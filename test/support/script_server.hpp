@@ -1,0 +1,228 @@
+#pragma once
+
+#include "support/certificates.hpp"
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <openssl/ssl.h>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace passage::test {
+
+class ScriptServer;
+
+/// How a server's side speaks TLS.
+struct TlsSettings
+{
+    const Identity* identity = nullptr; ///< None: the server's own, good for localhost and 127.0.0.1.
+    int min_version = TLS1_2_VERSION;
+    int max_version = TLS1_3_VERSION;
+    std::string ciphers = {};   ///< Those of TLS 1.2 and below, at any strength; "": the default ones.
+    std::string alpn = {};      ///< The protocol chosen, offered or not; "": none.
+    std::size_t tickets = 2;    ///< TLS 1.3 session tickets sent after the handshake.
+    bool needs_resumed = false; ///< The script fails unless a session is resumed.
+};
+
+/// How the bytes that a script sends are divided; each piece is a write, and a TLS record, of its own.
+struct Pieces
+{
+    bool single_bytes = false;
+    std::vector<std::size_t> splits; ///< Offsets, ascending.
+};
+
+/// A request that a server saw, or a part of one.
+struct SeenRequest
+{
+    std::size_t connection; ///< Counted from 0 for each plan.
+    std::string bytes;
+    bool whole = false;
+};
+
+/// The server's end of a connection, as a script's steps use it. A step that can't be done throws.
+class Peer
+{
+public:
+    Peer(ScriptServer& server, int descriptor, std::size_t number);
+    ~Peer();
+    Peer(const Peer&) = delete;
+    Peer& operator=(const Peer&) = delete;
+
+    void handshake(const TlsSettings& settings);
+    /// Has the handshake fail; whatever the client sends in it, no request may come.
+    void handshake_that_fails(const TlsSettings& settings);
+    /// Reads until a request is complete; returns it.
+    const std::string& receive_request();
+    /// Reads so many bytes of requests.
+    void receive(std::size_t size);
+    /// Sends in the pieces that the server is set to.
+    void send(std::string_view bytes);
+    /// Sends as it is, beneath TLS.
+    void send_raw(std::string_view bytes);
+    /// After so many further bytes beneath TLS the script ends; the connection is reset, or ended if not.
+    void cut_after(std::size_t raw_bytes, bool reset);
+    void renegotiate();
+    void update_key();
+    void close_notify();
+    void fin();
+    void rst();
+    /// Waits until the client ends the connection, and takes what comes until then as requests.
+    void expect_end();
+    /// Reads nothing until the server is told to go on, or the connection is gone.
+    void hold();
+    /// Waits until something is to be read, an end included.
+    void await_input();
+    /// Whether the client ended the connection.
+    bool client_ended() const noexcept { return client_ended_; }
+
+    /// The last whole request.
+    const std::string& last_request() const noexcept { return request_; }
+    std::size_t raw_bytes_sent() const noexcept { return raw_sent_; }
+    ScriptServer& server() const noexcept { return server_; }
+
+private:
+    friend class ScriptServer;
+    bool receive_some();
+    bool receive_raw();
+    void flush();
+    bool accept_tls(const TlsSettings& settings);
+    void note(std::string_view bytes);
+
+    ScriptServer& server_;
+    int descriptor_;
+    std::size_t number_;
+    std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{nullptr, &SSL_free};
+    std::string received_; ///< What is part of no complete request yet.
+    std::string request_;
+    std::size_t requests_ = 0;
+    std::optional<std::size_t> raw_limit_;
+    bool reset_at_limit_ = false;
+    std::size_t raw_sent_ = 0;
+    bool client_ended_ = false;
+    bool fin_sent_ = false;
+};
+
+using Step = std::function<void(Peer&)>;
+
+/// What a server does on one connection.
+struct Script
+{
+    std::vector<Step> steps;
+    /// The client may end the connection before the script does.
+    bool may_end_early = false;
+};
+
+/// A server that does on each connection what a script says, so that every misbehaviour can be had at will.
+///
+/// Scripts of a plan are for its connections in turn; later ones are served properly: a user is answered whose id is
+/// the last segment of the request's target. Connections have threads of their own. A script that can't be done is a
+/// failure, which `finish` returns. Nothing sleeps: every wait is for an event, and fails after `patience`.
+class ScriptServer
+{
+public:
+    explicit ScriptServer(bool secure = true, bool listening = true);
+    ~ScriptServer();
+    ScriptServer(const ScriptServer&) = delete;
+    ScriptServer& operator=(const ScriptServer&) = delete;
+
+    std::string url(const std::string& host = "127.0.0.1") const;
+    std::string ca_pem() const { return to_pem(authority_); }
+    const Identity& authority() const noexcept { return authority_; }
+    std::uint16_t port() const noexcept { return port_; }
+    bool is_secure() const noexcept { return secure_; }
+
+    /// Accepts connections, if it did not from the start.
+    void listen();
+
+    /// Begins anew: scripts for the connections to come, and an empty ledger.
+    void plan(std::vector<Script> scripts, Pieces pieces = {});
+    /// Called between two pieces, by a connection's thread, to have the client read the one before.
+    void set_settle(std::function<void()> settle) { settle_ = std::move(settle); }
+
+    /// Ends every `hold`, and lets later ones pass.
+    void release();
+    /// Waits until all connections are over, which needs the client to be gone; what failed, each a line.
+    std::string finish();
+
+    /// What was seen since `plan`.
+    std::vector<SeenRequest> requests() const;
+    std::size_t connections() const;
+    std::size_t resumed() const;
+    /// Waits until so many connections have been accepted since `plan`.
+    void await_connections(std::size_t count);
+    /// Waits until so many whole requests have been seen since `plan`.
+    void await_requests(std::size_t count);
+
+    static constexpr std::chrono::seconds patience{10};
+
+private:
+    friend class Peer;
+    struct Worker
+    {
+        std::thread thread;
+        int descriptor = -1;
+        bool done = false;
+    };
+
+    SSL_CTX* context(const TlsSettings& settings);
+    void accept_all();
+    void run(Worker& worker, std::size_t number, Script script);
+
+    bool secure_;
+    Identity authority_;
+    Identity identity_;
+    int listener_ = -1;
+    std::uint16_t port_ = 0;
+    std::thread acceptor_;
+    std::function<void()> settle_;
+
+    mutable std::mutex mutex_;
+    mutable std::condition_variable changed_;
+    std::list<std::pair<TlsSettings, std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>>> contexts_;
+    std::deque<Script> scripts_;
+    Pieces pieces_;
+    std::list<Worker> workers_;
+    std::deque<SeenRequest> requests_;
+    std::string failures_;
+    std::size_t connections_ = 0;
+    std::size_t resumed_ = 0;
+    bool released_ = false;
+    bool stopping_ = false;
+};
+
+/// The answer to a request for a user: 200, with Content-Length.
+std::string answer_with_user(std::string_view id, std::string_view more_fields = {});
+/// A response with a status, further header fields (each ended by CRLF) and a body, framed by Content-Length.
+std::string response(int status, std::string_view fields = {}, std::string_view body = {});
+/// The last segment of a request's target, without its query; "created" for a POST.
+std::string subject_of(std::string_view request);
+
+namespace steps {
+
+Step tls(TlsSettings settings = {});
+Step failing_tls(TlsSettings settings = {});
+Step request();
+Step receive(std::size_t size);
+Step send(std::string bytes);
+Step send_raw(std::string bytes);
+/// Answers the last request properly.
+Step answer(std::string more_fields = {});
+Step cut_after(std::size_t raw_bytes, bool reset);
+Step close_notify();
+Step fin();
+Step rst();
+Step expect_end();
+Step hold();
+/// Answers every request properly until the client ends the connection.
+Step serve();
+
+} // namespace steps
+} // namespace passage::test
