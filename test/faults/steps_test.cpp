@@ -1,0 +1,226 @@
+// Calls that are interrupted after each step of their life: cancelled, or their client destroyed.
+
+#include "driver.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+
+using namespace passage;
+using namespace passage::test;
+
+namespace {
+
+constexpr std::size_t far_too_many = 10'000;
+
+/// A coroutine that lets every kind of cancellation through to the call.
+asio::awaitable<Result> caller(Client& client, Operation operation)
+{
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_return co_await perform(client, operation);
+}
+
+/// A client whose steps are counted, and a call of it.
+struct Steps
+{
+    Steps(Driver& driver, Operation operation, bool warm) : context{driver.context()}
+    {
+        driver.server().plan({});
+        client.emplace(context, driver.config());
+        if (warm)
+            BOOST_TEST(driver.run(get(*client, "warm")).id == "warm");
+        context.restart();
+        asio::co_spawn(context, caller(*client, operation),
+                       asio::bind_cancellation_slot(signal.slot(), [this](std::exception_ptr error, Result value) {
+                           BOOST_TEST(!error);
+                           ++completions;
+                           result = std::move(value);
+                       }));
+    }
+
+    /// Runs so many handlers, or all there are until the call has ended. True if it has.
+    bool run(std::size_t handlers)
+    {
+        while (completions == 0 && handlers-- > 0 && context.run_one() > 0) {
+        }
+        return completions > 0;
+    }
+
+    asio::io_context& context;
+    asio::cancellation_signal signal;
+    std::optional<Client> client;
+    int completions = 0;
+    Result result;
+};
+
+/// Interrupts a call after N steps of it, for each N; `once` says whether it had ended by then.
+void at_each_step(const char* what, const std::function<bool(Driver&, Operation, bool warm, std::size_t n)>& once)
+{
+    Driver driver;
+    for (const Operation operation : {Operation::get, Operation::create, Operation::find})
+        for (const bool warm : {false, true}) {
+            count_case();
+            const std::size_t descriptors = open_descriptors();
+            std::size_t n = 0;
+            BOOST_TEST_CONTEXT(what << ", operation " << static_cast<int>(operation) << (warm ? ", warm" : ", cold"))
+            {
+                for (bool ended = false; !ended; ++n) {
+                    BOOST_TEST_CONTEXT("step " << n)
+                    {
+                        BOOST_REQUIRE(n < far_too_many);
+                        count_run();
+                        ended = once(driver, operation, warm, n);
+                        BOOST_TEST(driver.server().finish() == "");
+                        BOOST_TEST(open_descriptors() == descriptors);
+                    }
+                }
+                BOOST_TEST(n > 3u); // else nothing was interrupted
+            }
+        }
+}
+
+const char* expected_id(Operation operation)
+{
+    switch (operation) {
+    case Operation::create:
+        return "created";
+    case Operation::find:
+        return "found";
+    default:
+        return "subject";
+    }
+}
+
+std::size_t posts_seen(const ScriptServer& server)
+{
+    const auto requests = server.requests();
+    return static_cast<std::size_t>(std::count_if(requests.begin(), requests.end(), [](const SeenRequest& request) {
+        return request.bytes.starts_with("POST");
+    }));
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_call_can_be_cancelled_after_every_step)
+{
+    for (const auto type : {asio::cancellation_type::terminal, asio::cancellation_type::partial,
+                            asio::cancellation_type::total, asio::cancellation_type::all})
+        for (const int times : {1, 2})
+            at_each_step("cancelled", [&](Driver& driver, Operation operation, bool warm, std::size_t n) {
+                Steps steps{driver, operation, warm};
+                const bool ended = steps.run(n);
+                for (int i = 0; i < times; ++i)
+                    steps.signal.emit(type);
+                steps.run(far_too_many);
+                BOOST_TEST(steps.completions == 1);
+                if (steps.result.error) {
+                    BOOST_TEST(!ended);
+                    BOOST_TEST((steps.result.is(Errc::cancelled)));
+                    if (type == asio::cancellation_type::total && operation != Operation::find)
+                        BOOST_TEST((steps.result.error->effect == Effect::none));
+                } else {
+                    BOOST_TEST(steps.result.id == expected_id(operation));
+                }
+                BOOST_TEST(driver.run(get(*steps.client, "sentinel")).id == "sentinel");
+                const bool unsent = steps.result.error && steps.result.error->effect == Effect::none;
+                steps.client.reset();
+                steps.context.restart();
+                steps.context.run();
+                BOOST_TEST(steps.completions == 1);
+                BOOST_TEST(driver.server().finish() == "");
+                BOOST_TEST(posts_seen(driver.server()) <= (unsent ? 0u : 1u));
+                return ended;
+            });
+}
+
+BOOST_AUTO_TEST_CASE(the_client_can_be_destroyed_after_every_step)
+{
+    at_each_step("destroyed", [](Driver& driver, Operation operation, bool warm, std::size_t n) {
+        Steps steps{driver, operation, warm};
+        const bool ended = steps.run(n);
+        steps.client.reset();
+        steps.context.restart();
+        steps.context.run();
+        BOOST_TEST(steps.completions == 1);
+        if (steps.result.error)
+            BOOST_TEST((steps.result.is(Errc::shut_down)));
+        else
+            BOOST_TEST(steps.result.id == expected_id(operation));
+        BOOST_TEST(posts_seen(driver.server()) <= 1u);
+        return ended;
+    });
+}
+
+BOOST_AUTO_TEST_CASE(the_context_can_be_destroyed_after_every_step)
+{
+    ScriptServer server;
+    Driver settings; // for its configuration only
+    for (const Operation operation : {Operation::get, Operation::create, Operation::find}) {
+        count_case();
+        const std::size_t descriptors = open_descriptors();
+        bool ended = false;
+        for (std::size_t n = 0; !ended; ++n) {
+            count_run();
+            server.plan({});
+            {
+                asio::io_context context{1};
+                Config config = settings.config();
+                config.base_url = server.url();
+                config.tls.ca_pem = server.ca_pem();
+                Client client{context, config};
+                int completions = 0;
+                asio::co_spawn(context, caller(client, operation),
+                               [&](std::exception_ptr, const Result&) { ++completions; });
+                for (std::size_t i = 0; i < n && completions == 0; ++i)
+                    context.run_one();
+                ended = completions > 0;
+                context.stop();
+            }
+            BOOST_TEST(server.finish() == "");
+            BOOST_TEST(open_descriptors() == descriptors);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_waits_before_a_repetition_can_be_interrupted)
+{
+    Driver driver;
+    for (const bool destroyed : {false, true}) {
+        count_case();
+        count_run();
+        driver.server().plan({{{steps::tls(), steps::request(), steps::send(response(503)), steps::serve()}, true}});
+        Config config = driver.config();
+        config.retry.base = config.retry.cap = std::chrono::seconds{20};
+        std::optional<Client> client{std::in_place, driver.context(), config};
+        asio::cancellation_signal signal;
+        std::optional<Result> result;
+        driver.context().restart();
+        asio::co_spawn(driver.context(), perform(*client, Operation::get),
+                       asio::bind_cancellation_slot(
+                           signal.slot(), [&](std::exception_ptr, Result value) { result.emplace(std::move(value)); }));
+        while (!result && client->stats().idle_connections == 0)
+            driver.context().run_one();
+        BOOST_TEST(!result);
+        if (destroyed)
+            client.reset();
+        else
+            signal.emit(asio::cancellation_type::terminal);
+        while (!result)
+            driver.context().run_one();
+        BOOST_TEST(result->is(destroyed ? Errc::shut_down : Errc::cancelled));
+        BOOST_REQUIRE(result->error);
+        BOOST_TEST(result->error->http_status == 503);
+        BOOST_TEST((result->error->elapsed < std::chrono::seconds{15}));
+        if (client)
+            BOOST_TEST(driver.run(get(*client, "sentinel")).id == "sentinel");
+        client.reset();
+        driver.context().restart();
+        driver.context().run();
+        BOOST_TEST(driver.server().finish() == "");
+    }
+}
