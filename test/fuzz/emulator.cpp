@@ -1,0 +1,136 @@
+#include "fuzz.hpp"
+
+#include "keys.hpp"
+#include "request_reader.hpp"
+#include "response_bytes.hpp"
+#include "routes.hpp"
+#include "store.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/json/parse.hpp>
+
+#include <random>
+#include <string>
+
+// From a request's bytes to the emulator's answer. A byte says how the bytes are split; the rest are requests, one
+// after the other, to an emulator with one user.
+
+namespace passage::fuzz {
+namespace {
+
+using emulator::Request;
+using emulator::RequestReader;
+using emulator::Response;
+using State = RequestReader::State;
+
+/// What a request is answered with by a fault of the emulator's own.
+constexpr unsigned internal_error = 500;
+
+struct Reading
+{
+    RequestReader reader;
+    State state = State::incomplete;
+    std::string left; ///< Not read.
+};
+
+void read(Reading& reading, std::string_view bytes, std::minstd_rand* random)
+{
+    while (reading.state == State::incomplete && !bytes.empty()) {
+        const std::size_t size =
+            random == nullptr ? bytes.size() : std::min<std::size_t>(1 + (*random)() % 32, bytes.size());
+        reading.left.append(bytes.substr(0, size));
+        bytes.remove_prefix(size);
+        reading.state = reading.reader.put(reading.left);
+    }
+    reading.left.append(bytes);
+}
+
+void require_same(const Reading& left, const Reading& right)
+{
+    // Of a header that is malformed and has no end yet, it depends whether that is seen already.
+    require((left.state == State::complete) == (right.state == State::complete), "it matters not how the bytes come");
+    if (left.state == State::complete) {
+        const Request a = left.reader.request();
+        const Request b = right.reader.request();
+        require(a.method == b.method && a.target == b.target && a.user_agent == b.user_agent &&
+                    a.authorization == b.authorization && a.body == b.body && left.left == right.left &&
+                    left.reader.keep_alive() == right.reader.keep_alive(),
+                "a request is the same however its bytes come");
+    }
+}
+
+void check_answer(const Response& response, bool head_only)
+{
+    require(response.status >= 200 && response.status < 600 && response.status != internal_error,
+            "no request makes the emulator fail");
+    if (!response.body.empty()) {
+        boost::system::error_code error;
+        const auto body = boost::json::parse(response.body, error);
+        require(!error && body.is_object(), "a body is a JSON object");
+        require(response.status < 400 || (body.at("code").is_string() && body.at("error").is_string()),
+                "an error says what it is");
+    }
+    const std::string bytes = to_bytes(response, true, head_only);
+    boost::beast::http::response_parser<boost::beast::http::string_body> parser;
+    parser.body_limit(boost::none);
+    parser.skip(head_only);
+    parser.eager(true);
+    boost::system::error_code error;
+    const std::size_t used = parser.put(boost::asio::buffer(bytes), error);
+    require(!error && parser.is_done() && used == bytes.size(), "an answer is one response");
+    require(head_only || parser.get().body() == response.body, "an answer comes as it was given");
+}
+
+struct Demo
+{
+    emulator::Store store{{}};
+
+    Demo() { store.put_app("demo", emulator::hash_key("key"), emulator::now()); }
+};
+
+/// Made once, for that is slow; emptied before each input.
+emulator::Store& store_of_one_user()
+{
+    static Demo demo;
+    emulator::Store& store = demo.store;
+    const auto call = [&](std::string_view method, const std::string& target, std::string_view body = {}) {
+        return answer(store, {method, target, "fuzz", "Bearer key", body});
+    };
+    for (;;) {
+        const auto page = boost::json::parse(call("GET", "/v1/apps/demo/users?limit=500").body);
+        if (page.at("users").as_array().empty())
+            break;
+        for (const auto& user : page.at("users").as_array())
+            call("DELETE", "/v1/apps/demo/users/" + std::string{user.at("id").as_string().c_str()});
+    }
+    call("POST", "/admin/apps/demo/users", R"({"id":"ada","email":"ada@lovelace.example"})");
+    return store;
+}
+
+} // namespace
+
+void run(std::string_view bytes)
+{
+    Input input{bytes};
+    std::minstd_rand random{input.byte() + 1U};
+    std::string requests{input.rest()};
+    emulator::Store& store = store_of_one_user();
+    for (int count = 0; count < 16 && !requests.empty(); ++count) {
+        Reading whole;
+        read(whole, requests, nullptr);
+        Reading split;
+        read(split, requests, &random);
+        require_same(whole, split);
+        if (whole.state == State::refused)
+            return check_answer(whole.reader.refusal(), false);
+        if (whole.state == State::incomplete)
+            return;
+        const Request request = whole.reader.request();
+        check_answer(answer(store, request), request.method == "HEAD");
+        requests = whole.left;
+    }
+}
+
+} // namespace passage::fuzz
