@@ -19,7 +19,10 @@ constexpr std::array<unsigned char, 9> alpn{8, 'h', 't', 't', 'p', '/', '1', '.'
 unexpected<Error> tls_error(std::string message)
 {
     Error error{Errc::tls, std::move(message)};
-    if (const unsigned long code = ERR_get_error())
+    // What the system refused, OpenSSL passes on as its own.
+    if (const unsigned long code = ERR_get_error(); ERR_SYSTEM_ERROR(code))
+        error.cause.assign(ERR_GET_REASON(code), boost::system::system_category());
+    else if (code != 0)
         error.cause.assign(static_cast<int>(code), boost::asio::error::get_ssl_category());
     ERR_clear_error();
     return unexpected{std::move(error)};

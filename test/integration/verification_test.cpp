@@ -89,7 +89,9 @@ BOOST_FIXTURE_TEST_CASE(an_authority_is_read_from_a_file, Fixture)
     std::ofstream{file, std::ios::trunc} << "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n";
     BOOST_TEST((create(config).error().code == Errc::tls));
     std::filesystem::remove_all(folder);
-    BOOST_TEST((create(config).error().code == Errc::tls));
+    const Error missing = create(config).error();
+    BOOST_TEST((missing.code == Errc::tls));
+    BOOST_TEST((missing.cause == boost::system::errc::no_such_file_or_directory));
 }
 
 BOOST_FIXTURE_TEST_CASE(settings_that_cannot_be_right_are_refused_at_construction, Fixture)
