@@ -162,6 +162,7 @@ Observed Driver::run(const Case& what)
         seen.result = run(what.call ? what.call(*client) : perform(*client, what.operation, what.options));
         seen.connections = server_.connections();
         server_.release();
+        server_.await_sent(); // what else the server has to say comes before the next call, not within it
 
         const std::string sentinel = "sentinel-" + std::to_string(++sentinels_);
         const Result own = run(get(*client, sentinel));

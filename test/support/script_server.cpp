@@ -64,6 +64,25 @@ int choose_alpn(SSL*, const unsigned char** out, unsigned char* size, const unsi
 
 } // namespace
 
+/// Lets the server know that a script is within a `send`.
+class Peer::Sending
+{
+public:
+    explicit Sending(ScriptServer& server) : server_{server} { add(1); }
+    Sending(const Sending&) = delete;
+    Sending& operator=(const Sending&) = delete;
+    ~Sending() { add(-1); }
+
+private:
+    void add(int change)
+    {
+        const std::lock_guard lock{server_.mutex_};
+        server_.sending_ += static_cast<std::size_t>(change);
+        server_.changed_.notify_all();
+    }
+    ScriptServer& server_;
+};
+
 Peer::Peer(ScriptServer& server, int descriptor, std::size_t number)
     : server_{server}, descriptor_{descriptor}, number_{number}
 {
@@ -153,7 +172,7 @@ bool Peer::receive_raw()
     }
     if (ssl_)
         BIO_write(SSL_get_rbio(ssl_.get()), buffer.data(), static_cast<int>(size));
-    else
+    else if (!server_.is_secure())
         note({buffer.data(), static_cast<std::size_t>(size)});
     return true;
 }
@@ -242,6 +261,7 @@ void Peer::receive(std::size_t size)
 
 void Peer::send(std::string_view bytes)
 {
+    const Sending sending{server_};
     const Pieces& pieces = server_.pieces_;
     std::size_t at = 0;
     auto split = pieces.splits.begin();
@@ -261,8 +281,8 @@ void Peer::send(std::string_view bytes)
             send_raw(piece);
         }
         at = end;
-        if (at < bytes.size() && server_.settle_)
-            server_.settle_();
+        if (at < bytes.size())
+            server_.settled();
     }
 }
 
@@ -380,11 +400,29 @@ void ScriptServer::plan(std::vector<Script> scripts, Pieces pieces)
     released_ = false;
 }
 
+void ScriptServer::forget_contexts()
+{
+    const std::lock_guard lock{mutex_};
+    contexts_.clear();
+}
+
 void ScriptServer::release()
 {
     const std::lock_guard lock{mutex_};
     released_ = true;
     changed_.notify_all();
+}
+
+void ScriptServer::await_sent()
+{
+    std::unique_lock lock{mutex_};
+    require(changed_.wait_for(lock, patience, [this] { return sending_ == 0; }), "a script sends without end");
+}
+
+bool ScriptServer::is_released() const
+{
+    const std::lock_guard lock{mutex_};
+    return released_;
 }
 
 std::string ScriptServer::finish()

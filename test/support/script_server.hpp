@@ -90,6 +90,7 @@ public:
 
 private:
     friend class ScriptServer;
+    class Sending;
     bool receive_some();
     bool receive_raw();
     void flush();
@@ -144,11 +145,23 @@ public:
 
     /// Begins anew: scripts for the connections to come, and an empty ledger.
     void plan(std::vector<Script> scripts, Pieces pieces = {});
+    /// Has later handshakes begin with new keys: no earlier session is resumed. Settings are known by the address of
+    /// their identity, so this is due before one is destroyed.
+    void forget_contexts();
     /// Called between two pieces, by a connection's thread, to have the client read the one before.
     void set_settle(std::function<void()> settle) { settle_ = std::move(settle); }
+    /// Returns when the client has read what was sent to it. For scripts.
+    void settled() const
+    {
+        if (settle_)
+            settle_();
+    }
 
     /// Ends every `hold`, and lets later ones pass.
     void release();
+    bool is_released() const;
+    /// Waits until no script is within a `send`.
+    void await_sent();
     /// Waits until all connections are over, which needs the client to be gone; what failed, each a line.
     std::string finish();
 
@@ -194,6 +207,7 @@ private:
     std::string failures_;
     std::size_t connections_ = 0;
     std::size_t resumed_ = 0;
+    std::size_t sending_ = 0;
     bool released_ = false;
     bool stopping_ = false;
 };
