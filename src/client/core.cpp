@@ -15,6 +15,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace passage::client {
@@ -70,6 +71,12 @@ Failure stopped_failure(Errc reason, Stage stage)
         break;
     }
     return failure;
+}
+
+/// Its text fits a string that allocates nothing.
+Failure no_memory()
+{
+    return {Error{Errc::connect, "no memory"}, true};
 }
 
 } // namespace
@@ -368,17 +375,21 @@ Task<expected<Core::Lease, Failure>> Core::acquire(Call& call)
 }
 
 void Core::start_dial(pool::Slot slot)
-{
+try {
     const auto dial = std::make_shared<Dial>();
     deadlines_->watch(*dial, Clock::now() + config_.timeouts.connect);
     asio::co_spawn(strand_, connect(dial),
-                   asio::bind_cancellation_slot(
-                       dial->signal.slot(), [this, self = shared_from_this(), dial,
-                                             slot](std::exception_ptr error, expected<ConnectionPtr, Failure> result) {
-                           if (error) // there is but one: no memory
-                               result = unexpected{Failure{Error{Errc::connect, "there is not enough memory"}, true}};
-                           end_dial(slot, std::move(result));
-                       }));
+                   asio::bind_cancellation_slot(dial->signal.slot(),
+                                                [this, self = shared_from_this(), dial, slot](
+                                                    std::exception_ptr error, expected<ConnectionPtr, Failure> result) {
+                                                    if (error) // there is but one: no memory
+                                                        result = unexpected{no_memory()};
+                                                    end_dial(slot, std::move(result));
+                                                }));
+} catch (const std::bad_alloc&) {
+    // The pool must hear of it: it counts on a dial that it asked for to come to an end.
+    dial_failure_ = no_memory();
+    pool_.dial_failed(slot);
 }
 
 void Core::end_dial(pool::Slot slot, expected<ConnectionPtr, Failure> result)

@@ -38,12 +38,13 @@ void Deadlines::interrupt_all(List& list, Interrupt why)
 
 void Deadlines::arm(Clock::time_point at)
 {
-    armed_for_ = at;
+    armed_for_ = Clock::time_point::max(); // until the wait has begun, which needs memory
     timer_.expires_at(at);
     timer_.async_wait([weak = weak_from_this()](const error_code& ec) {
         if (const auto self = weak.lock(); self && !ec)
             self->fire();
     });
+    armed_for_ = at;
 }
 
 void Deadlines::fire()
