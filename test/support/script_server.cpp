@@ -346,7 +346,7 @@ ScriptServer::ScriptServer(bool secure, bool listening)
       authority_{make_identity({.common_name = "test authority", .names = "", .is_authority = true}, nullptr)},
       identity_{make_identity({}, &authority_)}
 {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -430,7 +430,9 @@ std::string ScriptServer::finish()
     release();
     std::unique_lock lock{mutex_};
     const auto all_done = [this] {
-        return std::all_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.done; });
+        pollfd pending{listener_, POLLIN, 0};
+        return (!acceptor_.joinable() || ::poll(&pending, 1, 0) == 0) &&
+               std::all_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.done; });
     };
     if (!changed_.wait_for(lock, patience, all_done))
         return failures_ + "connections are left open\n";
@@ -515,13 +517,15 @@ SSL_CTX* ScriptServer::context(const TlsSettings& settings)
 void ScriptServer::accept_all()
 {
     for (;;) {
-        const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        pollfd poll_for{listener_, POLLIN, 0};
+        ::poll(&poll_for, 1, -1);
+        // Accepted under the lock: a connection is at any time either pending or known.
         const std::lock_guard lock{mutex_};
-        if (descriptor < 0 || stopping_) {
-            if (descriptor >= 0)
-                ::close(descriptor);
+        if (stopping_)
             return;
-        }
+        const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        if (descriptor < 0)
+            continue;
         Script script{{steps::serve()}, true};
         if (secure_)
             script.steps.insert(script.steps.begin(), steps::tls());

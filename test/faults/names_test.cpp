@@ -1,0 +1,230 @@
+// Look-ups of the server's name that are slow, fail, or answer oddly.
+
+#include "client/core.hpp"
+#include "support/canary.hpp"
+#include "support/script_server.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <latch>
+#include <netdb.h>
+
+using namespace passage;
+using namespace passage::test;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Answer = expected<net::Addresses, net::Failure>;
+
+const asio::ip::address loopback = asio::ip::make_address("127.0.0.1");
+const asio::ip::address nobody = asio::ip::make_address("127.0.0.2"); ///< Nothing listens there.
+
+Config config_for(const ScriptServer& server)
+{
+    Config config;
+    config.app_id = "app";
+    config.api_key = canary_api_key;
+    config.base_url = server.url("localhost");
+    config.tls.ca_pem = server.ca_pem();
+    config.retry.base = 0ms;
+    return config;
+}
+
+Answer failure(int code, bool transient)
+{
+    net::Failure failed{Error{Errc::dns, "scripted"}, transient};
+    failed.error.stage = Stage::dns;
+    failed.error.cause = {code, asio::error::get_addrinfo_category()};
+    return unexpected{std::move(failed)};
+}
+
+/// A client's inside with a look-up of the test's own.
+struct Caller
+{
+    Caller(asio::io_context& on, const ScriptServer& server, net::Lookup lookup)
+        : context{on}, core{client::Core::create(on.get_executor(), config_for(server), std::move(lookup)).value()}
+    {}
+    ~Caller() { core->close(); }
+
+    std::shared_ptr<std::optional<client::Outcome>> start(CallOptions options = {})
+    {
+        auto result = std::make_shared<std::optional<client::Outcome>>();
+        auto request = core->write(core->requests().get_user("subject"), options).value();
+        asio::co_spawn(context, core->call(api::get_user, std::move(request), true, core->deadline(options)),
+                       [result](std::exception_ptr, client::Outcome outcome) { result->emplace(std::move(outcome)); });
+        return result;
+    }
+
+    client::Outcome call(CallOptions options = {})
+    {
+        const auto result = start(std::move(options));
+        context.restart();
+        while (!*result && context.run_one() > 0) {
+        }
+        return std::move(result->value());
+    }
+
+    asio::io_context& context;
+    std::shared_ptr<client::Core> core;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_look_up_that_hangs_holds_up_neither_its_caller_nor_others)
+{
+    ScriptServer server;
+    server.plan({});
+    std::latch go{1};
+    auto ended = std::make_shared<std::latch>(1);
+    asio::io_context context;
+    const auto begin = Clock::now();
+    {
+        Caller slow{context, server, [&go, ended](const std::string&) -> Answer {
+                        go.wait(); // blocks like a resolver whose server is silent
+                        ended->count_down();
+                        return net::Addresses{loopback};
+                    }};
+        Caller fast{context, server, [](const std::string&) -> Answer { return net::Addresses{loopback}; }};
+        const auto late = slow.start(CallOptions{}.timeout(200ms));
+        const client::Outcome other = fast.call();
+        BOOST_TEST(!other.error);
+        BOOST_TEST(!late->has_value()); // answered while the other one still waits
+
+        context.restart();
+        while (!*late && context.run_one() > 0) {
+        }
+        BOOST_REQUIRE(late->value().error);
+        const Error& error = *late->value().error;
+        BOOST_TEST((error.code == Errc::timeout));
+        BOOST_TEST((error.stage == Stage::dns));
+        BOOST_TEST((error.effect == Effect::none));
+        BOOST_TEST((Clock::now() - begin >= 200ms));
+    }
+    context.restart();
+    context.run();
+    // All of it, the clients' end included, while the look-up has not returned.
+    BOOST_TEST(!ended->try_wait());
+    BOOST_TEST((Clock::now() - begin < 1500ms));
+    go.count_down();
+    ended->wait();
+}
+
+BOOST_AUTO_TEST_CASE(a_look_up_may_outlive_client_and_context)
+{
+    ScriptServer server;
+    auto go = std::make_shared<std::latch>(1);
+    auto ended = std::make_shared<std::latch>(1);
+    {
+        asio::io_context context;
+        Caller caller{context, server, [go, ended](const std::string&) -> Answer {
+                          go->wait();
+                          ended->count_down();
+                          return net::Addresses{loopback};
+                      }};
+        caller.start();
+        context.poll();
+    }
+    go->count_down();
+    ended->wait();
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_does_not_exist_is_looked_up_once)
+{
+    ScriptServer server;
+    asio::io_context context;
+    std::atomic<int> lookups = 0;
+    Caller caller{context, server, [&](const std::string&) {
+                      ++lookups;
+                      return failure(EAI_NONAME, false);
+                  }};
+    const client::Outcome outcome = caller.call();
+    BOOST_REQUIRE(outcome.error);
+    BOOST_TEST((outcome.error->code == Errc::dns));
+    BOOST_TEST((outcome.error->effect == Effect::none));
+    BOOST_TEST(outcome.attempts == 1u);
+    BOOST_TEST(lookups == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_look_up_that_may_succeed_later_is_made_again)
+{
+    ScriptServer server;
+    server.plan({});
+    asio::io_context context;
+    std::atomic<int> lookups = 0;
+    Caller caller{context, server, [&](const std::string&) -> Answer {
+                      if (++lookups < 3)
+                          return failure(EAI_AGAIN, true);
+                      return net::Addresses{loopback};
+                  }};
+    const client::Outcome outcome = caller.call();
+    BOOST_TEST(!outcome.error);
+    BOOST_TEST(outcome.attempts == 3u);
+    BOOST_TEST(lookups == 3);
+}
+
+BOOST_AUTO_TEST_CASE(calls_at_the_same_time_share_a_look_up_and_later_ones_its_answer)
+{
+    ScriptServer server;
+    server.plan({});
+    asio::io_context context;
+    std::atomic<int> lookups = 0;
+    Caller caller{context, server, [&](const std::string&) -> Answer {
+                      ++lookups;
+                      return net::Addresses{loopback};
+                  }};
+    std::vector<std::shared_ptr<std::optional<client::Outcome>>> calls;
+    for (int i = 0; i < 10; ++i)
+        calls.push_back(caller.start());
+    BOOST_TEST(!caller.call().error);
+    while (std::any_of(calls.begin(), calls.end(), [](const auto& call) { return !call->has_value(); }) &&
+           context.run_one() > 0) {
+    }
+    for (const auto& call : calls)
+        BOOST_TEST((call->has_value() && !call->value().error));
+    BOOST_TEST(lookups == 1);
+}
+
+BOOST_AUTO_TEST_CASE(addresses_where_nothing_listens_are_passed_over)
+{
+    ScriptServer server;
+    server.plan({});
+    asio::io_context context;
+    for (const std::size_t dead : {1u, 5u, 20u}) {
+        net::Addresses addresses(dead, nobody);
+        addresses.push_back(loopback);
+        Caller caller{context, server, [&](const std::string&) -> Answer { return addresses; }};
+        const client::Outcome outcome = caller.call();
+        BOOST_TEST(!outcome.error);
+        BOOST_TEST(outcome.attempts == 1u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(endless_addresses_are_not_all_tried)
+{
+    ScriptServer server;
+    server.plan({});
+    asio::io_context context;
+    net::Addresses addresses(1000, nobody);
+    addresses.push_back(loopback);
+    Caller caller{context, server, [&](const std::string&) -> Answer { return addresses; }};
+    const client::Outcome outcome = caller.call();
+    BOOST_REQUIRE(outcome.error);
+    BOOST_TEST((outcome.error->code == Errc::connect));
+    BOOST_TEST(server.connections() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_without_addresses_is_an_error)
+{
+    ScriptServer server;
+    asio::io_context context;
+    Caller caller{context, server, [](const std::string&) -> Answer { return net::Addresses{}; }};
+    const client::Outcome outcome = caller.call();
+    BOOST_REQUIRE(outcome.error);
+    BOOST_TEST((outcome.error->effect == Effect::none));
+}
