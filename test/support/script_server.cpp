@@ -463,24 +463,6 @@ std::size_t ScriptServer::resumed() const
     return resumed_;
 }
 
-void ScriptServer::await_connections(std::size_t count)
-{
-    std::unique_lock lock{mutex_};
-    require(changed_.wait_for(lock, patience, [&] { return connections_ >= count; }), "no connection came");
-}
-
-void ScriptServer::await_requests(std::size_t count)
-{
-    std::unique_lock lock{mutex_};
-    const auto whole = [](const SeenRequest& seen) { return seen.whole; };
-    require(changed_.wait_for(lock, patience,
-                              [&] {
-                                  return std::count_if(requests_.begin(), requests_.end(), whole) >=
-                                         static_cast<std::ptrdiff_t>(count);
-                              }),
-            "no request came");
-}
-
 SSL_CTX* ScriptServer::context(const TlsSettings& settings)
 {
     // One for equal settings: sessions are resumed within a context only.

@@ -169,11 +169,6 @@ public:
     std::vector<SeenRequest> requests() const;
     std::size_t connections() const;
     std::size_t resumed() const;
-    /// Waits until so many connections have been accepted since `plan`.
-    void await_connections(std::size_t count);
-    /// Waits until so many whole requests have been seen since `plan`.
-    void await_requests(std::size_t count);
-
     static constexpr std::chrono::seconds patience{10};
 
 private:
