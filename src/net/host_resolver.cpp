@@ -130,6 +130,10 @@ std::shared_ptr<HostResolver::Job> HostResolver::start()
         if (!job->resolver)
             return;
         asio::post(job->resolver->executor_, [job, result = std::move(result)]() mutable {
+            // The thread may be within post yet, with the executor in its hands: the context must outlast that.
+            {
+                const std::lock_guard thread_has_left{job->mutex};
+            }
             if (job->resolver)
                 job->resolver->finish(*job, std::move(result));
         });
