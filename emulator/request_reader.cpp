@@ -64,11 +64,12 @@ std::string_view path_of(std::string_view target)
 
 struct RequestReader::Parser : http::request_parser<http::string_body>
 {
+    http::request_header<> header;
+
     Parser()
     {
         header_limit(max_header_size);
         body_limit(max_body_size);
-        eager(true);
     }
 };
 
@@ -78,7 +79,7 @@ RequestReader::~RequestReader() = default;
 
 RequestReader::State RequestReader::put(std::string& input)
 {
-    if (!input.empty()) {
+    while (!input.empty() && !parser_->is_done()) {
         beast::error_code error;
         const std::size_t used = parser_->put(boost::asio::buffer(input), error);
         input.erase(0, used);
@@ -92,11 +93,17 @@ RequestReader::State RequestReader::put(std::string& input)
         if (error && error != http::error::need_more) {
             return refuse(400, "invalid_request", "This is no HTTP request: " + error.message() + ".");
         }
-    }
-    if (parser_->is_header_done() && !header_checked_) {
-        header_checked_ = true;
-        if (const std::string_view fault = fault_of(parser_->get()); !fault.empty()) {
-            return refuse(400, "invalid_request", fault);
+        if (parser_->is_header_done() && !parser_->eager()) {
+            if (const std::string_view fault = fault_of(parser_->get()); !fault.empty()) {
+                return refuse(400, "invalid_request", fault);
+            }
+            // Beast adds trailers to the fields it holds; none of them is one of the header's.
+            parser_->header = std::move(parser_->get().base());
+            parser_->eager(true);
+            continue;
+        }
+        if (error == http::error::need_more) {
+            break;
         }
     }
     if (parser_->is_done()) {
@@ -113,7 +120,7 @@ RequestReader::State RequestReader::put(std::string& input)
 bool RequestReader::waits_for_continue() const
 {
     return parser_->is_header_done() && !parser_->is_done() &&
-           beast::iequals(parser_->get()[http::field::expect], "100-continue");
+           beast::iequals(parser_->header[http::field::expect], "100-continue");
 }
 
 RequestReader::State RequestReader::refuse(unsigned status, std::string_view code, std::string_view text)
@@ -124,15 +131,15 @@ RequestReader::State RequestReader::refuse(unsigned status, std::string_view cod
 
 Request RequestReader::request() const
 {
-    const auto& message = parser_->get();
-    return {to_std(message.method_string()), path_of(to_std(message.target())),
-            single(message, http::field::user_agent), single(message, http::field::authorization), message.body()};
+    const auto& header = parser_->header;
+    return {to_std(header.method_string()), path_of(to_std(header.target())), single(header, http::field::user_agent),
+            single(header, http::field::authorization), parser_->get().body()};
 }
 
 bool RequestReader::keep_alive() const
 {
     // HTTP/1.0 keeps connections only where both sides say so; nobody needs it.
-    return parser_->keep_alive() && parser_->get().version() == 11;
+    return parser_->keep_alive() && parser_->header.version() == 11;
 }
 
 } // namespace passage::emulator

@@ -41,7 +41,6 @@ private:
 
     std::unique_ptr<Parser> parser_;
     std::size_t wire_size_ = 0;
-    bool header_checked_ = false;
     Response refusal_;
 };
 
