@@ -1,9 +1,11 @@
 #pragma once
 
+#include <passage/app.hpp>
 #include <passage/call_options.hpp>
 #include <passage/config.hpp>
 #include <passage/expected.hpp>
 #include <passage/list_users.hpp>
+#include <passage/magic_link.hpp>
 #include <passage/requests.hpp>
 #include <passage/user.hpp>
 
@@ -50,8 +52,8 @@ struct ClientStats
 /// for an unknown user, 400 for a request it finds invalid.
 ///
 /// **Repetition.** Lost connections and 408, 500, 502, 503, 504 are repeated for operations that
-/// are idempotent, which are all but `create_user`; 429 is for every one. `create_user` is
-/// otherwise repeated only if no byte of it left.
+/// are idempotent, which are all but `create_user` and `create_magic_link`; 429 is for every one.
+/// These two are otherwise repeated only if no byte of them left.
 ///
 /// **Cancellation.** Terminal and partial cancellation end a call with `Errc::cancelled` and leave
 /// the client as usable as before; total cancellation does so only while nothing of the request was
@@ -166,6 +168,15 @@ public:
     /// `options` hold for each page. The range keeps what it needs of the client: it may outlive
     /// it, and then yields `Errc::shut_down`.
     UserRange users(const ListUsersRequest& request = {}, const CallOptions& options = {});
+
+    /// Creates a magic link, and has it sent if the request says so: `POST /apps/{app_id}/magic-links`.
+    ///
+    /// 404 if nobody has the e-mail address, phone number or id.
+    boost::asio::awaitable<expected<MagicLink>> create_magic_link(const CreateMagicLinkRequest& request,
+                                                                  const CallOptions& options = {});
+
+    /// Reads how the app is configured: `GET /apps/{app_id}`.
+    boost::asio::awaitable<expected<AppInfo>> get_app(const CallOptions& options = {});
 
     /// Connections and calls at this moment.
     ClientStats stats() const noexcept;

@@ -3,12 +3,14 @@
 /// \file
 /// All of the library.
 
+#include <passage/app.hpp>
 #include <passage/call_options.hpp>
 #include <passage/client.hpp>
 #include <passage/config.hpp>
 #include <passage/error.hpp>
 #include <passage/expected.hpp>
 #include <passage/list_users.hpp>
+#include <passage/magic_link.hpp>
 #include <passage/requests.hpp>
 #include <passage/secret.hpp>
 #include <passage/user.hpp>

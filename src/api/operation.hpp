@@ -25,5 +25,7 @@ inline constexpr Operation list_user_devices{"list_user_devices", "GET"};
 inline constexpr Operation delete_user_device{"delete_user_device", "DELETE", true, true};
 inline constexpr Operation revoke_user_refresh_tokens{"revoke_user_refresh_tokens", "DELETE"};
 inline constexpr Operation list_users{"list_users", "GET"};
+inline constexpr Operation create_magic_link{"create_magic_link", "POST", false};
+inline constexpr Operation get_app{"get_app", "GET"};
 
 } // namespace passage::api

@@ -15,6 +15,7 @@ constexpr std::size_t max_id = 256;
 constexpr std::size_t max_identifier = 320;
 constexpr std::size_t max_filter_value = 1024;
 constexpr std::size_t max_query = 8192;
+constexpr std::size_t max_url = 2048;
 
 unexpected<Error> invalid(std::string_view what, std::string_view why)
 {
@@ -122,8 +123,27 @@ expected<void> check_id(std::string_view what, std::string_view id)
     return check_text(what, id, max_id);
 }
 
+namespace {
+
+expected<void> check_recipient(const CreateMagicLinkRequest& request)
+{
+    using Recipient = CreateMagicLinkRequest::Recipient;
+    switch (request.recipient_kind()) {
+    case Recipient::email:
+        return check_email(request.recipient());
+    case Recipient::phone:
+        return check_phone(request.recipient());
+    case Recipient::user:
+        return check_id("user_id", request.recipient());
+    }
+    return {};
+}
+
+} // namespace
+
 Requests::Requests(std::string_view base_path, std::string_view app_id, std::size_t max_body)
-    : users_path_{std::string{base_path}.append("/apps/").append(http::percent_encode(app_id)).append("/users")},
+    : app_path_{std::string{base_path}.append("/apps/").append(http::percent_encode(app_id))},
+      users_path_{app_path_ + "/users"},
       max_body_{max_body}
 {}
 
@@ -276,6 +296,40 @@ expected<http::Request> Requests::list_users(const ListUsersRequest& request) co
     http::Request result;
     result.method = api::list_users.method;
     result.target = users_path_ + query.text();
+    return result;
+}
+
+expected<http::Request> Requests::create_magic_link(const CreateMagicLinkRequest& request) const
+{
+    if (auto good = check_recipient(request); !good)
+        return unexpected{std::move(good.error())};
+    if (request.channel() == MagicLinkChannel::unknown)
+        return invalid("channel", "is neither email nor phone");
+    if (request.type() == MagicLinkType::unknown)
+        return invalid("type", "is neither login nor verify_identifier");
+    if (request.language() == MagicLinkLanguage::unknown)
+        return invalid("language", "is none that the service has");
+    if (request.ttl() && *request.ttl() < std::chrono::minutes{1})
+        return invalid("ttl", "is less than a minute");
+    if (request.path()) {
+        if (auto good = check_text("path", *request.path(), max_url); !good)
+            return unexpected{std::move(good.error())};
+    }
+    if (request.redirect()) {
+        if (auto good = check_text("redirect", *request.redirect(), max_url); !good)
+            return unexpected{std::move(good.error())};
+    }
+    http::Request result;
+    result.method = api::create_magic_link.method;
+    result.target = app_path_ + "/magic-links";
+    return with_body(std::move(result), json::encode(request));
+}
+
+expected<http::Request> Requests::get_app() const
+{
+    http::Request result;
+    result.method = api::get_app.method;
+    result.target = app_path_;
     return result;
 }
 

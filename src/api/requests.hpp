@@ -5,6 +5,7 @@
 
 #include <passage/expected.hpp>
 #include <passage/list_users.hpp>
+#include <passage/magic_link.hpp>
 #include <passage/requests.hpp>
 
 #include <string>
@@ -31,12 +32,15 @@ public:
     expected<http::Request> delete_user_device(std::string_view user_id, std::string_view device_id) const;
     expected<http::Request> revoke_user_refresh_tokens(std::string_view user_id) const;
     expected<http::Request> list_users(const ListUsersRequest& request) const;
+    expected<http::Request> create_magic_link(const CreateMagicLinkRequest& request) const;
+    expected<http::Request> get_app() const;
 
 private:
     expected<http::Request> on_user(const Operation& operation, std::string_view user_id,
                                     std::string_view suffix = {}) const;
     expected<http::Request> with_body(http::Request request, expected<std::string> body) const;
 
+    std::string app_path_;
     std::string users_path_;
     std::size_t max_body_;
 };

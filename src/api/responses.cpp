@@ -29,6 +29,14 @@ expected<void> check_json(const http::Response& response)
         Error{Errc::decode, "the response's type is \"" + printable(response.content_type, 100) + "\", not JSON"}};
 }
 
+template <class T>
+expected<T> read(const http::Response& response, expected<T> (*decode)(std::string_view))
+{
+    if (auto good = check_json(response); !good)
+        return unexpected{std::move(good.error())};
+    return decode(response.body);
+}
+
 } // namespace
 
 bool is_success(int status) noexcept
@@ -53,23 +61,27 @@ Error read_error(const http::Response& response, std::string_view secret)
 
 expected<UserInfo> read_user(const http::Response& response)
 {
-    if (auto good = check_json(response); !good)
-        return unexpected{std::move(good.error())};
-    return json::decode_user(response.body);
+    return read(response, json::decode_user);
 }
 
 expected<UserPage> read_user_page(const http::Response& response)
 {
-    if (auto good = check_json(response); !good)
-        return unexpected{std::move(good.error())};
-    return json::decode_user_page(response.body);
+    return read(response, json::decode_user_page);
 }
 
 expected<std::vector<WebAuthnDevice>> read_devices(const http::Response& response)
 {
-    if (auto good = check_json(response); !good)
-        return unexpected{std::move(good.error())};
-    return json::decode_devices(response.body);
+    return read(response, json::decode_devices);
+}
+
+expected<MagicLink> read_magic_link(const http::Response& response)
+{
+    return read(response, json::decode_magic_link);
+}
+
+expected<AppInfo> read_app(const http::Response& response)
+{
+    return read(response, json::decode_app);
 }
 
 expected<void> read_nothing(const http::Response&)

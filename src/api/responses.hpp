@@ -2,7 +2,9 @@
 
 #include "http/response.hpp"
 
+#include <passage/app.hpp>
 #include <passage/expected.hpp>
+#include <passage/magic_link.hpp>
 #include <passage/user.hpp>
 
 #include <optional>
@@ -20,6 +22,8 @@ Error read_error(const http::Response& response, std::string_view secret);
 expected<UserInfo> read_user(const http::Response& response);
 expected<UserPage> read_user_page(const http::Response& response);
 expected<std::vector<WebAuthnDevice>> read_devices(const http::Response& response);
+expected<MagicLink> read_magic_link(const http::Response& response);
+expected<AppInfo> read_app(const http::Response& response);
 /// For operations that answer without a body.
 expected<void> read_nothing(const http::Response& response);
 

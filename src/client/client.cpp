@@ -257,6 +257,18 @@ asio::awaitable<expected<UserPage>> Client::list_users(const ListUsersRequest& r
     return start(core_, api::list_users, options, &api::read_user_page, &api::Requests::list_users, request);
 }
 
+asio::awaitable<expected<MagicLink>> Client::create_magic_link(const CreateMagicLinkRequest& request,
+                                                               const CallOptions& options)
+{
+    return start(core_, api::create_magic_link, options, &api::read_magic_link, &api::Requests::create_magic_link,
+                 request);
+}
+
+asio::awaitable<expected<AppInfo>> Client::get_app(const CallOptions& options)
+{
+    return start(core_, api::get_app, options, &api::read_app, &api::Requests::get_app);
+}
+
 ClientStats Client::stats() const noexcept
 {
     return core_ ? core_->stats() : ClientStats{};

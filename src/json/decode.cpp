@@ -415,6 +415,16 @@ expected<std::vector<WebAuthnDevice>> decode_devices(std::string_view body)
     return decode<std::vector<WebAuthnDevice>>(body, devices_body);
 }
 
+expected<MagicLink> decode_magic_link(std::string_view body)
+{
+    return decode<MagicLink>(body, magic_link_body);
+}
+
+expected<AppInfo> decode_app(std::string_view body)
+{
+    return decode<AppInfo>(body, app_body);
+}
+
 expected<boost::json::value> decode_value(std::string_view body)
 {
     return decode<boost::json::value>(body);

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <passage/app.hpp>
 #include <passage/expected.hpp>
+#include <passage/magic_link.hpp>
 #include <passage/user.hpp>
 
 #include <boost/json/value.hpp>
@@ -27,6 +29,12 @@ expected<UserPage> decode_user_page(std::string_view body);
 
 /// Reads `{"devices": [...]}`.
 expected<std::vector<WebAuthnDevice>> decode_devices(std::string_view body);
+
+/// Reads `{"magic_link": ...}`.
+expected<MagicLink> decode_magic_link(std::string_view body);
+
+/// Reads `{"app": ...}`.
+expected<AppInfo> decode_app(std::string_view body);
 
 /// Any value, as metadata are read: doubles are exact, numbers beyond them refused.
 expected<boost::json::value> decode_value(std::string_view body);

@@ -5,10 +5,12 @@
 
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace passage::json {
@@ -186,6 +188,29 @@ public:
         return value(name, [&] { return write(out_, std::string_view{text}); });
     }
 
+    Body& field(std::string_view name, bool flag)
+    {
+        return value(name, [&] {
+            out_ += flag ? "true" : "false";
+            return Written{};
+        });
+    }
+
+    Body& field(std::string_view name, std::chrono::minutes duration)
+    {
+        return value(name, [&] {
+            std::array<char, 32> buffer;
+            out_ += shortest(buffer, duration.count());
+            return Written{};
+        });
+    }
+
+    template <class Enum>
+    requires std::is_enum_v<Enum> Body& field(std::string_view name, Enum one_of)
+    {
+        return value(name, [&] { return write(out_, OpenEnum<Enum>{one_of}.text()); });
+    }
+
     Body& field(std::string_view name, const boost::json::object& object)
     {
         return value(name, [&] { return write(out_, object, 1); });
@@ -258,6 +283,32 @@ expected<std::string> encode(const CreateUserRequest& request)
 expected<std::string> encode(const UpdateUserRequest& request)
 {
     return encode_user(request);
+}
+
+expected<std::string> encode(const CreateMagicLinkRequest& request)
+{
+    using Recipient = CreateMagicLinkRequest::Recipient;
+    const auto name = [&]() -> std::string_view {
+        switch (request.recipient_kind()) {
+        case Recipient::email:
+            return "email";
+        case Recipient::phone:
+            return "phone";
+        case Recipient::user:
+            break;
+        }
+        return "user_id";
+    };
+    return Body{}
+        .field(name(), request.recipient())
+        .field("channel", request.channel())
+        .field("send", request.sent())
+        .field("type", request.type())
+        .field("language", request.language())
+        .field("ttl", request.ttl())
+        .field("magic_link_path", request.path())
+        .field("redirect_url", request.redirect())
+        .finish();
 }
 
 } // namespace passage::json

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <passage/expected.hpp>
+#include <passage/magic_link.hpp>
 #include <passage/requests.hpp>
 
 #include <string>
@@ -17,5 +18,8 @@ expected<std::string> encode(const CreateUserRequest& request);
 
 /// The body of `update_user`: what is left alone is left out.
 expected<std::string> encode(const UpdateUserRequest& request);
+
+/// The body of `create_magic_link`: what is not set is left out.
+expected<std::string> encode(const CreateMagicLinkRequest& request);
 
 } // namespace passage::json

@@ -118,6 +118,79 @@ inline constexpr std::array fields_of<UserPage>{
 };
 
 template <>
+inline constexpr std::array fields_of<MagicLink>{
+    field<MagicLink, &MagicLink::id>("id", Presence::required),
+    field<MagicLink, &MagicLink::app_id>("app_id"),
+    field<MagicLink, &MagicLink::user_id>("user_id"),
+    field<MagicLink, &MagicLink::identifier>("identifier"),
+    field<MagicLink, &MagicLink::redirect_url>("redirect_url"),
+    field<MagicLink, &MagicLink::secret>("secret"),
+    field<MagicLink, &MagicLink::url>("url"),
+    field<MagicLink, &MagicLink::ttl>("ttl"),
+    field<MagicLink, &MagicLink::type>("type"),
+    field<MagicLink, &MagicLink::activated>("activated"),
+};
+
+template <>
+inline constexpr std::array fields_of<AuthMethod>{
+    field<AuthMethod, &AuthMethod::enabled>("enabled"),
+    field<AuthMethod, &AuthMethod::ttl>("ttl"),
+};
+
+template <>
+inline constexpr std::array fields_of<AuthMethods>{
+    field<AuthMethods, &AuthMethods::passkeys>("passkeys"),
+    field<AuthMethods, &AuthMethods::otp>("otp"),
+    field<AuthMethods, &AuthMethods::magic_link>("magic_link"),
+};
+
+template <>
+inline constexpr std::array fields_of<UserMetadataField>{
+    field<UserMetadataField, &UserMetadataField::id>("id"),
+    field<UserMetadataField, &UserMetadataField::field_name>("field_name"),
+    field<UserMetadataField, &UserMetadataField::friendly_name>("friendly_name"),
+    field<UserMetadataField, &UserMetadataField::type>("type"),
+    field<UserMetadataField, &UserMetadataField::profile>("profile"),
+    field<UserMetadataField, &UserMetadataField::registration>("registration"),
+};
+
+template <>
+inline constexpr std::array fields_of<AppInfo>{
+    field<AppInfo, &AppInfo::additional_auth_origins>("additional_auth_origins"),
+    field<AppInfo, &AppInfo::allowed_callback_urls>("allowed_callback_urls"),
+    field<AppInfo, &AppInfo::allowed_identifier>("allowed_identifier"),
+    field<AppInfo, &AppInfo::allowed_logout_urls>("allowed_logout_urls"),
+    field<AppInfo, &AppInfo::application_login_uri>("application_login_uri"),
+    field<AppInfo, &AppInfo::auth_methods>("auth_methods"),
+    field<AppInfo, &AppInfo::auth_origin>("auth_origin"),
+    field<AppInfo, &AppInfo::created_at>("created_at"),
+    field<AppInfo, &AppInfo::default_language>("default_language"),
+    field<AppInfo, &AppInfo::id>("id", Presence::required),
+    field<AppInfo, &AppInfo::login_url>("login_url"),
+    field<AppInfo, &AppInfo::light_logo_url>("light_logo_url"),
+    field<AppInfo, &AppInfo::dark_logo_url>("dark_logo_url"),
+    field<AppInfo, &AppInfo::name>("name"),
+    field<AppInfo, &AppInfo::hosted>("hosted"),
+    field<AppInfo, &AppInfo::hosted_subdomain>("hosted_subdomain"),
+    field<AppInfo, &AppInfo::hosted_theme>("hosted_theme"),
+    field<AppInfo, &AppInfo::id_token_lifetime>("id_token_lifetime"),
+    field<AppInfo, &AppInfo::profile_management>("profile_management"),
+    field<AppInfo, &AppInfo::public_signup>("public_signup"),
+    field<AppInfo, &AppInfo::redirect_url>("redirect_url"),
+    field<AppInfo, &AppInfo::refresh_absolute_lifetime>("refresh_absolute_lifetime"),
+    field<AppInfo, &AppInfo::refresh_enabled>("refresh_enabled"),
+    field<AppInfo, &AppInfo::refresh_inactivity_lifetime>("refresh_inactivity_lifetime"),
+    field<AppInfo, &AppInfo::require_email_verification>("require_email_verification"),
+    field<AppInfo, &AppInfo::require_identifier_verification>("require_identifier_verification"),
+    field<AppInfo, &AppInfo::required_identifier>("required_identifier"),
+    field<AppInfo, &AppInfo::rsa_public_key>("rsa_public_key"),
+    field<AppInfo, &AppInfo::session_timeout_length>("session_timeout_length"),
+    field<AppInfo, &AppInfo::type>("type"),
+    field<AppInfo, &AppInfo::user_metadata_schema>("user_metadata_schema"),
+    field<AppInfo, &AppInfo::technologies>("technologies"),
+};
+
+template <>
 inline constexpr std::array fields_of<ErrorBody>{
     field<ErrorBody, &ErrorBody::code>("code"),
     field<ErrorBody, &ErrorBody::error>("error"),
@@ -130,5 +203,11 @@ inline constexpr Type user_body = object_type<UserInfo>(user_body_fields);
 
 inline constexpr std::array devices_body_fields{wrapped<std::vector<WebAuthnDevice>>("devices", Presence::required)};
 inline constexpr Type devices_body = object_type<std::vector<WebAuthnDevice>>(devices_body_fields);
+
+inline constexpr std::array magic_link_body_fields{wrapped<MagicLink>("magic_link", Presence::required)};
+inline constexpr Type magic_link_body = object_type<MagicLink>(magic_link_body_fields);
+
+inline constexpr std::array app_body_fields{wrapped<AppInfo>("app", Presence::required)};
+inline constexpr Type app_body = object_type<AppInfo>(app_body_fields);
 
 } // namespace passage::json

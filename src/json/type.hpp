@@ -173,6 +173,18 @@ inline constexpr Type type_of<std::chrono::sys_seconds>{
         },
 };
 
+template <class Period>
+inline constexpr Type type_of<std::chrono::duration<std::int64_t, Period>>{
+    .expected = "a 64-bit integer",
+    .clear = clear<std::chrono::duration<std::int64_t, Period>>,
+    .set_integer =
+        [](void* place, std::int64_t integer) {
+            using Duration = std::chrono::duration<std::int64_t, Period>;
+            at<Duration>(place) = Duration{integer};
+            return true;
+        },
+};
+
 template <class T>
 inline constexpr Type type_of<std::optional<T>> = [] {
     Type type = type_of<T>;

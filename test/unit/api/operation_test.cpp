@@ -26,6 +26,8 @@ BOOST_AUTO_TEST_CASE(operations_say_what_may_be_repeated)
         {delete_user_device, "delete_user_device", "DELETE", true, true},
         {revoke_user_refresh_tokens, "revoke_user_refresh_tokens", "DELETE", true, false},
         {list_users, "list_users", "GET", true, false},
+        {create_magic_link, "create_magic_link", "POST", false, false},
+        {get_app, "get_app", "GET", true, false},
     };
     for (const Case& test : cases) {
         BOOST_TEST(test.operation.name == test.name);

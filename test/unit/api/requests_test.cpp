@@ -364,6 +364,54 @@ BOOST_AUTO_TEST_CASE(a_list_says_which_users_in_what_order)
                "?login_count=%3Cgt%3A1%3E&login_count=%3Clt%3A9%3E");
 }
 
+BOOST_AUTO_TEST_CASE(an_app_is_asked_for_by_its_path)
+{
+    BOOST_TEST(line(requests.get_app()) == "GET /v1/apps/app");
+}
+
+BOOST_AUTO_TEST_CASE(a_magic_link_is_for_one_recipient_by_its_channel)
+{
+    using Request = CreateMagicLinkRequest;
+    const std::string target = "POST /v1/apps/app/magic-links ";
+    BOOST_TEST(line(requests.create_magic_link(Request::for_email("a@b.c"))) ==
+               target + R"({"email":"a@b.c","channel":"email","send":false})");
+    BOOST_TEST(line(requests.create_magic_link(Request::for_phone("+15005550007").send())) ==
+               target + R"({"phone":"+15005550007","channel":"phone","send":true})");
+    BOOST_TEST(
+        line(requests.create_magic_link(Request::for_user("u/1", MagicLinkChannel::phone)
+                                            .send()
+                                            .type(MagicLinkType::verify_identifier)
+                                            .language(MagicLinkLanguage::zh)
+                                            .ttl(std::chrono::hours{1})
+                                            .path("/in?x=\"1\"")
+                                            .redirect("https://x.example/out"))) ==
+        target + R"({"user_id":"u/1","channel":"phone","send":true,"type":"verify_identifier",)" +
+            R"("language":"zh","ttl":60,"magic_link_path":"/in?x=\"1\"","redirect_url":"https://x.example/out"})");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_magic_link_is_refused)
+{
+    using Request = CreateMagicLinkRequest;
+    constexpr auto invalid = Errc::invalid_argument;
+    const auto email = [] { return Request::for_email("a@b.c"); };
+    check_refused(requests.create_magic_link(Request::for_email("a")), invalid, "email ");
+    check_refused(requests.create_magic_link(Request::for_phone("911")), invalid, "phone ");
+    for (const char* id : {"", ".", ".."})
+        check_refused(requests.create_magic_link(Request::for_user(id, MagicLinkChannel::email)), invalid, "user_id ");
+    check_refused(requests.create_magic_link(Request::for_user("u", MagicLinkChannel::unknown)), invalid, "channel ");
+    check_refused(requests.create_magic_link(email().type(MagicLinkType::unknown)), invalid, "type ");
+    check_refused(requests.create_magic_link(email().language(MagicLinkLanguage::unknown)), invalid, "language ");
+    for (const std::chrono::minutes ttl : {std::chrono::minutes{0}, std::chrono::minutes::min()})
+        check_refused(requests.create_magic_link(email().ttl(ttl)), invalid, "ttl ");
+    for (const std::string& text : hostile) {
+        check_refused(requests.create_magic_link(Request::for_email("a@" + text)), invalid, "email ");
+        check_refused(requests.create_magic_link(email().path(text)), invalid, "path ");
+        check_refused(requests.create_magic_link(email().redirect(text)), invalid, "redirect ");
+    }
+    check_refused(requests.create_magic_link(email().path(std::string(10'000'000, '/'))), Errc::too_large, "path ");
+    check_refused(requests.create_magic_link(email().redirect(std::string(2049, '/'))), Errc::too_large, "redirect ");
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_list_is_refused)
 {
     namespace field = user_field;
