@@ -10,6 +10,7 @@
 #include "seed.hpp"
 #include "server.hpp"
 #include "store.hpp"
+#include "tokens.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -205,6 +206,11 @@ std::string Emulator::base_url() const
     return "https://localhost:" + std::to_string(port()) + "/v1";
 }
 
+std::string Emulator::auth_url() const
+{
+    return base_url();
+}
+
 std::uint16_t Emulator::port() const
 {
     return impl_->server_.port();
@@ -265,6 +271,23 @@ void Emulator::plant_social_connection(std::string_view user_id, std::string_vie
         const SocialConnection connection = read_planted_social_connection(provider, json, now());
         require_user(impl_->store_.put_social_connection(impl_->app_id_, user_id, connection));
     });
+}
+
+std::string Emulator::issue_token(std::string_view user_id, std::string_view claims)
+{
+    return plant([&] { return emulator::issue_token(impl_->store_, impl_->app_id_, user_id, claims, now()); });
+}
+
+std::string Emulator::rotate_key()
+{
+    return emulator::rotate_key(impl_->store_, impl_->app_id_, now());
+}
+
+void Emulator::retire_key(std::string_view key_id)
+{
+    if (!impl_->store_.remove_signing_key(impl_->app_id_, key_id)) {
+        throw std::invalid_argument("there is no such key");
+    }
 }
 
 void Emulator::set_faults(const Faults& faults)

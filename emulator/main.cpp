@@ -45,6 +45,14 @@ have the shape in which the service shows the same thing, and any member may be 
     POST /admin/apps/APP/users/USER/events            an event
     PUT  /admin/apps/APP/users/USER/social/PROVIDER   apple, github or google
 
+Tokens for tests of what users sign in with. The body of the first is a JSON object of claims in
+place of the usual ones; null leaves one out: {"exp":1600000000} has expired. The keys that sign
+are kept in the data file, private halves included, so that tokens are good beyond a restart.
+
+    POST   /admin/apps/APP/users/USER/tokens          a token of the user
+    POST   /admin/apps/APP/keys                       a new key, which signs from now on
+    DELETE /admin/apps/APP/keys/KID                   one of them, listed no more
+
     curl --cacert "$PASSAGE_CA_FILE" -H "Authorization: Bearer $PASSAGE_API_KEY" \
         -d '{"friendly_name":"Chrome on Mac"}' \
         "${PASSAGE_BASE_URL%/v1}/admin/apps/$PASSAGE_APP_ID/users/USER/devices"
@@ -206,6 +214,7 @@ std::string environment_of(const passage::Emulator& emulator, const fs::path& ca
     return "export PASSAGE_APP_ID=" + quoted(emulator.app_id()) +
            "\nexport PASSAGE_API_KEY=" + quoted(emulator.api_key()) +
            "\nexport PASSAGE_BASE_URL=" + quoted(emulator.base_url()) +
+           "\nexport PASSAGE_AUTH_URL=" + quoted(emulator.auth_url()) +
            "\nexport PASSAGE_CA_FILE=" + quoted(fs::absolute(ca_file).string()) + "\n";
 }
 

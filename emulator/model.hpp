@@ -72,6 +72,20 @@ struct User
     std::vector<SocialConnection> social_connections;
 };
 
+/// A link by which a user signs in, or shows that an address is theirs.
+struct MagicLink
+{
+    std::string id;
+    std::string app_id;
+    std::string user_id;
+    std::string identifier;
+    std::string redirect_url;
+    std::string secret;
+    std::string path;
+    std::int64_t ttl = 0; ///< minutes
+    std::string type;
+};
+
 /// An update: a field that is absent stays, one that is null is cleared.
 struct UserChanges
 {

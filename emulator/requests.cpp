@@ -5,7 +5,9 @@
 #include "random.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <span>
 #include <utility>
 
 namespace passage::emulator {
@@ -147,6 +149,26 @@ std::optional<std::string> read_phone(const Body& body)
     return phone;
 }
 
+/// A text that is one of a few, or absent.
+std::optional<std::string> read_choice(const Body& body, std::string_view name,
+                                       std::span<const std::string_view> choices)
+{
+    auto text = body.text(name);
+    if (text && std::ranges::find(choices, *text) == choices.end()) {
+        throw invalid_request("There is no such " + std::string{name} + ".");
+    }
+    return text;
+}
+
+std::string read_magic_link_path(const Body& body)
+{
+    std::string path = body.text("magic_link_path").value_or("");
+    if (path.starts_with("//") || path.find("://") != std::string::npos) {
+        throw invalid_request(member_must_be("magic_link_path", "a relative URL"));
+    }
+    return path.starts_with('/') ? path : '/' + path;
+}
+
 User read_user(const Body& body, Time now)
 {
     User user;
@@ -235,6 +257,66 @@ UserChanges read_user_changes(std::string_view text)
         changes.user_metadata = body.object("user_metadata");
     }
     return changes;
+}
+
+MagicLinkRequest read_magic_link(std::string_view text)
+{
+    constexpr std::array<std::string_view, 2> channels{"email", "phone"};
+    constexpr std::array<std::string_view, 2> types{"login", "verify_identifier"};
+    constexpr std::array<std::string_view, 7> languages{"de", "en", "es", "it", "pl", "pt", "zh"};
+    constexpr std::int64_t usual_ttl = 5;
+
+    const Body body(text);
+    MagicLinkRequest request;
+    request.email = read_email(body);
+    request.phone = read_phone(body);
+    request.user_id = body.text("user_id");
+    if (request.email.has_value() + request.phone.has_value() + request.user_id.has_value() != 1) {
+        throw invalid_request("A magic link needs one of email, phone and user_id.");
+    }
+    request.channel = read_choice(body, "channel", channels);
+    if (body.flag("send").value_or(false) && !request.channel) {
+        throw invalid_request("A magic link that is to be sent needs a channel.");
+    }
+    if ((request.email && request.channel == "phone") || (request.phone && request.channel == "email")) {
+        throw invalid_request(member_must_be("channel", "that of the address"));
+    }
+    read_choice(body, "language", languages);
+    request.type = read_choice(body, "type", types).value_or("login");
+    request.path = read_magic_link_path(body);
+    request.redirect_url = body.text("redirect_url").value_or("/");
+    request.ttl = body.number("ttl").value_or(usual_ttl);
+    if (request.ttl < 1) {
+        throw invalid_request(member_must_be("ttl", "a number of minutes, 1 or more"));
+    }
+    return request;
+}
+
+std::string read_claims(std::string_view app_id, std::string_view user_id, std::string_view text, Time now)
+{
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch();
+    JsonWriter usual;
+    usual.begin_object()
+        .field("exp", std::int64_t{(seconds + std::chrono::hours{24}).count()})
+        .field("iat", std::int64_t{seconds.count()})
+        .field("iss", app_id)
+        .field("nbf", std::int64_t{seconds.count()})
+        .field("sub", user_id);
+    usual.key("aud").begin_array().string(app_id).end_array();
+    usual.end_object();
+    JsonMembers claims = Body(text).members();
+    const Body usual_claims(usual.take());
+    claims.insert(usual_claims.members().begin(), usual_claims.members().end());
+
+    JsonWriter json;
+    json.begin_object();
+    for (const auto& [name, value] : claims) {
+        if (value != "null") {
+            json.key(name).raw(value);
+        }
+    }
+    json.end_object();
+    return json.take();
 }
 
 User read_planted_user(std::string_view text, Time now)

@@ -2,6 +2,9 @@
 
 #include "model.hpp"
 
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 /// Reads request bodies into the model. Members that are not known are ignored. All throw ApiError.
@@ -11,6 +14,25 @@ namespace passage::emulator {
 User read_new_user(std::string_view body, Time now);
 
 UserChanges read_user_changes(std::string_view body);
+
+/// A magic link to make, for the user that one of the first three tells.
+struct MagicLinkRequest
+{
+    std::optional<std::string> email;
+    std::optional<std::string> phone;
+    std::optional<std::string> user_id;
+    std::optional<std::string> channel; ///< email or phone
+    std::string type;
+    std::string path;
+    std::string redirect_url;
+    std::int64_t ttl = 0; ///< minutes
+};
+
+MagicLinkRequest read_magic_link(std::string_view body);
+
+/// The claims of a user's token, as JSON: the usual ones, but for those that the body gives (null
+/// leaves one out).
+std::string read_claims(std::string_view app_id, std::string_view user_id, std::string_view body, Time now);
 
 /// What the service itself would have brought about: any field of the model, in the shape in which
 /// it is served, any text where the wire has a choice of words (a later service may know more). What

@@ -3,9 +3,11 @@
 #include "api_error.hpp"
 #include "keys.hpp"
 #include "listing.hpp"
+#include "magic_links.hpp"
 #include "percent.hpp"
 #include "requests.hpp"
 #include "store.hpp"
+#include "tokens.hpp"
 #include "views.hpp"
 
 #include <algorithm>
@@ -106,6 +108,34 @@ Response delete_device(Call& call)
     throw ApiError(404, "device_not_found", "Device not found.");
 }
 
+Response create_magic_link(Call& call)
+{
+    return {201, show_magic_link(make_magic_link(call.store, call.app(), call.body)), {}};
+}
+
+Response get_keys(Call& call)
+{
+    return {200, show_key_set(key_set(call.store, call.app(), call.now)), {}};
+}
+
+Response issue_token(Call& call)
+{
+    return {201, show_token(issue_token(call.store, call.app(), call.user(), call.body, call.now)), {}};
+}
+
+Response rotate_key(Call& call)
+{
+    return {201, show_id(rotate_key(call.store, call.app(), call.now)), {}};
+}
+
+Response retire_key(Call& call)
+{
+    if (!call.store.remove_signing_key(call.app(), call.names[1])) {
+        throw ApiError(404, "key_not_found", "Key not found.");
+    }
+    return {};
+}
+
 /// The emulator hands out no refresh tokens, so there is none to revoke.
 Response revoke_tokens(Call& call)
 {
@@ -148,30 +178,32 @@ Response plant_social_connection(Call& call)
     return planted(call.store.put_social_connection(call.app(), call.user(), connection), connection.provider_id);
 }
 
-struct Route
+struct Route : Endpoint
 {
-    std::string_view method;
-    std::string_view pattern; ///< {} stands for any one segment; the first is the app
     Response (*handle)(Call&);
-    bool is_public = false;
 };
 
 constexpr std::array routes{
-    Route{"GET", "/v1/apps/{}", get_app, true},
-    Route{"GET", "/v1/apps/{}/users", list_users},
-    Route{"POST", "/v1/apps/{}/users", create_user},
-    Route{"GET", "/v1/apps/{}/users/{}", get_user},
-    Route{"PATCH", "/v1/apps/{}/users/{}", update_user},
-    Route{"DELETE", "/v1/apps/{}/users/{}", delete_user},
-    Route{"PATCH", "/v1/apps/{}/users/{}/activate", activate_user},
-    Route{"PATCH", "/v1/apps/{}/users/{}/deactivate", deactivate_user},
-    Route{"GET", "/v1/apps/{}/users/{}/devices", list_devices},
-    Route{"DELETE", "/v1/apps/{}/users/{}/devices/{}", delete_device},
-    Route{"DELETE", "/v1/apps/{}/users/{}/tokens", revoke_tokens},
-    Route{"POST", "/admin/apps/{}/users", plant_user},
-    Route{"POST", "/admin/apps/{}/users/{}/devices", plant_device},
-    Route{"POST", "/admin/apps/{}/users/{}/events", plant_event},
-    Route{"PUT", "/admin/apps/{}/users/{}/social/{}", plant_social_connection},
+    Route{{"GET", "/v1/apps/{}", true}, get_app},
+    Route{{"GET", "/v1/apps/{}/users"}, list_users},
+    Route{{"POST", "/v1/apps/{}/users"}, create_user},
+    Route{{"GET", "/v1/apps/{}/users/{}"}, get_user},
+    Route{{"PATCH", "/v1/apps/{}/users/{}"}, update_user},
+    Route{{"DELETE", "/v1/apps/{}/users/{}"}, delete_user},
+    Route{{"PATCH", "/v1/apps/{}/users/{}/activate"}, activate_user},
+    Route{{"PATCH", "/v1/apps/{}/users/{}/deactivate"}, deactivate_user},
+    Route{{"GET", "/v1/apps/{}/users/{}/devices"}, list_devices},
+    Route{{"DELETE", "/v1/apps/{}/users/{}/devices/{}"}, delete_device},
+    Route{{"DELETE", "/v1/apps/{}/users/{}/tokens"}, revoke_tokens},
+    Route{{"POST", "/v1/apps/{}/magic-links"}, create_magic_link},
+    Route{{"GET", "/v1/apps/{}/.well-known/jwks.json", true}, get_keys},
+    Route{{"POST", "/admin/apps/{}/keys"}, rotate_key},
+    Route{{"DELETE", "/admin/apps/{}/keys/{}"}, retire_key},
+    Route{{"POST", "/admin/apps/{}/users"}, plant_user},
+    Route{{"POST", "/admin/apps/{}/users/{}/devices"}, plant_device},
+    Route{{"POST", "/admin/apps/{}/users/{}/events"}, plant_event},
+    Route{{"PUT", "/admin/apps/{}/users/{}/social/{}"}, plant_social_connection},
+    Route{{"POST", "/admin/apps/{}/users/{}/tokens"}, issue_token},
 };
 
 /// Cuts a text at its first separator; `rest` is what follows that.
@@ -299,6 +331,11 @@ Response storage_refusal(const SqlError& error)
 }
 
 } // namespace
+
+std::vector<Endpoint> endpoints()
+{
+    return {routes.begin(), routes.end()};
+}
 
 Response refusal(unsigned status, std::string_view code, std::string_view text)
 {

@@ -4,10 +4,20 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace passage::emulator {
 
 class Store;
+
+/// What is served.
+struct Endpoint
+{
+    std::string_view method;
+    std::string_view pattern; ///< {} stands for any one segment; the first is the app
+    bool is_public = false;   ///< needs no key
+};
+std::vector<Endpoint> endpoints();
 
 /// What of an HTTP request decides its answer. The views must outlive the call that takes them.
 struct Request

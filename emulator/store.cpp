@@ -9,10 +9,11 @@ namespace {
 
 /// Tells our files from those of other programs ("PSGE").
 constexpr std::int64_t application_id = 0x50534745;
-constexpr std::int64_t schema_version = 1;
 constexpr std::int64_t max_recent_events = 10;
 
-constexpr const char* schema = R"sql(
+// What makes a file of each version one of the next: older files are brought up to date by the rest.
+constexpr std::array schema_steps{
+    R"sql(
 BEGIN IMMEDIATE;
 CREATE TABLE apps (
     id TEXT PRIMARY KEY,
@@ -81,7 +82,21 @@ CREATE TABLE social_connections (
 PRAGMA application_id = 0x50534745;
 PRAGMA user_version = 1;
 COMMIT;
-)sql";
+)sql",
+    R"sql(
+BEGIN IMMEDIATE;
+CREATE TABLE signing_keys (
+    pk INTEGER PRIMARY KEY,
+    app_id TEXT NOT NULL REFERENCES apps (id),
+    id TEXT NOT NULL,
+    private_key BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    UNIQUE (app_id, id)
+) STRICT;
+PRAGMA user_version = 2;
+COMMIT;
+)sql"};
+constexpr std::size_t schema_version = schema_steps.size();
 
 // In the order in which read_record takes them.
 const std::string user_columns = "id, email, email_verified, phone, phone_verified, external_id, status, created_at, "
@@ -121,12 +136,17 @@ void run_unique(Query query)
     }
 }
 
+std::size_t version_of(Database& database)
+{
+    return static_cast<std::size_t>(database.pragma("user_version"));
+}
+
 /// Refuses a file that this program must not write, before anything is written to it.
 void check_file(Database& database)
 {
     const bool is_empty = database.pragma("schema_version") == 0;
     const std::int64_t owner = database.pragma("application_id");
-    const std::int64_t version = database.pragma("user_version");
+    const std::size_t version = version_of(database);
     if (!is_empty && owner != application_id) {
         throw std::runtime_error("it is a database of another program: name another file");
     }
@@ -155,8 +175,8 @@ void prepare_file(Database& database)
     database.keep_log_on_close(false);
     // An answered write must outlive the machine too, not just the process.
     database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-    if (database.pragma("user_version") == 0) {
-        database.execute(schema);
+    for (std::size_t version = version_of(database); version < schema_version; ++version) {
+        database.execute(schema_steps[version]);
     }
 }
 
@@ -221,6 +241,39 @@ std::optional<App> Store::find_app(std::string_view app_id)
     return app;
 }
 
+void Store::add_signing_key(std::string_view app_id, const SigningKey& key, Time now)
+{
+    const std::scoped_lock lock(mutex_);
+    database_
+        .query("INSERT INTO signing_keys (app_id, id, private_key, created_at) VALUES (?, ?, ?, ?)", app_id, key.id,
+               std::span<const unsigned char>{key.private_key}, now)
+        .run();
+}
+
+std::vector<SigningKey> Store::signing_keys(std::string_view app_id)
+{
+    const std::scoped_lock lock(mutex_);
+    Query rows = database_.query("SELECT id, private_key FROM signing_keys WHERE app_id = ? ORDER BY pk", app_id);
+    std::vector<SigningKey> keys;
+    while (rows.step()) {
+        SigningKey& key = keys.emplace_back();
+        key.id = rows.text();
+        const auto der = rows.blob();
+        key.private_key.assign(der.begin(), der.end());
+    }
+    return keys;
+}
+
+bool Store::remove_signing_key(std::string_view app_id, std::string_view key_id)
+{
+    const std::scoped_lock lock(mutex_);
+    Query removed =
+        database_.query("DELETE FROM signing_keys WHERE app_id = ? AND id = ? RETURNING pk", app_id, key_id);
+    const bool found = removed.step();
+    removed.run();
+    return found;
+}
+
 void Store::add_user(std::string_view app_id, const User& user)
 {
     const std::scoped_lock lock(mutex_);
@@ -245,6 +298,14 @@ std::optional<User> Store::find_user(std::string_view app_id, std::string_view u
 {
     const std::scoped_lock lock(mutex_);
     return read_user(app_id, user_id);
+}
+
+std::optional<User> Store::find_user_by_identifier(std::string_view app_id, std::string_view identifier)
+{
+    const std::scoped_lock lock(mutex_);
+    Query row = database_.query("SELECT id FROM users WHERE app_id = ? AND (email = ? OR phone = ?)", app_id,
+                                identifier, identifier);
+    return row.step() ? read_user(app_id, row.text()) : std::nullopt;
 }
 
 UserPage Store::list_users(std::string_view app_id, const Listing& listing)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "jwt.hpp"
 #include "listing.hpp"
 #include "model.hpp"
 #include "sqlite.hpp"
@@ -21,6 +22,13 @@ struct App
 {
     KeyHash key_hash;
     Time created_at;
+};
+
+/// What signs tokens. Kept with its private half, so that tokens are good beyond a restart.
+struct SigningKey
+{
+    std::string id;
+    PrivateKey private_key;
 };
 
 /// An e-mail, phone or id that another user of the app has.
@@ -50,12 +58,20 @@ public:
     void put_app(std::string_view app_id, const KeyHash& key_hash, Time now);
     std::optional<App> find_app(std::string_view app_id);
 
+    void add_signing_key(std::string_view app_id, const SigningKey& key, Time now);
+    /// Oldest first.
+    std::vector<SigningKey> signing_keys(std::string_view app_id);
+    /// Whether there was such a key.
+    bool remove_signing_key(std::string_view app_id, std::string_view key_id);
+
     /// Throws AlreadyTaken.
     void add_user(std::string_view app_id, const User& user);
     /// Adds those that are not there yet, all in one transaction.
     void add_missing_users(std::string_view app_id, const std::vector<User>& users);
 
     std::optional<User> find_user(std::string_view app_id, std::string_view user_id);
+    /// By e-mail or phone.
+    std::optional<User> find_user_by_identifier(std::string_view app_id, std::string_view identifier);
     UserPage list_users(std::string_view app_id, const Listing& listing);
     /// Nothing if there is no such user. Throws AlreadyTaken, and ApiError if no identifier would
     /// remain.

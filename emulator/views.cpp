@@ -91,11 +91,14 @@ void write_social_connections(JsonWriter& json, const std::vector<SocialConnecti
     json.end_object();
 }
 
+/// Where the app's users sign in.
+constexpr std::string_view auth_origin = "https://localhost";
+
 /// What an app has in the hosted service beyond its id. Nothing of it changes what the emulator
 /// does; clients expect the fields.
 constexpr std::string_view fixed_app_fields = R"json(
 "name":"Passage emulator","type":"flex","role":"","hosted":false,"hosted_subdomain":"",
-"hosted_theme":"auto","auto_theme_enabled":false,"auth_origin":"https://localhost",
+"hosted_theme":"auto","auto_theme_enabled":false,
 "additional_auth_origins":[],"redirect_url":"/","login_url":"/","application_login_uri":"",
 "allowed_callback_urls":[],"allowed_logout_urls":[],"allowed_identifier":"both",
 "required_identifier":"either","require_email_verification":false,
@@ -103,7 +106,7 @@ constexpr std::string_view fixed_app_fields = R"json(
 "passage_branding":true,"default_language":"en","auth_fallback_method":"magic_link",
 "auth_fallback_method_ttl":300,"auth_methods":{"passkeys":{"enabled":true},
 "otp":{"enabled":false,"ttl":300,"ttl_display_unit":"s"},
-"magic_link":{"enabled":false,"ttl":300,"ttl_display_unit":"s"}},
+"magic_link":{"enabled":true,"ttl":300,"ttl_display_unit":"s"}},
 "session_timeout_length":24,"refresh_enabled":false,"refresh_absolute_lifetime":2592000,
 "refresh_inactivity_lifetime":432000,"rsa_public_key":"","user_metadata_schema":[],
 "layouts":{"profile":[],"registration":[]},"technologies":[],"element_customization":{},
@@ -170,8 +173,58 @@ std::string show_app(std::string_view app_id, const App& app)
 {
     JsonWriter json;
     json.begin_object().key("app").begin_object();
-    json.field("id", app_id).field("created_at", app.created_at).raw(fixed_app_fields);
+    json.field("id", app_id).field("created_at", app.created_at).field("auth_origin", auth_origin);
+    json.raw(fixed_app_fields);
     json.end_object().end_object();
+    return json.take();
+}
+
+std::string show_magic_link(const MagicLink& link)
+{
+    std::string url{auth_origin};
+    url += link.path;
+    url += link.path.find('?') == std::string::npos ? '?' : '&';
+    url += "psg_magic_link=" + link.secret;
+
+    JsonWriter json;
+    json.begin_object().key("magic_link").begin_object();
+    json.field("id", link.id)
+        .field("app_id", link.app_id)
+        .field("user_id", link.user_id)
+        .field("identifier", link.identifier)
+        .field("redirect_url", link.redirect_url)
+        .field("secret", link.secret)
+        .field("url", url)
+        .field("ttl", link.ttl)
+        .field("type", link.type)
+        .field("activated", false);
+    json.end_object().end_object();
+    return json.take();
+}
+
+std::string show_key_set(const std::vector<SigningKey>& keys)
+{
+    JsonWriter json;
+    json.begin_object().key("keys").begin_array();
+    for (const SigningKey& key : keys) {
+        const PublicKey numbers = public_key_of(key.private_key);
+        json.begin_object()
+            .field("alg", "RS256")
+            .field("e", numbers.exponent)
+            .field("kid", key.id)
+            .field("kty", "RSA")
+            .field("n", numbers.modulus)
+            .field("use", "sig")
+            .end_object();
+    }
+    json.end_array().end_object();
+    return json.take();
+}
+
+std::string show_token(std::string_view token)
+{
+    JsonWriter json;
+    json.begin_object().field("token", token).end_object();
     return json.take();
 }
 

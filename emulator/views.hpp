@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// What the service answers, as JSON.
 namespace passage::emulator {
@@ -14,6 +15,10 @@ std::string show_devices(const User& user);
 std::string show_users(const UserPage& page, const Listing& listing, const Parameters& parameters,
                        std::string_view path);
 std::string show_app(std::string_view app_id, const App& app);
+std::string show_magic_link(const MagicLink& link);
+/// The public halves, as a JWK set.
+std::string show_key_set(const std::vector<SigningKey>& keys);
+std::string show_token(std::string_view token);
 std::string show_id(std::string_view id);
 std::string show_error(std::string_view code, std::string_view text);
 

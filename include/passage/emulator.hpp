@@ -161,6 +161,8 @@ public:
 
     /// `https://localhost:PORT/v1`.
     std::string base_url() const;
+    /// Where the keys that sign tokens are: as base_url().
+    std::string auth_url() const;
     /// The TCP port it listens on.
     std::uint16_t port() const;
     /// Certificate of the authority that clients have to trust, as PEM.
@@ -184,6 +186,18 @@ public:
     std::string plant_event(std::string_view user_id, std::string_view json = "{}");
     /// Connects a user with `apple`, `github` or `google`, likewise.
     void plant_social_connection(std::string_view user_id, std::string_view provider, std::string_view json = "{}");
+
+    /// Returns a token by which a user of the first app signs in: a JWT, signed by RS256. `claims` is a
+    /// JSON object whose members take the place of the usual ones, where null leaves one out:
+    /// `{"exp":1600000000}` has expired, `{"aud":["other"]}` is for another app. Unless given, `aud` is
+    /// the app in an array, `iss` the app, and the token is good for 24 hours from now.
+    std::string issue_token(std::string_view user_id, std::string_view claims = "{}");
+    /// Has tokens be signed by a new key from now on, and lists it beside those before. Returns its id,
+    /// which tokens name as their `kid`.
+    std::string rotate_key();
+    /// Lists this key no more: tokens that it has signed are good no more. The newest of those that
+    /// remain signs, or a new one if there is none. Throws std::invalid_argument if there is no such key.
+    void retire_key(std::string_view key_id);
 
     /// Does these things wrong from the next request on, in place of those before, with chances drawn
     /// from the beginning. `Faults{}` lets all be well again.

@@ -51,7 +51,7 @@ class RunningProgram
 public:
     explicit RunningProgram(const std::vector<std::string>& arguments) : program_(command(with_demo_app(arguments)))
     {
-        for (int i = 0; i < 4; ++i) {
+        for (int i = 0; i < 5; ++i) {
             const std::string line = program_.read_line();
             const std::size_t equals = line.find("='");
             if (!line.starts_with("export ") || equals == std::string::npos || !line.ends_with("'")) {
@@ -109,6 +109,8 @@ BOOST_AUTO_TEST_CASE(printed_environment_points_a_client_at_it)
     BOOST_TEST(emulator["PASSAGE_APP_ID"] == "demo");
     BOOST_TEST(emulator["PASSAGE_API_KEY"] == "it'\\''s-key", "quoted for a shell");
     BOOST_TEST(emulator.client().call("GET", users, key).status == 200U);
+    const std::string& keys = emulator["PASSAGE_AUTH_URL"] + "/apps/demo/.well-known/jwks.json";
+    BOOST_TEST(emulator.client().call("GET", keys, {}).status == 200U);
 }
 
 BOOST_AUTO_TEST_CASE(environment_file_appears_when_ready_and_goes_at_the_end)
@@ -202,7 +204,7 @@ BOOST_AUTO_TEST_CASE(data_file_of_a_newer_version_stays_untouched)
     }
     sqlite3* database = nullptr;
     sqlite3_open(data.c_str(), &database);
-    BOOST_REQUIRE(sqlite3_exec(database, "PRAGMA user_version = 7", nullptr, nullptr, nullptr) == SQLITE_OK);
+    BOOST_REQUIRE(sqlite3_exec(database, "PRAGMA user_version = 1000", nullptr, nullptr, nullptr) == SQLITE_OK);
     sqlite3_close(database);
     const std::string before = content_of(data);
     BOOST_TEST(contains(refusal({"--data", data}), "use that version"));

@@ -127,38 +127,77 @@ const std::vector<Refused> refused_calls{
     {"POST", "/admin/apps/app/users/none/devices", "{}", 404, "user_not_found"},
     {"POST", "/admin/apps/app/users/USER/devices", R"({"usage_count":"x"})", 400, "invalid_request"},
     {"PUT", "/admin/apps/app/users/USER/social/myspace", "{}", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", "", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", "{}", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","phone":"+15005550001"})", 400,
+     "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","user_id":"USER"})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"no at"})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"phone":"123"})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"user_id":7})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","send":true})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","channel":"phone"})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"phone":"+15005550001","channel":"email"})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","channel":"pigeon"})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","type":"logout"})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","language":"xx"})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","ttl":0})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","ttl":"5"})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","magic_link_path":"https://x.y/"})", 400,
+     "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","magic_link_path":"//x.y"})", 400,
+     "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"nobody@example.com"})", 404, "user_not_found"},
+    {"POST", "/v1/apps/app/magic-links", R"({"phone":"+15005559999"})", 404, "user_not_found"},
+    {"POST", "/v1/apps/app/magic-links", R"({"user_id":"nobody"})", 404, "user_not_found"},
+    {"POST", "/v1/apps/none/magic-links", R"({"email":"taken@example.com"})", 404, "app_not_found"},
+    {"DELETE", "/admin/apps/app/keys/none", "", 404, "key_not_found"},
     {"POST", "/admin/apps/app/users", "{}", 400, "invalid_request"},
     {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","webauthn_devices":{}})", 400, "invalid_request"},
     {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","recent_events":[1]})", 400, "invalid_request"},
 };
 
+/// Every endpoint that needs a key. USER stands for the id of a user that exists.
 struct Guarded
 {
     std::string method;
-    std::string pattern;
+    std::string target;
+
+    explicit Guarded(const Endpoint& endpoint) : method(endpoint.method), target(endpoint.pattern)
+    {
+        fill("app");
+        if (target.find("/users/") != std::string::npos) {
+            fill("USER");
+        }
+        fill(target.find("/social/") != std::string::npos ? "github" : "thing");
+    }
 
     friend std::ostream& operator<<(std::ostream& stream, const Guarded& route)
     {
-        return stream << route.method << ' ' << route.pattern;
+        return stream << route.method << ' ' << route.target;
+    }
+
+private:
+    void fill(std::string_view segment)
+    {
+        if (const std::size_t at = target.find("{}"); at != std::string::npos) {
+            target.replace(at, 2, segment);
+        }
     }
 };
 
-const std::vector<Guarded> routes_with_key{
-    {"GET", "/v1/apps/app/users"},
-    {"POST", "/v1/apps/app/users"},
-    {"GET", "/v1/apps/app/users/USER"},
-    {"PATCH", "/v1/apps/app/users/USER"},
-    {"DELETE", "/v1/apps/app/users/USER"},
-    {"PATCH", "/v1/apps/app/users/USER/activate"},
-    {"PATCH", "/v1/apps/app/users/USER/deactivate"},
-    {"GET", "/v1/apps/app/users/USER/devices"},
-    {"DELETE", "/v1/apps/app/users/USER/devices/DEVICE"},
-    {"DELETE", "/v1/apps/app/users/USER/tokens"},
-    {"POST", "/admin/apps/app/users"},
-    {"POST", "/admin/apps/app/users/USER/devices"},
-    {"POST", "/admin/apps/app/users/USER/events"},
-    {"PUT", "/admin/apps/app/users/USER/social/github"},
-};
+std::vector<Guarded> guarded_routes()
+{
+    std::vector<Guarded> routes;
+    for (const Endpoint& endpoint : endpoints()) {
+        if (!endpoint.is_public) {
+            routes.emplace_back(endpoint);
+        }
+    }
+    return routes;
+}
+
+const std::vector<Guarded> routes_with_key = guarded_routes();
 
 std::string replaced(std::string text, const std::string& what, const std::string& with)
 {
@@ -179,7 +218,8 @@ BOOST_FIXTURE_TEST_SUITE(calls, WithUser)
 BOOST_DATA_TEST_CASE_F(WithUser, refused_call_says_why, data::make(refused_calls), refused)
 {
     const std::string before = users("GET").body;
-    const Response response = call(refused.method, replaced(refused.target, "USER", id), refused.body);
+    const Response response =
+        call(refused.method, replaced(refused.target, "USER", id), replaced(refused.body, "USER", id));
     BOOST_TEST(response.status == refused.status, response.body);
     BOOST_TEST(code_of(response) == refused.code);
     BOOST_TEST(json::parse(users("GET").body).at("users") == json::parse(before).at("users"));
@@ -353,6 +393,50 @@ BOOST_AUTO_TEST_CASE(planted_user_is_served_as_it_was_given)
     BOOST_TEST(code_of(call("POST", "/admin/apps/app/users", given)) == "invalid_request");
 }
 
+BOOST_AUTO_TEST_CASE(magic_link_is_made_for_the_user_that_has_the_address)
+{
+    const auto link_of = [this](const std::string& body) {
+        const Response response = call("POST", "/v1/apps/app/magic-links", body);
+        BOOST_TEST_REQUIRE(response.status == 201U, response.body);
+        return json::parse(response.body).at("magic_link").as_object();
+    };
+    const json::object link = link_of(R"({"email":"JANE@example.com"})");
+    BOOST_TEST(text(link.at("id")).size() == 24U);
+    BOOST_TEST(text(link.at("app_id")) == "app");
+    BOOST_TEST(text(link.at("user_id")) == id);
+    BOOST_TEST(text(link.at("identifier")) == "Jane@Example.com");
+    BOOST_TEST(text(link.at("redirect_url")) == "/");
+    BOOST_TEST(text(link.at("url")) == "https://localhost/?psg_magic_link=" + text(link.at("secret")));
+    BOOST_TEST(link.at("ttl").as_int64() == 5);
+    BOOST_TEST(text(link.at("type")) == "login");
+    BOOST_TEST(!link.at("activated").as_bool());
+    BOOST_TEST(text(link_of(R"({"email":"jane@example.com"})").at("secret")) != text(link.at("secret")));
+
+    const json::object by_phone =
+        link_of(R"({"phone":"+15005550002","channel":"phone","send":true,"type":"verify_identifier","language":"de",)"
+                R"("magic_link_path":"in?a=b","redirect_url":"/home","ttl":90})");
+    BOOST_TEST(text(by_phone.at("user_id")) == id);
+    BOOST_TEST(text(by_phone.at("identifier")) == "+15005550002");
+    BOOST_TEST(text(by_phone.at("redirect_url")) == "/home");
+    BOOST_TEST(text(by_phone.at("url")) == "https://localhost/in?a=b&psg_magic_link=" + text(by_phone.at("secret")));
+    BOOST_TEST(by_phone.at("ttl").as_int64() == 90);
+    BOOST_TEST(text(by_phone.at("type")) == "verify_identifier");
+
+    const auto identifier_of = [&](const std::string& rest) {
+        return text(link_of(R"({"user_id":")" + id + '"' + rest + '}').at("identifier"));
+    };
+    BOOST_TEST(identifier_of("") == "Jane@Example.com");
+    BOOST_TEST(identifier_of(R"(,"channel":"phone")") == "+15005550002");
+}
+
+BOOST_AUTO_TEST_CASE(magic_link_needs_an_address_for_its_channel)
+{
+    const std::string without_email = create(R"({"phone":"+15005550009"})");
+    const std::string asked = R"({"user_id":")" + without_email + R"(","channel":)";
+    BOOST_TEST(code_of(call("POST", "/v1/apps/app/magic-links", asked + R"("email"})")) == "invalid_request");
+    BOOST_TEST(call("POST", "/v1/apps/app/magic-links", asked + "null}").status == 201U);
+}
+
 BOOST_AUTO_TEST_CASE(refresh_tokens_are_revoked_without_a_word)
 {
     const Response response = users("DELETE", "/" + id + "/tokens");
@@ -408,7 +492,7 @@ BOOST_AUTO_TEST_CASE(request_without_user_agent_is_refused)
 
 BOOST_DATA_TEST_CASE_F(WithUser, no_route_is_open_to_a_wrong_key, data::make(routes_with_key), route)
 {
-    const std::string target = replaced(replaced(route.pattern, "USER", id), "DEVICE", "d");
+    const std::string target = replaced(route.target, "USER", id);
     const std::string before = users("GET", "/" + id).body;
     for (const std::optional<std::string_view> authorization :
          {std::optional<std::string_view>{}, {""}, {"Bearer"}, {"Bearer "}, {"Bearer wrong"}, {"Basic key"}, {"key"}}) {
@@ -422,14 +506,14 @@ BOOST_DATA_TEST_CASE_F(WithUser, no_route_is_open_to_a_wrong_key, data::make(rou
 BOOST_DATA_TEST_CASE_F(WithUser, no_route_reaches_into_another_app, data::make(routes_with_key), route)
 {
     store.put_app("other", hash_key("other key"), now());
-    call("POST", "/admin/apps/app/users/" + id + "/devices", R"({"id":"d"})");
+    call("POST", "/admin/apps/app/users/" + id + "/devices", R"({"id":"thing"})");
     const std::string before = users("GET", "/" + id).body;
-    const std::string target = replaced(replaced(route.pattern, "USER", id), "DEVICE", "d");
+    const std::string target = replaced(route.target, "USER", id);
     const std::string_view body = R"({"email":"intruder@x.y"})";
 
     const Response by_key = call(route.method, target, body, "Bearer other key");
     BOOST_TEST(code_of(by_key) == "invalid_access_token");
-    if (route.pattern.find("USER") != std::string::npos) {
+    if (route.target.find("USER") != std::string::npos) {
         const Response by_path =
             call(route.method, replaced(target, "apps/app", "apps/other"), body, "Bearer other key");
         BOOST_TEST(by_path.status == 404U);

@@ -117,12 +117,26 @@ BOOST_AUTO_TEST_CASE(what_was_written_is_there_after_reopening)
     BOOST_TEST(service.users("GET", "/" + id).body == before);
 }
 
+BOOST_AUTO_TEST_CASE(file_of_an_older_version_is_brought_up_to_date)
+{
+    std::string id;
+    {
+        LocalService service(file);
+        id = service.create(R"({"email":"a@b.c"})");
+    }
+    // What distinguishes the first version.
+    OtherProgram(file).execute("DROP TABLE signing_keys; PRAGMA user_version = 1");
+    LocalService service(file);
+    BOOST_TEST(service.users("GET", "/" + id).status == 200U);
+    BOOST_TEST(service.call("POST", "/admin/apps/app/users/" + id + "/tokens", "{}").status == 201U);
+}
+
 BOOST_AUTO_TEST_CASE(file_of_a_newer_version_is_refused)
 {
     {
         Store{file};
     }
-    OtherProgram(file).execute("PRAGMA user_version = 2");
+    OtherProgram(file).execute("PRAGMA user_version = 1000");
     BOOST_TEST(contains(refusal_to_open(file), "newer version"));
 }
 
@@ -158,7 +172,7 @@ BOOST_AUTO_TEST_CASE(log_of_a_newer_version_is_left_beside_its_file)
         Store{file};
     }
     OtherProgram newer(file);
-    newer.execute("PRAGMA user_version = 2");
+    newer.execute("PRAGMA user_version = 1000");
     // As a killed program leaves them.
     const fs::path copy = folder.path() / "copy.db";
     fs::copy_file(file, copy);

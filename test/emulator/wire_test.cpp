@@ -602,6 +602,27 @@ BOOST_AUTO_TEST_CASE(what_is_planted_is_served)
     BOOST_TEST(user.at("social_connections").at("github").at("provider_identifier").as_string() == "octo");
 }
 
+BOOST_AUTO_TEST_CASE(token_names_a_key_that_is_served)
+{
+    Running running;
+    Emulator& emulator = running.emulator;
+    TlsClient client = running.client();
+    const std::string keys_url = emulator.auth_url() + "/apps/" + emulator.app_id() + "/.well-known/jwks.json";
+    const auto keys = [&] { return client.call("GET", keys_url, {}).json().at("keys").as_array(); };
+
+    const std::string user = emulator.plant_user(R"({"email":"a@b.c"})");
+    BOOST_TEST(std::ranges::count(emulator.issue_token(user), '.') == 2);
+    const std::string first = keys().at(0).at("kid").as_string().c_str();
+    const std::string second = emulator.rotate_key();
+    BOOST_TEST(keys().size() == 2U);
+    emulator.retire_key(first);
+    BOOST_TEST(keys().at(0).at("kid").as_string() == second);
+
+    BOOST_CHECK_THROW(emulator.retire_key(first), std::invalid_argument);
+    BOOST_CHECK_THROW(emulator.issue_token("nobody"), std::invalid_argument);
+    BOOST_CHECK_THROW(emulator.issue_token(user, "nonsense"), std::invalid_argument);
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_planted_is_an_invalid_argument)
 {
     Emulator emulator;
