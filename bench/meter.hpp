@@ -1,0 +1,53 @@
+#pragma once
+
+#include "heap.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace passage::bench {
+
+/// What was spent between two moments.
+struct Usage
+{
+    std::chrono::microseconds cpu{};        ///< Of this process, user and system.
+    std::chrono::microseconds server_cpu{}; ///< Of the server's process, if it is known.
+    std::chrono::nanoseconds wall{};
+    HeapUse heap; ///< Of the threads that worked.
+};
+
+/// Measures one stretch of work.
+class Meter
+{
+public:
+    /// `server` is a process on this machine, or 0.
+    explicit Meter(int server = 0);
+
+    /// Works on the calling thread.
+    Usage measure(const std::function<void()>& work);
+    /// Works on a thread for each piece of work, at the same time.
+    Usage measure(const std::vector<std::function<void()>>& pieces);
+
+private:
+    std::chrono::microseconds server_cpu() const;
+
+    int server_;
+};
+
+/// Bytes of this process that are in memory.
+std::size_t resident_bytes();
+
+/// Bytes that the heap has lent out.
+std::size_t heap_bytes();
+
+/// Keeps this process to some of the processor's cores, counted from 0: "1" or "0,1".
+void pin_to(const std::string& cores);
+
+/// Allows as many open files as the system lets a process have.
+void allow_many_files();
+
+} // namespace passage::bench

@@ -1,0 +1,26 @@
+#include "scenario.hpp"
+
+#include <array>
+
+namespace passage::bench {
+
+std::span<const Scenario> scenarios()
+{
+    static constexpr std::array all{
+        Scenario{"passage", "get_user", "reads users over connections that are kept", get_user},
+        Scenario{"passage", "connect", "reads users, each over a new connection that resumes a TLS session",
+                 connect_anew},
+        Scenario{"passage", "connect_unresumed", "the same with a full handshake", connect_unresumed},
+        Scenario{"passage", "create_user", "creates users", create_user},
+        Scenario{"passage", "mixed", "creates a user in one of ten calls, and reads one in the others", mixed},
+        Scenario{"passage", "list_users", "reads pages of 500 users", list_users},
+        Scenario{"passage", "queued", "as get_user, with 10,000 callers at a time", queued},
+        Scenario{"passage", "decode", "decodes a user of 1.1 KB", decode},
+        Scenario{"passage", "pool", "takes a connection from the pool and gives it back", pool_only},
+        Scenario{"boost_json", "decode", "parses the same user into Boost.JSON's DOM, and no more", decode_dom},
+        Scenario{"harness", "no_operation", "awaits nothing: what measuring costs by itself", no_operation},
+    };
+    return all;
+}
+
+} // namespace passage::bench
