@@ -53,7 +53,9 @@ expected<Addresses, Failure> system_lookup(const std::string& host)
     if (status != 0) {
         const error_code cause = status == EAI_SYSTEM ? error_code{errno, boost::system::system_category()}
                                                       : error_code{status, asio::error::get_addrinfo_category()};
-        return unexpected{dns_failure(cause, status == EAI_AGAIN)};
+        // No answer, or this system is short of something: neither says anything about the name.
+        const bool transient = status == EAI_AGAIN || status == EAI_MEMORY || status == EAI_SYSTEM;
+        return unexpected{dns_failure(cause, transient)};
     }
     Addresses addresses;
     for (const addrinfo* info = found; info; info = info->ai_next) {

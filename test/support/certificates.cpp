@@ -2,6 +2,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
@@ -14,7 +15,8 @@ namespace {
 void require(bool succeeded)
 {
     if (!succeeded)
-        throw std::runtime_error{"OpenSSL can't make a certificate"};
+        throw std::runtime_error{std::string{"OpenSSL can't make a certificate: "} +
+                                 ERR_error_string(ERR_get_error(), nullptr)};
 }
 
 void add_extension(X509* certificate, X509* issuer, int kind, const std::string& value)
@@ -30,11 +32,27 @@ void add_extension(X509* certificate, X509* issuer, int kind, const std::string&
     require(added == 1);
 }
 
+/// "Whoever does not know this extension must refuse the certificate" (RFC 5280, section 4.2).
+void add_unknown_critical(X509* certificate)
+{
+    const std::unique_ptr<ASN1_OBJECT, decltype(&ASN1_OBJECT_free)> name{OBJ_txt2obj("1.3.6.1.4.1.99999.1", 1),
+                                                                         &ASN1_OBJECT_free};
+    const std::unique_ptr<ASN1_OCTET_STRING, decltype(&ASN1_OCTET_STRING_free)> value{ASN1_OCTET_STRING_new(),
+                                                                                      &ASN1_OCTET_STRING_free};
+    constexpr unsigned char null[] = {0x05, 0x00};
+    require(name && value && ASN1_OCTET_STRING_set(value.get(), null, sizeof null) == 1);
+    const std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> extension{
+        X509_EXTENSION_create_by_OBJ(nullptr, name.get(), 1, value.get()), &X509_EXTENSION_free};
+    require(extension && X509_add_ext(certificate, extension.get(), -1) == 1);
+}
+
 } // namespace
 
 Identity make_identity(const CertificateSpec& spec, const Identity* issuer)
 {
-    Identity made{X509Ptr{X509_new()}, KeyPtr{spec.rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256")}, {}};
+    Identity made{X509Ptr{X509_new()},
+                  KeyPtr{spec.rsa_bits > 0 ? EVP_RSA_gen(static_cast<unsigned>(spec.rsa_bits)) : EVP_EC_gen("P-256")},
+                  {}};
     X509* const certificate = made.certificate.get();
     require(certificate && made.key);
     const Identity& signer = issuer ? *issuer : made;
@@ -57,7 +75,10 @@ Identity make_identity(const CertificateSpec& spec, const Identity* issuer)
                   spec.is_authority ? "critical,keyCertSign" : "critical,digitalSignature,keyEncipherment");
     add_extension(certificate, by, NID_ext_key_usage, spec.is_authority ? "" : spec.usage);
     add_extension(certificate, by, NID_subject_alt_name, spec.names);
-    require(X509_sign(certificate, signer.key.get(), EVP_sha256()) > 0);
+    add_extension(certificate, by, NID_name_constraints, spec.name_constraints);
+    if (spec.unknown_critical)
+        add_unknown_critical(certificate);
+    require(X509_sign(certificate, signer.key.get(), EVP_get_digestbyname(spec.digest.c_str())) > 0);
     return made;
 }
 

@@ -24,8 +24,11 @@ struct CertificateSpec
     long valid_from = -3600;                          ///< Seconds from now.
     long valid_until = 3600;                          ///< Seconds from now.
     bool is_authority = false;
-    std::string usage = "serverAuth"; ///< extendedKeyUsage; "": none.
-    bool rsa = false;                 ///< An RSA key, of 2048 bits, in place of P-256.
+    std::string usage = "serverAuth";  ///< extendedKeyUsage; "": none.
+    int rsa_bits = 0;                  ///< The size of an RSA key; 0: a P-256 key.
+    std::string digest = "SHA256";     ///< What the issuer's signature is over.
+    std::string name_constraints = {}; ///< As OpenSSL's configuration has it; "": none.
+    bool unknown_critical = false;     ///< An extension that nobody knows, and that must be understood.
 };
 
 /// A certificate, its key, and the intermediate certificates that a server sends with it.

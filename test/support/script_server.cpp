@@ -100,11 +100,12 @@ bool Peer::accept_tls(const TlsSettings& settings)
     require(ssl_ != nullptr, "no SSL");
     SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     SSL_set_accept_state(ssl_.get());
+    std::size_t records = 0;
     for (;;) {
         ERR_clear_error();
         const int result = SSL_do_handshake(ssl_.get());
         const int error = SSL_get_error(ssl_.get(), result);
-        flush();
+        flush_handshake(settings, records);
         if (result == 1)
             return true;
         if (error != SSL_ERROR_WANT_READ)
@@ -118,6 +119,7 @@ void Peer::handshake(const TlsSettings& settings)
 {
     if (!accept_tls(settings))
         throw ClientGone{"the TLS handshake failed"};
+    require(SSL_get_early_data_status(ssl_.get()) == SSL_EARLY_DATA_NOT_SENT, "data came before the handshake");
     const bool resumed = SSL_session_reused(ssl_.get()) == 1;
     require(resumed || !settings.needs_resumed, "no session was resumed");
     if (resumed) {
@@ -131,15 +133,32 @@ void Peer::handshake_that_fails(const TlsSettings& settings)
     require(!accept_tls(settings), "the TLS handshake succeeded");
 }
 
+/// What TLS has to send.
+std::string Peer::take_output()
+{
+    std::string output(BIO_pending(SSL_get_wbio(ssl_.get())), '\0');
+    if (!output.empty())
+        BIO_read(SSL_get_wbio(ssl_.get()), output.data(), static_cast<int>(output.size()));
+    return output;
+}
+
 void Peer::flush()
 {
-    std::array<char, 16384> buffer;
-    for (;;) {
-        const int size = BIO_read(SSL_get_wbio(ssl_.get()), buffer.data(), static_cast<int>(buffer.size()));
-        if (size <= 0)
-            return;
-        send_raw({buffer.data(), static_cast<std::size_t>(size)});
+    send_raw(take_output());
+}
+
+void Peer::flush_handshake(const TlsSettings& settings, std::size_t& records)
+{
+    if (!settings.rewrite)
+        return flush();
+    std::string sent;
+    for (std::string output = take_output(); !output.empty();) {
+        const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(output[at]); };
+        const std::size_t size = 5u + (byte(3) << 8) + byte(4);
+        sent += settings.rewrite(output.substr(0, size), records++);
+        output.erase(0, size);
     }
+    send_raw(sent);
 }
 
 void Peer::send_raw(std::string_view bytes)
@@ -485,6 +504,9 @@ SSL_CTX* ScriptServer::context(const TlsSettings& settings)
             "TLS can't be set up");
     for (const Identity* intermediate : identity.chain)
         require(SSL_CTX_add1_chain_cert(made.get(), intermediate->certificate.get()) == 1, "no chain");
+    // Offered, so that a client that uses it is found out.
+    SSL_CTX_set_max_early_data(made.get(), 16384);
+    SSL_CTX_set_options(made.get(), SSL_OP_NO_ANTI_REPLAY);
     constexpr std::string_view id = "script";
     SSL_CTX_set_session_id_context(made.get(), reinterpret_cast<const unsigned char*>(id.data()), id.size());
     if (!settings.ciphers.empty())

@@ -30,6 +30,8 @@ struct TlsSettings
     std::string alpn = {};      ///< The protocol chosen, offered or not; "": none.
     std::size_t tickets = 2;    ///< TLS 1.3 session tickets sent after the handshake.
     bool needs_resumed = false; ///< The script fails unless a session is resumed.
+    /// What is sent in place of the nth record of the handshake; none: the record itself.
+    std::function<std::string(std::string record, std::size_t n)> rewrite = {};
 };
 
 /// How the bytes that a script sends are divided; each piece is a write, and a TLS record, of its own.
@@ -93,8 +95,10 @@ private:
     class Sending;
     bool receive_some();
     bool receive_raw();
+    std::string take_output();
     void flush();
     bool accept_tls(const TlsSettings& settings);
+    void flush_handshake(const TlsSettings& settings, std::size_t& records);
     void note(std::string_view bytes);
 
     ScriptServer& server_;
