@@ -1,9 +1,11 @@
 // Responses that are framed oddly, wrongly or not at all, over TLS.
 
 #include "driver.hpp"
+#include "support/framing_cases.hpp"
 
 #include <boost/test/unit_test.hpp>
 
+#include <random>
 #include <semaphore>
 
 using namespace passage;
@@ -34,16 +36,31 @@ std::string chunk(const std::string& text)
 }
 
 /// A connection that answers the first request so and then, if it is kept, serves.
-Script answering(const std::string& bytes, bool then_end = false)
+Script answering(const std::string& bytes, framing::Ending ending = framing::Ending::open)
 {
     Script script{{steps::tls(), steps::request(), steps::send(bytes)}, true};
-    if (then_end) {
+    if (ending == framing::Ending::close_notify)
         script.steps.push_back(steps::close_notify());
-        script.steps.push_back(steps::fin());
-    } else {
-        script.steps.push_back(steps::serve());
-    }
+    script.steps.push_back(ending == framing::Ending::open ? steps::serve() : steps::fin());
     return script;
+}
+
+/// Whole, byte by byte, and split at random.
+void run_in_some_pieces(Driver& driver, Case what)
+{
+    static std::minstd_rand random{7};
+    const std::string name = what.name;
+    driver.run(what);
+    what.name = name + ", byte by byte";
+    what.pieces.single_bytes = true;
+    driver.run(what);
+    what.pieces.single_bytes = false;
+    for (int i = 0; i < 3; ++i) {
+        const std::size_t first = 1 + random() % 60;
+        what.pieces.splits = {first, first + 1 + random() % 20};
+        what.name = name + ", split at " + std::to_string(first) + " and " + std::to_string(what.pieces.splits[1]);
+        driver.run(what);
+    }
 }
 
 struct Row
@@ -94,17 +111,87 @@ BOOST_AUTO_TEST_CASE(a_response_comes_to_the_same_in_whatever_pieces_it_arrives)
     };
     Driver driver;
     for (const Row& row : rows)
-        driver.run_in_pieces({.name = row.name,
-                              .operation = Operation::create,
-                              .scripts = {answering(row.bytes, row.then_end)},
-                              .expected = {.error = row.error,
-                                           .status = row.error == Errc::decode ? 200 : 0,
-                                           .effect = !row.error                  ? Effect::none
-                                                     : row.error == Errc::decode ? Effect::done
-                                                                                 : Effect::unknown,
-                                           .requests = 1,
-                                           .kept = row.kept}},
-                             row.bytes.size());
+        driver.run_in_pieces(
+            {.name = row.name,
+             .operation = Operation::create,
+             .scripts = {answering(row.bytes, row.then_end ? framing::Ending::close_notify : framing::Ending::open)},
+             .expected = {.error = row.error,
+                          .status = row.error == Errc::decode ? 200 : 0,
+                          .effect = !row.error                  ? Effect::none
+                                    : row.error == Errc::decode ? Effect::done
+                                                                : Effect::unknown,
+                          .requests = 1,
+                          .kept = row.kept}},
+            row.bytes.size());
+}
+
+BOOST_AUTO_TEST_CASE(well_framed_responses_are_answers_over_tls)
+{
+    Driver driver;
+    for (const framing::Accepted& row : framing::accepted) {
+        count_case();
+        run_in_some_pieces(driver,
+                           {.name = row.name,
+                            .operation = Operation::create,
+                            .scripts = {answering(row.bytes, row.ending)},
+                            .expected = {.error = row.status < 300 ? Errc::decode : Errc::api, // for no user is in them
+                                         .status = row.status,
+                                         .requests = 1,
+                                         .kept = row.keep_alive && row.surplus == 0},
+                            .options = CallOptions{}.retries(false)});
+    }
+}
+
+BOOST_AUTO_TEST_CASE(badly_framed_responses_are_refused_over_tls)
+{
+    Driver driver;
+    for (const framing::Refused& row : framing::refused) {
+        count_case();
+        run_in_some_pieces(driver,
+                           {.name = row.name,
+                            .operation = Operation::create,
+                            .scripts = {answering(row.bytes, row.ending)},
+                            .expected = {.error = row.error, .effect = Effect::unknown, .requests = 1, .kept = false}});
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_is_used_no_longer_than_it_may_be)
+{
+    Driver driver;
+    struct Limited
+    {
+        const char* name;
+        std::string fields;
+        std::function<void(Config&)> configure;
+        std::size_t connections;
+    };
+    const std::vector<Limited> rows{
+        {"nothing said", "", {}, 1},
+        {"one more request", "Keep-Alive: timeout=5, max=1\r\n", {}, 3},
+        {"a second", "Keep-Alive: timeout=1\r\n", {}, 3},
+        {"two seconds", "Keep-Alive: timeout=2\r\n", {}, 1},
+        {"many more requests", "Keep-Alive: max=100\r\n", {}, 1},
+        {"no lifetime", "", [](Config& config) { config.pool.max_lifetime = 0ms; }, 3},
+        {"no time to be idle", "", [](Config& config) { config.pool.idle_timeout = 0ms; }, 3},
+    };
+    for (const Limited& row : rows) {
+        count_case();
+        const auto serve = [&](Peer& peer) {
+            for (;;)
+                peer.send(answer_with_user(subject_of(peer.receive_request()), row.fields));
+        };
+        const Script script{{steps::tls(), serve}, true};
+        const Observed seen = driver.run({.name = row.name,
+                                          .scripts = {script, script, script, script},
+                                          .expected = {.requests = 3},
+                                          .configure = row.configure,
+                                          .call = [](Client& client) -> asio::awaitable<Result> {
+                                              for (const char* id : {"first", "second"})
+                                                  BOOST_TEST((co_await get(client, id)).id == id);
+                                              co_return co_await perform(client, Operation::get);
+                                          }});
+        BOOST_TEST(seen.connections == row.connections);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(surplus_bytes_that_come_late_are_nobodys_answer)
@@ -133,7 +220,7 @@ BOOST_AUTO_TEST_CASE(a_response_that_ends_early_is_no_response)
     for (std::size_t k = 0; k < chunked.size(); ++k)
         driver.run({.name = "chunked, cut after " + std::to_string(k),
                     .operation = Operation::create,
-                    .scripts = {answering(chunked.substr(0, k), true)},
+                    .scripts = {answering(chunked.substr(0, k), framing::Ending::close_notify)},
                     .expected = {.error = Errc::truncated, .effect = Effect::unknown, .requests = 1, .kept = false}});
 }
 
@@ -169,7 +256,7 @@ BOOST_AUTO_TEST_CASE(redirects_are_not_followed_and_the_key_goes_nowhere)
     Driver driver;
     ScriptServer elsewhere;
     elsewhere.plan({});
-    for (const int status : {301, 302, 303, 307, 308})
+    for (const int status : {301, 302, 303, 307, 308, 401, 407})
         for (const std::string& target :
              {elsewhere.url(), driver.server().url() + "/other", std::string{"http://127.0.0.1:1/"},
               std::string{"file:///etc/passwd"}, "https://user:word@127.0.0.1:" + std::to_string(elsewhere.port())}) {
@@ -185,6 +272,58 @@ BOOST_AUTO_TEST_CASE(redirects_are_not_followed_and_the_key_goes_nowhere)
                                      .kept = true}});
         }
     BOOST_TEST(elsewhere.connections() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(pages_that_lead_nowhere_end_a_list)
+{
+    struct Pages
+    {
+        const char* name;
+        std::function<std::string(int asked)> page; ///< Its number, limit, total and users.
+        std::optional<Errc> error;
+        std::size_t requests;
+    };
+    const auto page = [](int number, int limit, int total, const std::string& users) {
+        return R"({"page":)" + std::to_string(number) + R"(,"limit":)" + std::to_string(limit) + R"(,"total_users":)" +
+               std::to_string(total) + R"(,"created_before":0,"users":[)" + users + "]}";
+    };
+    const std::string one = R"({"id":"u"})";
+    const auto nth = [](int n) { return R"({"id":"u)" + std::to_string(n) + R"("})"; };
+    const std::vector<Pages> rows{
+        {"three pages", [&](int asked) { return page(asked, 1, 3, nth(asked)); }, std::nullopt, 3},
+        {"always the first page", [&](int) { return page(1, 1, 1000, one); }, Errc::protocol, 2},
+        {"always the same users", [&](int asked) { return page(asked, 1, 1000, one); }, Errc::protocol, 2},
+        {"a page before", [&](int asked) { return page(asked - 1, 1, 1000, nth(asked)); }, Errc::protocol, 1},
+        {"pages of no users", [&](int asked) { return page(asked, 1, 1000, ""); }, std::nullopt, 1},
+        {"pages of no size", [&](int asked) { return page(asked, 0, 0, nth(asked)); }, std::nullopt, 1},
+        {"a total that grows", [&](int asked) { return page(asked, 1, asked + 2, nth(asked)); }, std::nullopt, 3},
+    };
+    Driver driver;
+    for (const Pages& row : rows) {
+        count_case();
+        const auto serve = [&](Peer& peer) {
+            for (;;) {
+                const std::string& request = peer.receive_request();
+                const auto at = request.find("page=");
+                peer.send(at == request.npos ? answer_with_user(subject_of(request))
+                                             : response(200, json, row.page(std::stoi(request.substr(at + 5)))));
+            }
+        };
+        driver.run({.name = row.name,
+                    .scripts = {{{steps::tls(), serve}, true}},
+                    .expected = {.error = row.error, .requests = row.requests, .kept = true},
+                    .call = [](Client& client) -> asio::awaitable<Result> {
+                        Result result;
+                        UserRange users = client.users(ListUsersRequest{}.limit(1));
+                        for (;;) {
+                            expected<std::optional<UserSummary>> user = co_await users.next();
+                            if (!user)
+                                result.error = user.error();
+                            if (!user || !*user)
+                                co_return result;
+                        }
+                    }});
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_key_that_the_server_echoes_is_not_shown)

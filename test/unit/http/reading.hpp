@@ -1,6 +1,7 @@
 #pragma once
 
 #include "http/response_parser.hpp"
+#include "support/framing_cases.hpp"
 
 #include <cstddef>
 #include <functional>
@@ -14,12 +15,7 @@ namespace passage::http::test {
 
 using State = ResponseParser::State;
 
-/// How a connection ends after the bytes of a case.
-enum class Ending {
-    open,         ///< It does not.
-    close_notify, ///< The peer says that it sends no more.
-    lost,
-};
+using passage::test::framing::Ending;
 
 /// What reading came to.
 struct Reading
