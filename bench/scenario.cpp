@@ -17,6 +17,8 @@ std::span<const Scenario> scenarios()
         Scenario{"passage", "queued", "as get_user, with 10,000 callers at a time", queued},
         Scenario{"passage", "decode", "decodes a user of 1.1 KB", decode},
         Scenario{"passage", "pool", "takes a connection from the pool and gives it back", pool_only},
+        Scenario{"beast", "get_user", "the same with stock Beast and Boost.JSON's DOM", beast_get_user},
+        Scenario{"curl", "get_user", "the same with libcurl's multi interface and Boost.JSON's DOM", curl_get_user},
         Scenario{"boost_json", "decode", "parses the same user into Boost.JSON's DOM, and no more", decode_dom},
         Scenario{"harness", "no_operation", "awaits nothing: what measuring costs by itself", no_operation},
     };
