@@ -107,8 +107,8 @@ constexpr std::string_view fixed_app_fields = R"json(
 "auth_fallback_method_ttl":300,"auth_methods":{"passkeys":{"enabled":true},
 "otp":{"enabled":false,"ttl":300,"ttl_display_unit":"s"},
 "magic_link":{"enabled":true,"ttl":300,"ttl_display_unit":"s"}},
-"session_timeout_length":24,"refresh_enabled":false,"refresh_absolute_lifetime":2592000,
-"refresh_inactivity_lifetime":432000,"rsa_public_key":"","user_metadata_schema":[],
+"light_logo_url":"","dark_logo_url":"","session_timeout_length":24,"id_token_lifetime":600,
+"refresh_enabled":false,"refresh_absolute_lifetime":2592000,"refresh_inactivity_lifetime":432000,"rsa_public_key":"","user_metadata_schema":[],
 "layouts":{"profile":[],"registration":[]},"technologies":[],"element_customization":{},
 "element_customization_dark":{})json";
 

@@ -155,6 +155,76 @@ json::value shown(const passage::UserPage& page)
             {"users", shown(page.users)}};
 }
 
+json::value shown(const passage::MagicLink& link)
+{
+    return {{"id", link.id},
+            {"app_id", link.app_id},
+            {"user_id", link.user_id},
+            {"identifier", link.identifier},
+            {"redirect_url", link.redirect_url},
+            {"secret", link.secret},
+            {"url", link.url},
+            {"ttl", link.ttl.count()},
+            {"type", link.type.text()},
+            {"activated", link.activated}};
+}
+
+json::value shown(const passage::AppInfo& app)
+{
+    json::object methods;
+    const auto add = [&](std::string_view name, const std::optional<passage::AuthMethod>& method) {
+        if (!method)
+            return;
+        json::object& shown_one = methods[name].emplace_object();
+        shown_one["enabled"] = method->enabled;
+        if (name != "passkeys")
+            shown_one["ttl"] = method->ttl.count();
+    };
+    add("passkeys", app.auth_methods.passkeys);
+    add("otp", app.auth_methods.otp);
+    add("magic_link", app.auth_methods.magic_link);
+    json::array fields;
+    for (const passage::UserMetadataField& field : app.user_metadata_schema)
+        fields.push_back({{"id", field.id},
+                          {"field_name", field.field_name},
+                          {"friendly_name", field.friendly_name},
+                          {"type", field.type},
+                          {"profile", field.profile},
+                          {"registration", field.registration}});
+    return {{"id", app.id},
+            {"name", app.name},
+            {"type", app.type},
+            {"created_at", shown(app.created_at)},
+            {"auth_origin", app.auth_origin},
+            {"additional_auth_origins", json::value_from(app.additional_auth_origins)},
+            {"allowed_identifier", app.allowed_identifier},
+            {"required_identifier", app.required_identifier},
+            {"require_email_verification", app.require_email_verification},
+            {"require_identifier_verification", app.require_identifier_verification},
+            {"public_signup", app.public_signup},
+            {"profile_management", app.profile_management},
+            {"auth_methods", std::move(methods)},
+            {"login_url", app.login_url},
+            {"redirect_url", app.redirect_url},
+            {"application_login_uri", app.application_login_uri},
+            {"allowed_callback_urls", json::value_from(app.allowed_callback_urls)},
+            {"allowed_logout_urls", json::value_from(app.allowed_logout_urls)},
+            {"hosted", app.hosted},
+            {"hosted_subdomain", app.hosted_subdomain},
+            {"hosted_theme", app.hosted_theme},
+            {"default_language", app.default_language},
+            {"session_timeout_length", app.session_timeout_length},
+            {"id_token_lifetime", app.id_token_lifetime},
+            {"refresh_enabled", app.refresh_enabled},
+            {"refresh_absolute_lifetime", app.refresh_absolute_lifetime},
+            {"refresh_inactivity_lifetime", app.refresh_inactivity_lifetime},
+            {"rsa_public_key", app.rsa_public_key},
+            {"technologies", json::value_from(app.technologies)},
+            {"user_metadata_schema", std::move(fields)},
+            {"light_logo_url", app.light_logo_url},
+            {"dark_logo_url", app.dark_logo_url}};
+}
+
 json::object shown(const passage::Error& error)
 {
     const bool refused = error.code == passage::Errc::invalid_argument || error.code == passage::Errc::too_large;
@@ -211,6 +281,37 @@ passage::UpdateUserRequest changes_of(const json::object& step)
         else
             request.metadata(metadata->as_object());
     }
+    return request;
+}
+
+/// What the library's type says of a text of the wire.
+template <class Enum>
+Enum choice_of(const json::value& text)
+{
+    return passage::OpenEnum<Enum>::from_text(std::string_view{text.as_string()}).value();
+}
+
+passage::CreateMagicLinkRequest new_magic_link_of(const json::object& step, std::string user)
+{
+    using Request = passage::CreateMagicLinkRequest;
+    const auto text = [&](std::string_view name) { return json::value_to<std::string>(step.at(name)); };
+    Request request =
+        step.contains("email") ? Request::for_email(text("email"))
+        : step.contains("phone")
+            ? Request::for_phone(text("phone"))
+            : Request::for_user(std::move(user), choice_of<passage::MagicLinkChannel>(step.at("channel")));
+    if (const auto* send = step.if_contains("send"))
+        request.send(send->as_bool());
+    if (const auto* type = step.if_contains("type"))
+        request.type(choice_of<passage::MagicLinkType>(*type));
+    if (const auto* language = step.if_contains("language"))
+        request.language(choice_of<passage::MagicLinkLanguage>(*language));
+    if (const auto* ttl = step.if_contains("ttl"))
+        request.ttl(std::chrono::minutes{ttl->as_int64()});
+    if (step.contains("path"))
+        request.path(text("path"));
+    if (step.contains("redirect"))
+        request.redirect(text("redirect"));
     return request;
 }
 
@@ -343,8 +444,12 @@ public:
             return outcome(psg.get_user_by_identifier(step.at("identifier").as_string()));
         if (call == "list_users")
             return outcome(psg.list_users(list_of(step)));
+        if (call == "get_app")
+            return outcome(psg.get_app());
 
         const std::string user = user_of(step);
+        if (call == "create_magic_link")
+            return outcome(psg.create_magic_link(new_magic_link_of(step, user)));
         if (call == "get_user")
             return outcome(psg.get_user(user));
         if (call == "update_user")
@@ -390,7 +495,8 @@ private:
 
     std::string user_of(const json::object& step) const
     {
-        std::string user = json::value_to<std::string>(step.at("user"));
+        const auto* name = step.if_contains("user");
+        std::string user = name ? json::value_to<std::string>(*name) : "";
         const auto saved = ids_.find(user);
         return saved != ids_.end() ? saved->second : user;
     }

@@ -46,7 +46,39 @@ function listUsers({ user, appId }, { page, limit, created_before, order_by, whe
     });
 }
 
+/// The app, but for what the library does not read: how pages look, and what is out of date.
+function known({
+    auto_theme_enabled,
+    auth_fallback_method,
+    auth_fallback_method_ttl,
+    element_customization,
+    element_customization_dark,
+    layouts,
+    passage_branding,
+    role,
+    auth_methods,
+    ...app
+}) {
+    const methods = Object.entries(auth_methods).map(([name, { ttl_display_unit, ...method }]) => [name, method]);
+    return { ...app, auth_methods: Object.fromEntries(methods) };
+}
+
+function createMagicLink(passage, { email, phone, user, former_name, language, path, redirect, ttl, ...rest }) {
+    const { channel, send, type } = rest;
+    if (former_name) {
+        return passage.createMagicLink({
+            ...{ email, phone, user_id: user, channel, send, type, language, ttl },
+            ...{ magic_link_path: path, redirect_url: redirect },
+        });
+    }
+    const whom = user === undefined ? (email === undefined ? { phone } : { email }) : { userId: user, channel };
+    const options = { language, magicLinkPath: path, redirectUrl: redirect, ttl };
+    return passage.auth.createMagicLink({ ...whom, send, type }, options);
+}
+
 const operations = {
+    get_app: async (passage) => known(await passage.getApp()),
+    create_magic_link: createMagicLink,
     create_user: ({ user }, step) => user.create(fieldsOf(step)),
     get_user: ({ user }, step) => user.get(step.user),
     get_user_by_identifier: ({ user }, step) =>
