@@ -45,6 +45,7 @@ Settings settings_of(const po::variables_map& given)
     if (const char* url = std::getenv("PASSAGE_UNRESUMED_BASE_URL"))
         settings.unresumed_base_url = url;
     settings.connections = given["connections"].as<std::size_t>();
+    settings.config.pool.max_connections = settings.connections;
     settings.requests = given["requests"].as<std::size_t>();
     settings.warm_up = given["warm-up"].as<std::size_t>();
     settings.rate = given["rate"].as<double>();

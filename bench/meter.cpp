@@ -84,19 +84,14 @@ Usage Meter::measure(const std::vector<std::function<void()>>& pieces)
     return usage;
 }
 
-std::size_t resident_bytes()
+MemoryUse memory_use()
 {
     std::size_t size = 0;
     std::size_t resident = 0;
     if (!(std::ifstream{"/proc/self/statm"} >> size >> resident))
         throw std::runtime_error{"/proc/self/statm can't be read"};
-    return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
-
-std::size_t heap_bytes()
-{
     const struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
+    return {resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)), info.uordblks + info.hblkhd};
 }
 
 void pin_to(const std::string& cores)

@@ -38,11 +38,21 @@ private:
     int server_;
 };
 
-/// Bytes of this process that are in memory.
-std::size_t resident_bytes();
+/// Memory of this process, in bytes.
+struct MemoryUse
+{
+    std::size_t resident = 0; ///< In memory.
+    std::size_t heap = 0;     ///< Lent out by the heap.
 
-/// Bytes that the heap has lent out.
-std::size_t heap_bytes();
+    friend MemoryUse operator-(MemoryUse left, const MemoryUse& right)
+    {
+        left.resident -= right.resident;
+        left.heap -= right.heap;
+        return left;
+    }
+};
+
+MemoryUse memory_use();
 
 /// Keeps this process to some of the processor's cores, counted from 0: "1" or "0,1".
 void pin_to(const std::string& cores);

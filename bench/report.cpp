@@ -45,6 +45,16 @@ Report::Report(std::size_t calls, const Tally& tally, const Usage& spent)
         latency[name] = tally.latency.percentile(share);
 }
 
+Report memory_report(const MemoryUse& all, std::size_t count, const Tally& tally)
+{
+    Report report;
+    report.errors = tally.errors;
+    report.first_error = tally.first_error();
+    report.values["resident_bytes_each"] = each(all.resident, count);
+    report.values["heap_bytes_each"] = each(all.heap, count);
+    return report;
+}
+
 std::string to_json(const std::string& client, const std::string& scenario, std::size_t connections,
                     const Report& report)
 {

@@ -57,6 +57,9 @@ struct Report
     Report(std::size_t repetitions, const Usage& spent) : requests{repetitions}, usage{spent} {}
 };
 
+/// Of `count` things that took this memory together; `tally` is of the calls that were made with them.
+Report memory_report(const MemoryUse& all, std::size_t count, const Tally& tally);
+
 /// A line of JSON, as the peers that are programs of their own print it too.
 std::string to_json(const std::string& client, const std::string& scenario, std::size_t connections,
                     const Report& report);

@@ -10,7 +10,7 @@ namespace passage::bench {
 /// What one run is to do.
 struct Settings
 {
-    Config config;                  ///< Of the service, and how to reach it.
+    Config config;                  ///< Of the service, and how to reach it over so many connections.
     std::string unresumed_base_url; ///< The service where it resumes no TLS sessions; may be empty.
     std::size_t connections = 16;
     std::size_t requests = 100'000;

@@ -117,4 +117,20 @@ Report beast_get_user(const Settings& settings)
         [&](std::size_t number, const UserInfo& result) { return wrong_user(user(number), result); });
 }
 
+Report beast_idle_memory(const Settings& settings)
+{
+    const std::vector<KnownUser> users = find_users(settings.config);
+    Service service{settings.config};
+    asio::io_context context{1};
+    const MemoryUse before = memory_use();
+    Connections connections{context, service, settings.connections};
+    Load load{settings.connections, 0,
+              [&](std::size_t caller, std::size_t) { return connections[caller].get_user(users.front().id); },
+              [&](std::size_t, const UserInfo& result) { return wrong_user(users.front(), result); }};
+    load.spawn(context, settings.connections);
+    context.restart();
+    context.run();
+    return memory_report(memory_use() - before, settings.connections, load.tally());
+}
+
 } // namespace passage::bench

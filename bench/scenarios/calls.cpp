@@ -12,17 +12,10 @@
 namespace passage::bench {
 namespace {
 
-Config with_connections(const Settings& settings)
-{
-    Config config = settings.config;
-    config.pool.max_connections = settings.connections;
-    return config;
-}
-
 /// A connection lives only for the call that it was made for.
 Config with_new_connections(const Settings& settings)
 {
-    Config config = with_connections(settings);
+    Config config = settings.config;
     config.pool.max_lifetime = std::chrono::milliseconds{0};
     return config;
 }
@@ -57,10 +50,9 @@ private:
 /// Creates a user in `creations` of ten calls, and reads one in the others.
 Report create_and_get(const Settings& settings, std::size_t creations)
 {
-    const Config config = with_connections(settings);
-    const std::vector<KnownUser> users = find_users(config);
+    const std::vector<KnownUser> users = find_users(settings.config);
     asio::io_context context{1};
-    Client client{context, config};
+    Client client{context, settings.config};
     // The warm-up's addresses are others than those of the calls that are measured.
     const auto creates = [&](std::size_t number) { return number % 10 < creations; };
     std::size_t created = 0;
@@ -86,7 +78,7 @@ Report create_and_get(const Settings& settings, std::size_t creations)
 
 Report get_user(const Settings& settings)
 {
-    return get_users(settings, with_connections(settings), settings.connections);
+    return get_users(settings, settings.config, settings.connections);
 }
 
 Report connect_anew(const Settings& settings)
@@ -114,7 +106,7 @@ Report mixed(const Settings& settings)
 Report list_users(const Settings& settings)
 {
     asio::io_context context{1};
-    Client client{context, with_connections(settings)};
+    Client client{context, settings.config};
     const auto begin = [&](std::size_t, std::size_t) { return client.list_users(ListUsersRequest{}.limit(500)); };
     const auto wrong = [&](std::size_t, const expected<UserPage>& page) -> std::optional<std::string> {
         if (!page)
@@ -128,8 +120,7 @@ Report list_users(const Settings& settings)
 
 Report queued(const Settings& settings)
 {
-    const Config config = with_connections(settings);
-    return get_users(settings, config, config.pool.max_waiting);
+    return get_users(settings, settings.config, settings.config.pool.max_waiting);
 }
 
 } // namespace passage::bench

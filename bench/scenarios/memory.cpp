@@ -1,0 +1,69 @@
+// What connections and calls hold while nothing happens to them.
+
+#include "load.hpp"
+#include "scenario.hpp"
+#include "users.hpp"
+
+#include <passage/passage.hpp>
+
+#include <stdexcept>
+
+namespace passage::bench {
+namespace {
+
+auto get_one(Client& client, const KnownUser& user)
+{
+    return [&](std::size_t, std::size_t) { return client.get_user(user.id); };
+}
+
+auto check_one(const KnownUser& user)
+{
+    return [&](std::size_t, const expected<UserInfo>& result) { return wrong_user(user, result); };
+}
+
+} // namespace
+
+Report idle_memory(const Settings& settings)
+{
+    const KnownUser user = find_users(settings.config).front();
+    asio::io_context context{1};
+    Client client{context, settings.config};
+    const MemoryUse before = memory_use();
+    // As many calls as connections: each has one dialled, and waits while it is.
+    Load load{settings.connections, 0, get_one(client, user), check_one(user)};
+    load.spawn(context, settings.connections);
+    context.run();
+    const MemoryUse after = memory_use();
+    if (client.stats().idle_connections != settings.connections)
+        throw std::runtime_error{"not all connections are idle"};
+    return memory_report(after - before, settings.connections, load.tally());
+}
+
+Report queued_memory(const Settings& settings)
+{
+    constexpr std::size_t waiting = 10'000;
+    Config config = settings.config;
+    config.pool.max_waiting = 2 * waiting;
+    const KnownUser user = find_users(config).front();
+    asio::io_context context{1};
+    Client client{context, config};
+    // With connections that are open already, waiting is all that is added.
+    Load first{settings.connections, 0, get_one(client, user), check_one(user)};
+    first.spawn(context, settings.connections);
+    context.run();
+
+    const MemoryUse before = memory_use();
+    const std::size_t callers = waiting + 2 * settings.connections;
+    Load load{callers, 0, get_one(client, user), check_one(user)};
+    load.spawn(context, callers);
+    context.restart();
+    while (client.stats().waiting_calls < waiting) {
+        if (context.run_one() == 0)
+            throw std::runtime_error{"fewer calls wait than are to be measured"};
+    }
+    const MemoryUse after = memory_use();
+    context.run();
+    return memory_report(after - before, waiting, load.tally());
+}
+
+} // namespace passage::bench
