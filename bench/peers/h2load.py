@@ -1,0 +1,55 @@
+"""h2load.py CONNECTIONS REQUESTS WARM_UP: h2load over HTTP/1.1, which verifies and decodes nothing.
+
+Prints a line of JSON as passage-bench does, without percentiles, which h2load does not have. The cost of a run of the
+warm-up's requests is taken off: that is how the start and the handshakes are left out.
+"""
+
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import time
+
+
+def cpu():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (usage.ru_utime + usage.ru_stime) * 1e6
+
+
+def run(connections, requests):
+    """CPU time and time, in microseconds, and how many requests failed."""
+    with open(os.environ["PASSAGE_USERS"], encoding="ascii") as users:
+        user_id = users.readline().split()[0]
+    url = f"{os.environ['PASSAGE_BASE_URL']}/apps/{os.environ['PASSAGE_APP_ID']}/users/{user_id}"
+    fields = [f"Authorization: Bearer {os.environ['PASSAGE_API_KEY']}", "Accept: application/json"]
+    command = ["h2load", "--h1", "-t1", f"-c{connections}", f"-n{requests}"]
+    command += [argument for field in fields for argument in ("-H", field)]
+    cpu_before, begin = cpu(), time.perf_counter()
+    ended = subprocess.run([*command, url], check=True, capture_output=True, text=True)
+    wall = (time.perf_counter() - begin) * 1e6
+    good = int(re.search(r"status codes: (\d+) 2xx", ended.stdout)[1])
+    return cpu() - cpu_before, wall, requests - good
+
+
+def main():
+    connections, requests, warm_up = map(int, sys.argv[1:])
+    warm_up = max(warm_up, connections)
+    cpu_first, wall_first, errors_first = run(connections, warm_up)
+    cpu_second, wall_second, errors_second = run(connections, warm_up + requests)
+    errors = errors_first + errors_second
+    line = {
+        "client": "h2load",
+        "scenario": "get_user",
+        "connections": connections,
+        "requests": requests,
+        "errors": errors,
+        "cpu_us": (cpu_second - cpu_first) / requests,
+        "wall_us": (wall_second - wall_first) / requests,
+    }
+    print(json.dumps(line))
+    return 1 if errors else 0
+
+
+sys.exit(main())
