@@ -30,6 +30,8 @@ enum class Errc {
     rate_limited,         ///< 429, and the wait that the service asks for would pass the deadline.
     cancelled,            ///< The caller cancelled the call.
     shut_down,            ///< The client was closed or destroyed.
+    jwt,                  ///< The token is refused; `Error::jwt_reason` says why.
+    jwks,                 ///< The token could not be checked: the app's keys can't be had.
 };
 
 /// The category of `Errc`; its name is "passage".
@@ -57,13 +59,32 @@ enum class Stage {
     backoff,  ///< Waiting before a further attempt.
 };
 
+/// Why a token is refused.
+enum class JwtReason {
+    none,          ///< No token was refused.
+    missing,       ///< The request has no token where it is looked for.
+    too_large,     ///< It exceeds 16 KiB.
+    malformed,     ///< It is no JWT in compact form (RFC 7515, RFC 7519).
+    unsupported,   ///< Its header asks for what is not taken: another algorithm than RS256, another type, extensions.
+    unknown_key,   ///< None of the app's keys has the id that it names.
+    signature,     ///< It was not signed by the key that it names.
+    claims,        ///< A claim is missing or not what it must be.
+    expired,       ///< Its time is over.
+    not_yet_valid, ///< Its time has not come.
+    audience,      ///< It is for another app.
+    issuer,        ///< Another issuer made it.
+};
+
 /// "none", "done" or "unknown".
 PASSAGE_EXPORT std::string_view to_string(Effect effect) noexcept;
 
 /// The enumerator's name.
 PASSAGE_EXPORT std::string_view to_string(Stage stage) noexcept;
 
-/// Why a call failed, and what is known of it. Never contains the API key.
+/// The enumerator's name.
+PASSAGE_EXPORT std::string_view to_string(JwtReason reason) noexcept;
+
+/// Why a call failed, and what is known of it. Never contains the API key or a token.
 ///
 /// A value type; distinct objects may be used from distinct threads.
 struct Error
@@ -77,6 +98,8 @@ struct Error
     Errc code = Errc::invalid_argument;
     /// The stage in which a `timeout` or a lost connection happened.
     Stage stage = Stage::none;
+    /// Why a token is refused, if one is.
+    JwtReason jwt_reason = JwtReason::none;
     /// Whether the service acted.
     Effect effect = Effect::none;
     /// Whether the same call, made later, may succeed and can't act twice.
@@ -122,6 +145,8 @@ PASSAGE_EXPORT bool is_rate_limited(const Error& error) noexcept;
 PASSAGE_EXPORT bool is_timeout(const Error& error) noexcept;
 /// The caller cancelled.
 PASSAGE_EXPORT bool is_cancelled(const Error& error) noexcept;
+/// A token was checked, or none was there, and its bearer must sign in (again).
+PASSAGE_EXPORT bool is_token_refused(const Error& error) noexcept;
 /// The same call, made later, may succeed and can't act twice.
 PASSAGE_EXPORT bool is_retryable(const Error& error) noexcept;
 

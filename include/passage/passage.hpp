@@ -5,6 +5,7 @@
 
 #include <passage/app.hpp>
 #include <passage/call_options.hpp>
+#include <passage/claims.hpp>
 #include <passage/client.hpp>
 #include <passage/config.hpp>
 #include <passage/error.hpp>

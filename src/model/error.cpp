@@ -6,12 +6,16 @@
 namespace passage {
 namespace {
 
-constexpr std::array<std::string_view, 14> errc_names{
-    "invalid_argument", "dns",       "connect", "tls", "timeout",      "pool_timeout", "protocol",
-    "truncated",        "too_large", "decode",  "api", "rate_limited", "cancelled",    "shut_down"};
+constexpr std::array<std::string_view, 16> errc_names{
+    "invalid_argument", "dns",    "connect", "tls",          "timeout",   "pool_timeout", "protocol", "truncated",
+    "too_large",        "decode", "api",     "rate_limited", "cancelled", "shut_down",    "jwt",      "jwks"};
 
 constexpr std::array<std::string_view, 8> stage_names{"none", "pool",  "dns",      "connect",
                                                       "tls",  "write", "response", "backoff"};
+
+constexpr std::array<std::string_view, 12> jwt_reason_names{"none",        "missing",       "too_large", "malformed",
+                                                            "unsupported", "unknown_key",   "signature", "claims",
+                                                            "expired",     "not_yet_valid", "audience",  "issuer"};
 
 constexpr std::array<std::string_view, 3> effect_names{"none", "done", "unknown"};
 
@@ -70,6 +74,11 @@ std::string_view to_string(Stage stage) noexcept
     return stage_names[static_cast<std::size_t>(stage)];
 }
 
+std::string_view to_string(JwtReason reason) noexcept
+{
+    return jwt_reason_names[static_cast<std::size_t>(reason)];
+}
+
 std::string to_string(const Error& error)
 {
     std::string line;
@@ -84,6 +93,8 @@ std::string to_string(const Error& error)
         line += to_string(error.code);
         if (error.stage != Stage::none)
             line.append(" (").append(to_string(error.stage)).append(")");
+        if (error.jwt_reason != JwtReason::none)
+            line.append(" (").append(to_string(error.jwt_reason)).append(")");
     }
     if (!error.message.empty())
         line.append(": ").append(error.message);
@@ -139,6 +150,11 @@ bool is_timeout(const Error& error) noexcept
 bool is_cancelled(const Error& error) noexcept
 {
     return error.code == Errc::cancelled;
+}
+
+bool is_token_refused(const Error& error) noexcept
+{
+    return error.code == Errc::jwt;
 }
 
 bool is_retryable(const Error& error) noexcept

@@ -14,7 +14,8 @@ namespace structure {
 namespace {
 
 // Lowest first: a layer sees itself and those before it.
-constexpr std::array<std::string_view, 8> layers{"model", "json", "http", "policy", "pool", "net", "api", "client"};
+constexpr std::array<std::string_view, 9> layers{"model", "json", "jwt", "http",  "policy",
+                                                 "pool",  "net",  "api", "client"};
 constexpr std::array<std::string_view, 2> impure_layers{"net", "client"};
 
 std::optional<std::size_t> rank(std::string_view layer)
@@ -73,8 +74,8 @@ std::optional<std::string> library_objection(const std::string& layer, const Inc
         return "the library must not see the emulator";
     if (matches(include.path, sqlite))
         return "the library must not see SQLite";
-    if (layer != "net" && matches(include.path, openssl))
-        return "only net may see OpenSSL";
+    if (layer != "net" && layer != "jwt" && matches(include.path, openssl))
+        return "only jwt and net may see OpenSSL";
     if (is_pure(layer) && matches(include.path, io))
         return layer + " is pure: no sockets, executors or threads";
     return std::nullopt;

@@ -35,6 +35,8 @@ const std::vector<Kind> kinds{
     {Errc::rate_limited, "rate_limited"},
     {Errc::cancelled, "cancelled"},
     {Errc::shut_down, "shut_down"},
+    {Errc::jwt, "jwt"},
+    {Errc::jwks, "jwks"},
 };
 
 Error api_error(int status)

@@ -1,0 +1,169 @@
+#include "jwt/document.hpp"
+
+#include "json/depth.hpp"
+
+#include <boost/json/basic_parser_impl.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+namespace passage::jwt {
+namespace {
+
+using boost::system::error_code;
+using Kind = Value::Kind;
+
+/// More names in open objects than tokens and keys have. Bounds the work that a stranger's bytes can cause.
+constexpr std::size_t max_names = 256;
+
+/// FNV-1a. Names of equal hashes count as equal: a document made for that is refused, which harms nobody else.
+std::uint64_t hash(std::string_view text) noexcept
+{
+    std::uint64_t result = 0xcbf29ce484222325;
+    for (const char c : text)
+        result = (result ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    return result;
+}
+
+/// Takes a parser's events, and hands on values with their places.
+class Handler
+{
+public:
+    static constexpr std::size_t max_object_size = std::numeric_limits<std::size_t>::max();
+    static constexpr std::size_t max_array_size = std::numeric_limits<std::size_t>::max();
+    static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
+    static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
+
+    Handler(std::span<const std::string_view> names, Sink& sink) noexcept : names_{names}, sink_{sink} {}
+
+    bool on_document_begin(error_code&) noexcept { return true; }
+    bool on_document_end(error_code&) noexcept { return true; }
+
+    bool on_object_begin(error_code& ec) { return take({.kind = Kind::object}, ec) && open(other_name); }
+    bool on_object_end(std::size_t, error_code& ec)
+    {
+        close();
+        return sink_.end_object(path()) || refuse(ec);
+    }
+    bool on_array_begin(error_code& ec) { return take({.kind = Kind::array}, ec) && open(element); }
+    bool on_array_end(std::size_t, error_code&)
+    {
+        close();
+        return true;
+    }
+
+    bool on_key_part(std::string_view part, std::size_t, error_code&) { return add(part); }
+    bool on_key(std::string_view last, std::size_t, error_code& ec)
+    {
+        const std::string_view name = joined(last);
+        const std::uint64_t seen = hash(name);
+        const auto begin = seen_.begin() + static_cast<std::ptrdiff_t>(first_name_[depth_ - 1]);
+        const auto end = seen_.begin() + static_cast<std::ptrdiff_t>(count_);
+        if (end == seen_.end() || std::find(begin, end, seen) != end)
+            return refuse(ec);
+        seen_[count_++] = seen;
+
+        const auto known = std::find(names_.begin(), names_.end(), name);
+        path_[depth_ - 1] = known == names_.end() ? other_name : static_cast<int>(known - names_.begin());
+        return true;
+    }
+
+    bool on_string_part(std::string_view part, std::size_t, error_code&) { return add(part); }
+    bool on_string(std::string_view last, std::size_t, error_code& ec)
+    {
+        return take({.kind = Kind::text, .text = joined(last)}, ec);
+    }
+
+    bool on_number_part(std::string_view, error_code&) noexcept { return true; }
+    bool on_int64(std::int64_t number, std::string_view, error_code& ec)
+    {
+        return take({.kind = Kind::number, .number = static_cast<double>(number)}, ec);
+    }
+    bool on_uint64(std::uint64_t number, std::string_view, error_code& ec)
+    {
+        return take({.kind = Kind::number, .number = static_cast<double>(number)}, ec);
+    }
+    bool on_double(double number, std::string_view, error_code& ec)
+    {
+        return take({.kind = Kind::number, .number = number}, ec);
+    }
+    bool on_bool(bool flag, error_code& ec) { return take({.kind = Kind::flag, .flag = flag}, ec); }
+    bool on_null(error_code& ec) { return take({}, ec); }
+
+    bool on_comment_part(std::string_view, error_code&) noexcept { return true; }
+    bool on_comment(std::string_view, error_code&) noexcept { return true; }
+
+private:
+    Path path() const noexcept { return Path{path_}.first(depth_); }
+
+    bool take(const Value& value, error_code& ec)
+    {
+        if (depth_ == 0 && value.kind != Kind::object)
+            return refuse(ec);
+        return sink_.take(path(), value) || refuse(ec);
+    }
+
+    bool open(int inside) noexcept
+    {
+        path_[depth_] = inside;
+        first_name_[depth_] = count_;
+        ++depth_;
+        return true;
+    }
+
+    void close() noexcept { count_ = first_name_[--depth_]; }
+
+    static bool refuse(error_code& ec) noexcept
+    {
+        ec = boost::json::error::exception;
+        return false;
+    }
+
+    bool add(std::string_view part)
+    {
+        if (!in_parts_)
+            parts_.clear();
+        in_parts_ = true;
+        parts_ += part;
+        return true;
+    }
+
+    /// A text whose last part this is. Valid until the next part.
+    std::string_view joined(std::string_view last)
+    {
+        if (!in_parts_)
+            return last;
+        in_parts_ = false;
+        return parts_ += last;
+    }
+
+    const std::span<const std::string_view> names_;
+    Sink& sink_;
+
+    std::array<int, json::max_depth> path_;
+    std::array<std::size_t, json::max_depth> first_name_; ///< Of each open object, in `seen_`.
+    std::size_t depth_ = 0;
+
+    std::array<std::uint64_t, max_names> seen_; ///< Hashes of the names in all open objects.
+    std::size_t count_ = 0;
+
+    std::string parts_;
+    bool in_parts_ = false;
+};
+
+} // namespace
+
+bool read_document(std::string_view json, std::span<const std::string_view> names, Sink& sink)
+{
+    boost::json::parse_options options;
+    options.max_depth = json::max_depth;
+    boost::json::basic_parser<Handler> parser{options, names, sink};
+    error_code ec;
+    const std::size_t used = parser.write_some(false, json.data(), json.size(), ec);
+    return !ec && used == json.size();
+}
+
+} // namespace passage::jwt

@@ -1,0 +1,53 @@
+#include "jwt/key_cache.hpp"
+
+#include <utility>
+
+namespace passage::jwt {
+namespace {
+
+/// Between fetches while there are no keys at all: callers wait for them.
+constexpr std::chrono::seconds retry_interval{1};
+
+} // namespace
+
+KeyCache::Answer KeyCache::find(std::string_view key_id, Time now) const
+{
+    using Next = Answer::Next;
+    const auto age = keys_ ? now - fetched_at_ : KeyCache::Time::duration::max();
+    if (age >= rules_.lifetime_in_outage) {
+        const bool fetch = may_fetch(now, retry_interval);
+        return {fetch || fetching_ ? Next::wait : Next::unavailable, fetch};
+    }
+
+    const bool may_refetch = may_fetch(now, rules_.refetch_interval);
+    if (const PublicKey* key = keys_->find(key_id)) {
+        // Fetched a little before their time is over, so that nobody has to wait.
+        if (age < rules_.lifetime)
+            return {Next::use, age >= rules_.lifetime / 5 * 4 && may_refetch, keys_, key};
+        // In an outage nobody waits either: that would be a time-out for each.
+        if (failure_)
+            return {Next::use, may_refetch, keys_, key};
+        return {Next::wait, !fetching_};
+    }
+    if (fetching_ || may_refetch)
+        return {Next::wait, !fetching_};
+    return {failure_ ? Next::unavailable : Next::unknown};
+}
+
+void KeyCache::fetched(KeySet keys, Time now)
+{
+    keys_ = std::make_shared<const KeySet>(std::move(keys));
+    fetched_at_ = now;
+    fetching_ = false;
+    last_end_ = now;
+    failure_.reset();
+}
+
+void KeyCache::failed(Error error, Time now)
+{
+    fetching_ = false;
+    last_end_ = now;
+    failure_ = std::move(error);
+}
+
+} // namespace passage::jwt
