@@ -58,8 +58,8 @@ Decision decide(const Attempt& attempt, const Situation& situation, const RetryR
 {
     using Next = Decision::Next;
 
-    // The server closed an idle connection just when it was taken: nobody failed, so nothing is charged. A pool of such
-    // connections is used up by the replays, but a server that does this on purpose must not keep a call for ever.
+    // The server closed an idle connection just when it was taken: nobody failed, so nothing is charged. But a server
+    // that does this on purpose must not keep a call for ever.
     constexpr unsigned max_replays = 3;
     const bool connection_was_dead = attempt.failure == Errc::truncated && attempt.connection_reused &&
                                      !attempt.response_begun && situation.replays < max_replays;
@@ -77,6 +77,9 @@ Decision decide(const Attempt& attempt, const Situation& situation, const RetryR
         wait = std::max(wait, *attempt.retry_after);
     if (wait >= situation.left)
         return {attempt.retry_after ? Next::out_of_time : Next::stop, wait};
+    // What never reached the service is no burden to it.
+    if (attempt.status == 0 && !attempt.request_sent)
+        return {Next::repeat, wait};
     const int taken = budget.take(throttled);
     return taken > 0 ? Decision{Next::repeat, wait, taken} : Decision{};
 }

@@ -17,7 +17,8 @@ struct RetryRules
     milliseconds cap;
 };
 
-/// How many retries a client affords while the service fails: a bucket that retries empty and successes fill.
+/// How many retries a client affords while the service fails: a bucket that retries empty and successes fill. Retries
+/// of what the service never saw are free.
 class RetryBudget
 {
 public:
@@ -43,7 +44,7 @@ struct Decision
 {
     enum class Next {
         stop,        ///< The failure is the call's result.
-        replay,      ///< At once, on another connection; costs no attempt.
+        replay,      ///< At once, on a new connection; costs no attempt.
         repeat,      ///< After `wait`.
         out_of_time, ///< The service asks for a wait that passes the deadline.
     };

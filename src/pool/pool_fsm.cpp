@@ -7,7 +7,7 @@ namespace passage::pool {
 PoolFsm::PoolFsm(const PoolRules& rules) : rules_{rules}
 {
     // All memory is taken here, so that no event can fail: none asks for more than closing all connections, or for two
-    // things to be done.
+    // things to be done. Turning calls away takes none.
     slots_.resize(rules.max_connections);
     free_.reserve(rules.max_connections);
     idle_.reserve(rules.max_connections);
@@ -43,6 +43,8 @@ void PoolFsm::cancel(Waiter& waiter)
 
 bool PoolFsm::is_dialled_for(const Waiter& waiter) const
 {
+    if (lent() == 0)
+        return dialling_ > 0;
     // The first so many calls in the queue have a connection being made each.
     std::size_t position = 0;
     for (const Waiter& queued : waiters_) {
@@ -57,18 +59,28 @@ bool PoolFsm::is_dialled_for(const Waiter& waiter) const
 void PoolFsm::dialled(Slot slot, TimePoint now, TimePoint retire_at)
 {
     --dialling_;
+    failed_dials_ = 0;
     slots_[slot].retire_at = retire_at;
     // Even one that is to live no time at all serves the call that it was made for.
     if (!closed_ && !waiters_.empty())
-        lend(slot);
+        lend(slot, waiters_.front());
     else
         keep(slot, now, rules_.idle_timeout);
+    dial_for_waiters();
 }
 
 void PoolFsm::dial_failed(Slot slot)
 {
     --dialling_;
+    ++failed_dials_;
     free_.push_back(slot);
+    // The connections in use will serve those who wait; to try again at once could go on without end.
+    if (lent() > 0)
+        return;
+    if (failed_dials_ >= dials_until_down && dialling_ == 0) {
+        turning_away_ = true;
+        return;
+    }
     // A call that another connection is being made for need not hear of it.
     if (waiters_.size() > dialling_)
         actions_.push_back({PoolAction::Kind::fail, slot, &take_first()});
@@ -77,10 +89,13 @@ void PoolFsm::dial_failed(Slot slot)
 
 void PoolFsm::released(Slot slot, TimePoint now, std::optional<milliseconds> idle_limit)
 {
-    if (!closed_ && !waiters_.empty() && now < slots_[slot].retire_at)
-        lend(slot);
+    const auto waiter =
+        std::find_if(waiters_.begin(), waiters_.end(), [](const Waiter& queued) { return !queued.wants_new; });
+    if (!closed_ && waiter != waiters_.end() && now < slots_[slot].retire_at)
+        lend(slot, *waiter);
     else
         keep(slot, now, std::min(rules_.idle_timeout, idle_limit.value_or(rules_.idle_timeout)));
+    dial_for_waiters();
 }
 
 void PoolFsm::dropped(Slot slot)
@@ -108,6 +123,7 @@ std::optional<TimePoint> PoolFsm::next_expiry() const
 void PoolFsm::close()
 {
     closed_ = true;
+    turning_away_ = true;
     for (const Slot slot : idle_)
         free_slot(slot);
     idle_.clear();
@@ -119,8 +135,9 @@ std::optional<PoolAction> PoolFsm::next_action()
         return actions_[next_action_++];
     actions_.clear();
     next_action_ = 0;
-    if (closed_ && !waiters_.empty())
+    if (turning_away_ && !waiters_.empty())
         return PoolAction{PoolAction::Kind::fail, 0, &take_first()};
+    turning_away_ = false;
     return std::nullopt;
 }
 
@@ -131,9 +148,9 @@ Waiter& PoolFsm::take_first()
     return waiter;
 }
 
-void PoolFsm::lend(Slot slot)
+void PoolFsm::lend(Slot slot, Waiter& waiter)
 {
-    Waiter& waiter = take_first();
+    waiters_.erase(waiters_.iterator_to(waiter));
     waiter.slot = slot;
     actions_.push_back({PoolAction::Kind::lend, slot, &waiter});
 }
@@ -143,7 +160,6 @@ void PoolFsm::keep(Slot slot, TimePoint now, milliseconds idle_limit)
     Connection& connection = slots_[slot];
     if (closed_ || now >= connection.retire_at || idle_limit <= milliseconds{0}) {
         free_slot(slot);
-        dial_for_waiters();
     } else {
         connection.idle_until = std::min(connection.retire_at, now + idle_limit);
         idle_.push_back(slot);
@@ -158,7 +174,15 @@ void PoolFsm::free_slot(Slot slot)
 
 void PoolFsm::dial_for_waiters()
 {
-    while (!closed_ && dialling_ < waiters_.size() && !free_.empty()) {
+    // Those who all lost their connections at once would not spare a server that comes up again.
+    const std::size_t wanted = failed_dials_ == 0 ? waiters_.size() : std::min<std::size_t>(waiters_.size(), 1);
+    while (!closed_ && dialling_ < wanted) {
+        if (free_.empty() && !idle_.empty()) {
+            free_slot(idle_.front());
+            idle_.erase(idle_.begin());
+        }
+        if (free_.empty())
+            break;
         const Slot slot = free_.back();
         free_.pop_back();
         ++dialling_;

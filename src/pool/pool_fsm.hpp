@@ -22,6 +22,8 @@ class Waiter : public boost::intrusive::list_base_hook<>
 public:
     /// What the call was given; none if it was turned away, or still waits.
     std::optional<Slot> slot;
+    /// Nothing but a new connection will do.
+    bool wants_new = false;
 };
 
 /// How many connections there are and how long they live.
@@ -48,7 +50,8 @@ struct PoolAction
 
 /// Who gets which connection: the last used one first, the longest waiting call first.
 ///
-/// A call that waits is not bound to the connection that is being made for it: it takes whichever comes free first. A
+/// A call that waits is not bound to the connection that is being made for it: it takes whichever comes free first.
+/// While connections can't be made, one at a time is tried; who waits hears of it when nothing else can serve him. A
 /// pure state machine: time is an argument, and what is to be done comes out of `next_action`, which is to be drained
 /// after each event. Not thread-safe.
 class PoolFsm
@@ -59,7 +62,8 @@ public:
     /// Lends the connection used last, if one is idle.
     std::optional<Slot> take_idle(TimePoint now);
 
-    /// Queues a call for which nothing was idle. False if too many wait already, or the pool is closed.
+    /// Queues a call for which nothing was idle; or that wants a new connection, for which the one idle longest makes
+    /// room. False if too many wait already, or the pool is closed.
     bool enqueue(Waiter& waiter);
 
     /// A queued call gives up.
@@ -97,6 +101,9 @@ public:
     std::size_t dialling() const noexcept { return dialling_; }
     std::size_t waiting() const noexcept { return waiters_.size(); }
 
+    /// So many failed dials in a row, while no connection is in use, are everybody's failure.
+    static constexpr std::size_t dials_until_down = 3;
+
 private:
     struct Connection
     {
@@ -104,15 +111,18 @@ private:
         TimePoint idle_until;
     };
 
+    std::size_t lent() const noexcept { return connections() - dialling_ - idle_.size(); }
     Waiter& take_first();
-    void lend(Slot slot);
+    void lend(Slot slot, Waiter& waiter);
     void keep(Slot slot, TimePoint now, milliseconds idle_limit);
     void free_slot(Slot slot);
     void dial_for_waiters();
 
     PoolRules rules_;
     bool closed_ = false;
+    bool turning_away_ = false; ///< All who wait.
     std::size_t dialling_ = 0;
+    std::size_t failed_dials_ = 0; ///< In a row.
     std::vector<Connection> slots_;
     std::vector<Slot> free_;
     std::vector<Slot> idle_; ///< The last used one last.

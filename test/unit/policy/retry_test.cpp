@@ -136,21 +136,26 @@ BOOST_AUTO_TEST_CASE(every_situation_is_decided_by_the_rules)
                                     const milliseconds least = attempt.retry_after.value_or(0ms);
                                     const milliseconds wait = std::max(
                                         least, milliseconds{static_cast<int>(random * double(ceiling.count()))});
+                                    // What the service never saw is repeated for free.
+                                    const bool free = !attempt.request_sent;
+                                    const bool paid = free || affords;
                                     const Next expected = dead                  ? Next::replay
                                                           : !again              ? Next::stop
-                                                          : wait < left         ? (affords ? Next::repeat : Next::stop)
+                                                          : wait < left         ? (paid ? Next::repeat : Next::stop)
                                                           : attempt.retry_after ? Next::out_of_time
                                                                                 : Next::stop;
 
                                     bool right = decision.next == expected;
                                     if (expected == Next::repeat)
                                         right = right && decision.wait == wait && decision.wait < left &&
-                                                decision.taken == (attempt.status == 429 ? 5 : 14);
+                                                decision.taken == (free                    ? 0
+                                                                   : attempt.status == 429 ? 5
+                                                                                           : 14);
                                     else
                                         right = right && decision.taken == 0;
                                     // What is not repeated costs nothing.
                                     RetryBudget untouched = affords ? RetryBudget{} : drained;
-                                    if (expected != Next::repeat)
+                                    if (expected != Next::repeat || free)
                                         while (untouched.take(true) > 0)
                                             right = right && budget.take(true) > 0;
                                     if (!right)

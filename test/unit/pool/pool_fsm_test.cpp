@@ -141,8 +141,17 @@ BOOST_AUTO_TEST_CASE(no_more_connections_than_allowed_are_made)
     BOOST_TEST(f.actions() == "dial 0, dial 1");
     BOOST_TEST(f.pool.connections() == 2u);
     BOOST_TEST(f.pool.dialling() == 2u);
-    BOOST_TEST(f.pool.is_dialled_for(f.b));
-    BOOST_TEST(!f.pool.is_dialled_for(f.c));
+    BOOST_TEST(f.pool.is_dialled_for(f.c));
+}
+
+BOOST_AUTO_TEST_CASE(it_is_known_who_waits_for_a_connection_in_use)
+{
+    Fixture f;
+    f.lent();
+    BOOST_TEST(f.pool.enqueue(f.a));
+    BOOST_TEST(f.pool.enqueue(f.b));
+    BOOST_TEST(f.pool.is_dialled_for(f.a));
+    BOOST_TEST(!f.pool.is_dialled_for(f.b));
 }
 
 BOOST_AUTO_TEST_CASE(a_call_too_many_is_turned_away_at_once)
@@ -246,6 +255,81 @@ BOOST_AUTO_TEST_CASE(a_failed_dial_for_a_cancelled_call_fails_nobody)
     BOOST_TEST(f.actions() == "");
     f.pool.dialled(1, start, far);
     BOOST_TEST(f.actions() == "lend 1 to b");
+}
+
+BOOST_AUTO_TEST_CASE(after_a_failed_dial_one_is_tried_at_a_time)
+{
+    Fixture f{{3, 10, 50s}};
+    for (Waiter* waiter : {&f.a, &f.b, &f.c, &f.d})
+        BOOST_TEST(f.pool.enqueue(*waiter));
+    BOOST_TEST(f.actions() == "dial 0, dial 1, dial 2");
+    f.pool.dial_failed(0);
+    BOOST_TEST(f.actions() == "fail a");
+    f.pool.dialled(1, start, far);
+    BOOST_TEST(f.actions() == "lend 1 to b, dial 0");
+}
+
+BOOST_AUTO_TEST_CASE(dials_that_fail_in_a_row_turn_all_waiting_calls_away)
+{
+    Fixture f;
+    for (Waiter* waiter : {&f.a, &f.b, &f.c, &f.d})
+        BOOST_TEST(f.pool.enqueue(*waiter));
+    BOOST_TEST(f.actions() == "dial 0, dial 1");
+    f.pool.dial_failed(0);
+    BOOST_TEST(f.actions() == "fail a");
+    f.pool.dial_failed(1);
+    BOOST_TEST(f.actions() == "fail b, dial 1");
+    f.pool.dial_failed(1);
+    BOOST_TEST(f.actions() == "fail c, fail d");
+
+    for (Waiter* waiter : {&f.a, &f.b})
+        BOOST_TEST(f.pool.enqueue(*waiter));
+    BOOST_TEST(f.actions() == "dial 1");
+    f.pool.dialled(1, start, far);
+    BOOST_TEST(f.actions() == "lend 1 to a, dial 0");
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_dial_is_nobodys_failure_while_a_connection_is_in_use)
+{
+    Fixture f;
+    const Slot slot = f.lent();
+    BOOST_TEST(f.pool.enqueue(f.a));
+    BOOST_TEST(f.actions() == "dial 1");
+    f.pool.dial_failed(1);
+    BOOST_TEST(f.actions() == "");
+    f.pool.released(slot, start);
+    BOOST_TEST(f.actions() == "lend 0 to a");
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_wants_a_new_connection_is_not_lent_a_used_one)
+{
+    Fixture f{{1, 10, 50s}};
+    const Slot slot = f.lent();
+    f.a.wants_new = true;
+    BOOST_TEST(f.pool.enqueue(f.a));
+    BOOST_TEST(f.pool.enqueue(f.b));
+    BOOST_TEST(f.actions() == "");
+    f.pool.released(slot, start);
+    BOOST_TEST(f.actions() == "lend 0 to b");
+    f.pool.released(slot, start);
+    BOOST_TEST(f.actions() == "close 0, dial 0");
+    f.pool.dialled(slot, start, far);
+    BOOST_TEST(f.actions() == "lend 0 to a");
+}
+
+BOOST_AUTO_TEST_CASE(for_a_new_connection_the_one_idle_longest_makes_room)
+{
+    Fixture f;
+    const Slot first = f.lent();
+    const Slot second = f.lent();
+    f.pool.released(first, start);
+    f.pool.released(second, start);
+    f.a.wants_new = true;
+    BOOST_TEST(f.pool.enqueue(f.a));
+    BOOST_TEST(f.actions() == "close 0, dial 0");
+    f.pool.dialled(0, start, far);
+    BOOST_TEST(f.actions() == "lend 0 to a");
+    BOOST_TEST(f.pool.idle() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_dropped_connection_is_replaced_for_a_waiting_call)

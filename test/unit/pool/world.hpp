@@ -9,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace passage::pool::test {
@@ -17,7 +18,18 @@ inline constexpr milliseconds tick = std::chrono::seconds{1};
 
 struct Event
 {
-    enum class Kind { acquire, cancel, dialled, dial_failed, released, dropped, time_passes, expire, close };
+    enum class Kind {
+        acquire,
+        acquire_new, ///< By a call that wants a new connection.
+        cancel,
+        dialled,
+        dial_failed,
+        released,
+        dropped,
+        time_passes,
+        expire,
+        close
+    };
     Kind kind;
     unsigned which = 0; ///< The call's number; for `dialled` and `dial_failed` the slot.
     int ticks = 0;      ///< A connection's life; how long the server keeps a released one, -1 if it does not say.
@@ -25,8 +37,8 @@ struct Event
 
 inline std::string to_string(const Event& event)
 {
-    constexpr std::array<const char*, 9> names{"acquire", "cancel",      "dialled", "dial_failed", "released",
-                                               "dropped", "time_passes", "expire",  "close"};
+    constexpr std::array<const char*, 10> names{"acquire",  "acquire_new", "cancel",      "dialled", "dial_failed",
+                                                "released", "dropped",     "time_passes", "expire",  "close"};
     return std::string{names[static_cast<std::size_t>(event.kind)]} + "(" + std::to_string(event.which) + ", " +
            std::to_string(event.ticks) + ")";
 }
@@ -67,8 +79,10 @@ public:
             events.push_back({Kind::close});
         const auto absent = std::find_if(calls_.begin(), calls_.begin() + sizes_.calls,
                                          [](const Call& call) { return call.state == Call::State::absent; });
-        if (absent != calls_.begin() + sizes_.calls)
+        if (absent != calls_.begin() + sizes_.calls) {
             events.push_back({Kind::acquire, static_cast<unsigned>(absent - calls_.begin())});
+            events.push_back({Kind::acquire_new, static_cast<unsigned>(absent - calls_.begin())});
+        }
         for (const unsigned call : queue_)
             events.push_back({Kind::cancel, call});
         if (const auto slot = first_dialling()) {
@@ -94,6 +108,9 @@ public:
         case Kind::acquire:
             acquire(event.which);
             break;
+        case Kind::acquire_new:
+            wait(event.which, true);
+            break;
         case Kind::cancel:
             queue_.erase(std::find(queue_.begin(), queue_.end(), event.which));
             calls_[event.which].state = Call::State::absent;
@@ -102,21 +119,37 @@ public:
         case Kind::dialled: {
             Place& place = slots_[event.which];
             const TimePoint retire_at = now_ + event.ticks * tick;
-            come_free(place, retire_at, !queue_.empty(), sizes_.idle_ticks);
+            failed_dials_ = 0;
+            if (!queue_.empty())
+                next_ = queue_.front();
+            come_free(place, retire_at, next_.has_value(), sizes_.idle_ticks);
+            make_room(queue_.size() - (next_ ? 1 : 0));
             pool_.dialled(event.which, now_, retire_at);
             break;
         }
         case Kind::dial_failed:
             slots_[event.which].state = Place::State::free;
-            // Only a call that no other connection is made for hears of it.
-            may_fail_ = queue_.size() > count(Place::State::dialling) ? 1 : 0;
+            failed_dials_ = std::min(failed_dials_ + 1, PoolFsm::dials_until_down);
+            // Nobody hears of it who may get a connection that is in use. Else a call does that no other connection is
+            // made for; and when the service seems to be down, all do.
+            if (count(Place::State::lent) > 0)
+                may_fail_ = 0;
+            else if (failed_dials_ == PoolFsm::dials_until_down && count(Place::State::dialling) == 0)
+                may_fail_ = queue_.size();
+            else
+                may_fail_ = queue_.size() > count(Place::State::dialling) ? 1 : 0;
             pool_.dial_failed(event.which);
             break;
         case Kind::released: {
             const unsigned slot = give_back(event.which);
             Place& place = slots_[slot];
             const int kept = event.ticks < 0 ? sizes_.idle_ticks : std::min(event.ticks, sizes_.idle_ticks);
-            come_free(place, place.retire_at, !queue_.empty() && now_ < place.retire_at, kept);
+            const auto wanting =
+                std::find_if(queue_.begin(), queue_.end(), [&](unsigned call) { return !waiters_[call].wants_new; });
+            if (wanting != queue_.end() && now_ < place.retire_at)
+                next_ = *wanting;
+            come_free(place, place.retire_at, next_.has_value(), kept);
+            make_room(queue_.size() - (next_ ? 1 : 0));
             pool_.released(slot, now_,
                            event.ticks < 0 ? std::nullopt : std::optional<milliseconds>{event.ticks * tick});
             break;
@@ -152,8 +185,10 @@ public:
     std::string key() const
     {
         std::string key{closed_ ? 'c' : 'o'};
-        key += static_cast<char>('0' + queue_.size());
+        for (const unsigned call : queue_)
+            key += waiters_[call].wants_new ? 'n' : 'w';
         key += static_cast<char>('0' + count(Place::State::dialling));
+        key += static_cast<char>('0' + failed_dials_);
         for (const unsigned slot : idle_)
             key += {'i', ticks_until(slots_[slot].idle_until), ticks_until(slots_[slot].retire_at)};
         std::string held;
@@ -195,7 +230,7 @@ private:
             dialling,
             lent,
             idle,
-            to_lend,  ///< To be handed to the first call in the queue.
+            to_lend,  ///< To be handed to `next_`.
             to_close, ///< To be closed.
         };
         State state = State::free;
@@ -234,16 +269,36 @@ private:
         drain();
         if (idle_.empty()) {
             require(!slot, "a connection was lent that is not idle");
-            const bool queued = pool_.enqueue(waiters_[call]);
-            require(queued == (!closed_ && queue_.size() < sizes_.max_waiting), "a call was queued that must not be");
-            if (queued) {
-                queue_.push_back(call);
-                calls_[call].state = Call::State::waits;
-            }
+            wait(call, false);
         } else {
             require(slot && *slot == idle_.back(), "the connection used last was not lent");
             idle_.pop_back();
             hold(call, *slot);
+        }
+    }
+
+    void wait(unsigned call, bool wants_new)
+    {
+        waiters_[call].wants_new = wants_new;
+        const bool queued = pool_.enqueue(waiters_[call]);
+        require(queued == (!closed_ && queue_.size() < sizes_.max_waiting), "a call was queued that must not be");
+        if (!queued)
+            return;
+        queue_.push_back(call);
+        calls_[call].state = Call::State::waits;
+        make_room(queue_.size());
+    }
+
+    /// How many connections should be in the making for so many calls, if there is room.
+    std::size_t wanted(std::size_t calls) const { return failed_dials_ == 0 ? calls : std::min<std::size_t>(calls, 1); }
+
+    /// New connections are made at the cost of those idle longest.
+    void make_room(std::size_t calls)
+    {
+        std::size_t room = count(Place::State::dialling) + count(Place::State::free);
+        for (; !closed_ && room < wanted(calls) && !idle_.empty(); ++room) {
+            slots_[idle_.front()].state = Place::State::to_close;
+            idle_.erase(idle_.begin());
         }
     }
 
@@ -301,14 +356,16 @@ private:
                 break;
             case PoolAction::Kind::lend: {
                 require(place.state == Place::State::to_lend, "a connection is lent that is not to be");
-                const unsigned call = first_in_queue(action->waiter);
+                require(next_.has_value(), "a connection is lent to nobody");
+                const unsigned call = take_from_queue(*std::exchange(next_, std::nullopt), action->waiter);
                 require(waiters_[call].slot == action->slot, "a call does not know its connection");
                 hold(call, action->slot);
                 break;
             }
             case PoolAction::Kind::fail: {
                 require(may_fail_-- > 0, "a call is turned away without need");
-                const unsigned call = first_in_queue(action->waiter);
+                require(!queue_.empty(), "nobody is turned away");
+                const unsigned call = take_from_queue(queue_.front(), action->waiter);
                 require(!waiters_[call].slot, "a call is turned away with a connection");
                 calls_[call].state = Call::State::absent;
                 ++failed_;
@@ -318,12 +375,11 @@ private:
         }
     }
 
-    unsigned first_in_queue(const Waiter* waiter)
+    unsigned take_from_queue(unsigned call, const Waiter* waiter)
     {
-        require(!queue_.empty() && waiter == &waiters_[queue_.front()], "it is not the turn of this call");
+        require(waiter == &waiters_[call], "it is not the turn of this call");
         require(!waiter->is_linked(), "a call that was answered is still queued");
-        const unsigned call = queue_.front();
-        queue_.pop_front();
+        queue_.erase(std::find(queue_.begin(), queue_.end(), call));
         return call;
     }
 
@@ -342,8 +398,10 @@ private:
         require(pool_.dialling() == dialling, "a connection being made is lost");
         require(pool_.waiting() == queue_.size(), "a waiting call is lost");
         require(queue_.size() <= sizes_.max_waiting, "too many calls wait");
-        require(queue_.empty() || idle_.empty(), "a call waits while a connection is idle");
-        require(free == 0 || dialling >= queue_.size(), "a call waits that a connection could be made for");
+        const std::size_t lent = count(Place::State::lent);
+        require(queue_.empty() || dialling > 0 || lent > 0, "a call waits for nothing");
+        require((free == 0 && idle_.empty()) || dialling >= wanted(queue_.size()) || (failed_dials_ > 0 && lent > 0),
+                "a call waits that a connection could be made for");
         require(!closed_ || (queue_.empty() && idle_.empty()), "a closed pool keeps something");
 
         std::optional<TimePoint> expiry;
@@ -351,7 +409,8 @@ private:
             expiry = std::min(expiry.value_or(TimePoint::max()), slots_[slot].idle_until);
         require(pool_.next_expiry() == expiry, "the next expiry is wrong");
         for (std::size_t position = 0; position < queue_.size(); ++position)
-            require(pool_.is_dialled_for(waiters_[queue_[position]]) == (position < dialling),
+            require(pool_.is_dialled_for(waiters_[queue_[position]]) ==
+                        (lent == 0 ? dialling > 0 : position < dialling),
                     "it is not known what a call waits for");
     }
 
@@ -364,7 +423,9 @@ private:
     std::array<Place, max_slots> slots_{};
     std::array<Call, max_calls> calls_{};
     std::deque<unsigned> queue_;
-    std::vector<unsigned> idle_; ///< The last used one last.
+    std::optional<unsigned> next_; ///< Whose turn it is.
+    std::vector<unsigned> idle_;   ///< The last used one last.
+    std::size_t failed_dials_ = 0; ///< In a row, counted as far as it matters.
     std::size_t may_fail_ = 0;
     unsigned served_ = 0;
     unsigned failed_ = 0;
