@@ -1,33 +1,301 @@
 #include "client/call.hpp"
 
+#include "api/redact.hpp"
+#include "api/responses.hpp"
+#include "client/core.hpp"
+#include "client/failures.hpp"
+#include "policy/retry_after.hpp"
+
+#include <algorithm>
+#include <utility>
+
 namespace passage::client {
+
+using net::Clock;
+using net::Failure;
+using Result = expected<http::Response, Failure>;
+
+namespace {
+
+/// A server that failed inside may have left the connection in any state.
+constexpr bool spoils_connection(int status) noexcept
+{
+    return status == 500 || status == 502 || status == 504;
+}
+
+} // namespace
+
+Call::Call(std::shared_ptr<Core> core, const api::Operation& operation, Secret request, bool retries,
+           Clock::time_point deadline)
+    : core_{std::move(core)},
+      operation_{operation},
+      request_{std::move(request)},
+      retries_{retries},
+      deadline_{deadline},
+      timer_{core_->strand()}
+{}
+
+Call::~Call()
+{
+    leave_queue();
+}
+
+void Call::start()
+{
+    resume({});
+}
+
+/// Each step runs here, and goes as far as it can without waiting.
+void Call::resume(const boost::system::error_code& ec)
+{
+    const auto self = shared_from_this();
+    try {
+        switch (std::exchange(waits_for_, Wait::nothing)) {
+        case Wait::nothing:
+            begin_attempt();
+            break;
+        case Wait::connection:
+            take_connection();
+            break;
+        case Wait::exchange:
+            go_on_with_exchange(ec);
+            break;
+        case Wait::backoff:
+            end_backoff();
+            break;
+        }
+    } catch (...) {
+        if (ended_)
+            throw; // there is not even memory to tell the caller
+        end(std::current_exception());
+    }
+}
+
+void Call::wait(Wait what)
+{
+    waits_for_ = what;
+    if (what == Wait::exchange)
+        (*lease_)->wait(shared_from_this());
+    else
+        timer_.async_wait([self = shared_from_this()](const auto& ec) { self->resume(ec); });
+}
+
+void Call::break_off_wait()
+{
+    if (waits_for_ == Wait::exchange)
+        (*lease_)->cancel();
+    else if (waits_for_ != Wait::nothing)
+        timer_.cancel();
+}
+
+void Call::begin_attempt()
+{
+    ++outcome.attempts;
+    attempt_expired_ = false;
+    progress_ = {Stage::pool};
+    facts_ = {};
+    if (Clock::now() >= deadline_)
+        stop(Errc::timeout);
+    core_->connections().deadlines().watch(*this, deadline_);
+    if (stopped_)
+        return end_attempt(unexpected{stopped_failure(*stopped_, Stage::pool)});
+
+    Connections& connections = core_->connections();
+    if (!wants_new) {
+        if (auto lease = connections.take_idle())
+            return begin_exchange(std::move(*lease));
+    }
+    if (!connections.enqueue(*this)) {
+        const std::string limit = std::to_string(core_->config().pool.max_waiting);
+        return end_attempt(
+            unexpected{Failure{Error{Errc::pool_timeout, limit + " calls wait for a connection already"}, false}});
+    }
+    if (!Pending::is_linked())
+        return take_connection();
+    timer_.expires_at(Clock::time_point::max());
+    wait(Wait::connection);
+}
+
+void Call::answered()
+{
+    timer_.cancel();
+}
+
+void Call::take_connection()
+{
+    Connections& connections = core_->connections();
+    if (slot)
+        return begin_exchange(Connections::Lease{connections, *std::exchange(slot, std::nullopt)});
+    if (!Pending::is_linked())
+        return end_attempt(unexpected{std::move(failure)});
+
+    // Nothing came before the call was stopped. Whose fault that is depends on what it waited for.
+    const Errc reason = stopped_.value_or(Errc::cancelled);
+    const Stage stage = connections.waits_for(*this);
+    leave_queue();
+    end_attempt(unexpected{
+        stopped_failure(reason == Errc::timeout && stage == Stage::pool ? Errc::pool_timeout : reason, stage)});
+}
+
+void Call::leave_queue()
+{
+    if (Pending::is_linked())
+        core_->connections().cancel(*this);
+}
+
+void Call::begin_exchange(Connections::Lease lease)
+{
+    lease_.emplace(std::move(lease));
+    net::Connection& connection = **lease_;
+    facts_.connection_reused = connection.was_used();
+    core_->connections().deadlines().watch(*this, std::min(deadline_, Clock::now() + core_->config().timeouts.attempt));
+    if (stopped_)
+        return end_exchange(unexpected{stopped_failure(*stopped_, Stage::write)});
+    if (connection.begin(request_.reveal(), progress_))
+        wait(Wait::exchange);
+    else
+        go_on_with_exchange({});
+}
+
+void Call::go_on_with_exchange(const boost::system::error_code& ec)
+{
+    net::Connection& connection = **lease_;
+    std::optional<Result> result = connection.advance(progress_);
+    if (!result && ec && !stopped_ && !attempt_expired_)
+        result.emplace(unexpected{net::connection_lost(ec)});
+    if (!result && !stopped_ && !attempt_expired_)
+        return wait(Wait::exchange);
+
+    // What came in time is good, though the call was to end just then.
+    if (stopped_ && (!result || !*result))
+        result.emplace(unexpected{stopped_failure(*stopped_, progress_.stage)});
+    else if (attempt_expired_ && (!result || !*result))
+        result.emplace(unexpected{attempt_timeout(progress_.stage)});
+    end_exchange(std::move(*result));
+}
+
+void Call::end_exchange(Result result)
+{
+    facts_.request_sent = progress_.request_sent;
+    facts_.response_begun = progress_.response_begun;
+    if (result) {
+        facts_.status = result->status;
+        facts_.retry_after = policy::retry_after(result->retry_after_ms, result->retry_after, result->date,
+                                                 std::chrono::system_clock::now());
+        if (result->keep_alive_timeout)
+            lease_->idle_limit = *result->keep_alive_timeout - std::chrono::seconds{1};
+        lease_->can_return = !spoils_connection(result->status);
+    }
+    lease_.reset();
+    end_attempt(std::move(result));
+}
+
+void Call::end_attempt(Result result)
+{
+    if (result && api::is_success(result->status)) {
+        core_->retry_budget().give_back(taken_from_budget_);
+        outcome.response = std::move(*result);
+        return end();
+    }
+    if (result && effect_ == Effect::unknown && result->status == 404 && operation_.repeated_not_found_is_success) {
+        outcome.response = std::move(*result);
+        return end();
+    }
+    if (!result) {
+        facts_.failure = result.error().error.code;
+        facts_.transient = result.error().transient;
+    }
+    Error error = result ? api::read_error(*result, core_->config().api_key.reveal()) : std::move(result.error().error);
+    if (policy::effect_of(facts_) == Effect::unknown)
+        effect_ = Effect::unknown;
+
+    using Next = policy::Decision::Next;
+    policy::Decision decision;
+    if (!stopped_) {
+        const auto left = std::chrono::floor<std::chrono::milliseconds>(deadline_ - Clock::now());
+        decision =
+            policy::decide(facts_, {operation_.idempotent, retries_, outcome.attempts, replays_, left, core_->random()},
+                           core_->retry_rules(), core_->retry_budget());
+    }
+    switch (decision.next) {
+    case Next::replay:
+        ++replays_;
+        --outcome.attempts;
+        wants_new = true;
+        return begin_attempt();
+    case Next::repeat:
+        taken_from_budget_ = decision.taken;
+        last_error_ = std::move(error);
+        progress_ = {Stage::backoff};
+        core_->connections().deadlines().watch(*this, deadline_);
+        if (stopped_)
+            return end_backoff();
+        timer_.expires_after(decision.wait);
+        return wait(Wait::backoff);
+    case Next::out_of_time:
+        error.code = Errc::rate_limited;
+        break;
+    case Next::stop:
+        break;
+    }
+    fail(std::move(error));
+}
+
+void Call::end_backoff()
+{
+    if (!stopped_)
+        return begin_attempt();
+    Error error = stopped_failure(*stopped_, Stage::backoff).error;
+    error.http_status = last_error_.http_status;
+    error.api_code = std::move(last_error_.api_code);
+    error.cause = last_error_.cause;
+    fail(std::move(error));
+}
+
+void Call::fail(Error error)
+{
+    error.effect = effect_;
+    error.retryable = error.code == Errc::pool_timeout || policy::is_retryable(facts_, operation_.idempotent);
+    error.retry_after = facts_.retry_after;
+    outcome.error = std::move(error);
+    end();
+}
+
+void Call::end(std::exception_ptr error)
+{
+    ended_ = true;
+    lease_.reset();
+    leave_queue();
+    Watched::unlink();
+    complete(std::move(error));
+}
 
 void Call::cancel(asio::cancellation_type type)
 {
     using asio::cancellation_type;
     const bool at_any_time =
         (type & (cancellation_type::terminal | cancellation_type::partial)) != cancellation_type::none;
-    if (at_any_time || !progress.request_sent)
+    if (at_any_time || (!progress_.request_sent && effect_ == Effect::none))
         stop(Errc::cancelled);
 }
 
 void Call::stop(Errc reason)
 {
-    if (stopped)
+    if (stopped_)
         return;
-    stopped = reason;
-    signal.emit(asio::cancellation_type::terminal);
+    stopped_ = reason;
+    break_off_wait();
 }
 
 void Call::interrupt(net::Interrupt why)
 {
     if (why == net::Interrupt::shut_down) {
         stop(Errc::shut_down);
-    } else if (net::Clock::now() >= deadline) {
+    } else if (Clock::now() >= deadline_) {
         stop(Errc::timeout);
     } else {
-        attempt_expired = true;
-        signal.emit(asio::cancellation_type::terminal);
+        attempt_expired_ = true;
+        break_off_wait();
     }
 }
 

@@ -1,21 +1,24 @@
 #pragma once
 
 #include "api/operation.hpp"
+#include "client/connections.hpp"
 #include "http/response.hpp"
-#include "net/connection.hpp"
-#include "net/deadlines.hpp"
+#include "policy/attempt.hpp"
 
 #include <passage/error.hpp>
 #include <passage/secret.hpp>
 
-#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_type.hpp>
 
 #include <exception>
+#include <memory>
 #include <optional>
 
 namespace passage::client {
 
 namespace asio = boost::asio;
+
+class Core;
 
 /// What a call came to: a response of success, or an error.
 struct Outcome
@@ -25,39 +28,78 @@ struct Outcome
     unsigned attempts = 0;
 };
 
-/// A call under way. All but `deadline` and `request` belong to the strand.
-class Call : public net::Deadlines::Watched
+/// A call under way: attempts, each of which takes a connection and has an exchange on it, with waits between them.
+///
+/// A state machine rather than a coroutine, for thousands may wait: this object is all that a call holds. It is owned
+/// by whatever it waits for. Until it is complete, all of it belongs to the strand.
+class Call : public net::Resumable,
+             private net::Deadlines::Watched,
+             private Connections::Pending,
+             public std::enable_shared_from_this<Call>
 {
 public:
-    Call(const api::Operation& of, Secret bytes, bool repeated, net::Clock::time_point until)
-        : operation{of}, request{std::move(bytes)}, retries{repeated}, deadline{until}
-    {}
-    virtual ~Call() = default;
+    Call(std::shared_ptr<Core> core, const api::Operation& operation, Secret request, bool retries,
+         net::Clock::time_point deadline);
+    virtual ~Call();
 
-    /// Hands the outcome to the caller, on the caller's executor. Called once.
-    virtual void complete(std::exception_ptr error, Outcome outcome) = 0;
+    void start();
 
     /// The caller wants no more. Total cancellation is for calls that left no trace: it comes too late once the request
     /// was sent.
     void cancel(asio::cancellation_type type);
 
-    /// Breaks off whatever the call waits for, for a reason that stays.
-    void stop(Errc reason);
+    /// Complete when the caller is told so.
+    Outcome outcome;
 
-    const api::Operation& operation;
-    const Secret request;
-    const bool retries;
-    const net::Clock::time_point deadline;
-
-    /// Why the call is to end, if it is.
-    std::optional<Errc> stopped;
-    /// The attempt took too long; the call may go on with another.
-    bool attempt_expired = false;
-    net::Progress progress;
-    asio::cancellation_signal signal;
+protected:
+    /// Tells the caller, on the caller's executor. `error` is none, or what was thrown for want of memory. Called once.
+    virtual void complete(std::exception_ptr error) = 0;
 
 private:
+    /// What is waited for.
+    enum class Wait { nothing, connection, exchange, backoff };
+
     void interrupt(net::Interrupt why) override;
+    void answered() override;
+    void resume(const boost::system::error_code& ec) override;
+
+    void begin_attempt();
+    void take_connection();
+    void leave_queue();
+    void begin_exchange(Connections::Lease lease);
+    void go_on_with_exchange(const boost::system::error_code& ec);
+    void end_exchange(expected<http::Response, net::Failure> result);
+    void end_attempt(expected<http::Response, net::Failure> result);
+    void end_backoff();
+    void fail(Error error);
+    void end(std::exception_ptr error = nullptr);
+
+    void stop(Errc reason);
+    void break_off_wait();
+    void wait(Wait what);
+
+    const std::shared_ptr<Core> core_;
+    const api::Operation& operation_;
+    const Secret request_;
+    const bool retries_;
+    const net::Clock::time_point deadline_;
+
+    Wait waits_for_ = Wait::nothing;
+    bool ended_ = false;
+    /// Why the call is to end, if it is.
+    std::optional<Errc> stopped_;
+    /// The attempt took too long; the call may go on with another.
+    bool attempt_expired_ = false;
+    unsigned replays_ = 0;
+    int taken_from_budget_ = 0;
+    /// Of all attempts together.
+    Effect effect_ = Effect::none;
+    net::Progress progress_;
+    policy::Attempt facts_;
+    std::optional<Connections::Lease> lease_;
+    net::Timer timer_;
+    /// Why the last attempt failed, while the next is waited for.
+    Error last_error_;
 };
 
 } // namespace passage::client

@@ -2,6 +2,7 @@
 
 #include "api/responses.hpp"
 #include "client/core.hpp"
+#include "client/token_keys.hpp"
 
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
@@ -37,9 +38,11 @@ public:
         // A setting of the caller's coroutine: cancelling must be a result here, and stay what it was there.
         const bool throws = co_await asio::this_coro::throw_if_cancelled();
         co_await asio::this_coro::throw_if_cancelled(false);
-        Outcome outcome = co_await core_->call(operation_, std::move(request), retries_, deadline_);
+        const std::shared_ptr<client::Call> call =
+            co_await core_->call(operation_, std::move(request), retries_, deadline_);
         co_await asio::this_coro::throw_if_cancelled(throws);
 
+        Outcome& outcome = call->outcome;
         attempts_ += outcome.attempts;
         if (outcome.error)
             co_return failure(*std::move(outcome.error));
@@ -140,11 +143,23 @@ asio::awaitable<expected<UserInfo>> find_and_read(CorePtr core, expected<Secret>
     co_return session.read(&api::read_user, *response);
 }
 
+expected<CorePtr> make_core(asio::any_io_executor executor, const Config& config)
+{
+    if (config.api_key.empty())
+        return unexpected{Error{Errc::invalid_argument, "api_key is empty"}};
+    return Core::create(std::move(executor), config);
+}
+
 } // namespace
+
+asio::awaitable<expected<jwt::KeySet>> client::fetch_token_keys(const CorePtr& core)
+{
+    return start(core, api::authenticate, {}, &api::read_token_keys, &api::Requests::token_keys);
+}
 
 Client::Client(asio::any_io_executor executor, Config config)
 {
-    auto core = Core::create(std::move(executor), config);
+    auto core = make_core(std::move(executor), config);
     if (!core)
         throw boost::system::system_error{make_error_code(core.error().code), to_string(core.error())};
     core_ = std::move(*core);
@@ -154,7 +169,7 @@ Client::Client(std::shared_ptr<client::Core> core) noexcept : core_{std::move(co
 
 expected<Client> Client::create(asio::any_io_executor executor, Config config)
 {
-    auto core = Core::create(std::move(executor), config);
+    auto core = make_core(std::move(executor), config);
     if (!core)
         return unexpected{std::move(core.error())};
     return Client{std::move(*core)};

@@ -18,7 +18,7 @@ constexpr std::size_t max_field = 4096;
 
 bool is_bearer_token(std::string_view text)
 {
-    return !text.empty() && text.find(' ') == text.npos && http::is_field_value(text);
+    return text.find(' ') == text.npos && http::is_field_value(text);
 }
 
 } // namespace
@@ -31,11 +31,9 @@ expected<http::BaseUrl> check_config(const Config& config)
         return unexpected{std::move(good.error())};
     if (http::percent_encode(config.app_id) != config.app_id)
         return invalid("app_id has characters other than letters, digits and - . _ ~");
-    if (config.api_key.empty())
-        return invalid("api_key is empty");
     if (config.api_key.reveal().size() > max_field || config.user_agent.size() > max_field)
         return invalid("api_key and user_agent must not exceed " + std::to_string(max_field) + " bytes");
-    if (!is_bearer_token(config.api_key.reveal()))
+    if (!config.api_key.empty() && !is_bearer_token(config.api_key.reveal()))
         return invalid("api_key has characters that an Authorization header can't carry");
     if (!http::is_field_value(config.user_agent))
         return invalid("user_agent has characters that a header can't carry");

@@ -10,14 +10,14 @@ using Step = Stream::Step;
 /// TLS hands over a record at a time, of at most this size (RFC 8446, section 5.1).
 constexpr std::size_t read_size = 16 * 1024;
 
-Failure waiting_failed(error_code cause)
+} // namespace
+
+Failure connection_lost(error_code cause)
 {
     Failure failure{Error{Errc::truncated, "the connection was lost"}, true};
     failure.error.cause = cause;
     return failure;
 }
-
-} // namespace
 
 Connection::Connection(Socket socket, SslPtr ssl, const http::ResponseLimits& limits)
     : stream_{std::move(socket), std::move(ssl)}, parser_{limits}
@@ -31,54 +31,68 @@ Task<std::optional<Failure>> Connection::handshake()
             co_return std::nullopt;
         if (step.failure)
             co_return std::move(step.failure);
-        const error_code ec = step.result == Step::Result::want_read ? co_await stream_.wait_readable()
-                                                                     : co_await stream_.wait_writable();
+        const error_code ec =
+            co_await stream_.wait(step.result == Step::Result::want_read ? Socket::wait_read : Socket::wait_write);
         if (ec)
-            co_return waiting_failed(ec);
+            co_return connection_lost(ec);
     }
 }
 
-Task<expected<http::Response, Failure>> Connection::exchange(std::string_view request, Progress& progress)
+bool Connection::begin(std::string_view request, Progress& progress)
 {
     reusable_ = false;
     used_ = true;
     parser_.reset();
-    const std::uint64_t sent_before = stream_.bytes_sent();
-    std::optional<Failure> write_failure;
-    progress.stage = Stage::write;
+    unsent_ = request;
+    sent_before_ = stream_.bytes_sent();
+    write_failure_.reset();
+    send(progress);
+    return !write_failure_;
+}
 
-    // A server may answer, and close, before it has read the whole request: reading goes on beside writing.
-    for (;;) {
-        bool blocked = false;
-        while (!request.empty() && !write_failure && !blocked) {
-            Step step = stream_.write(request);
-            request.remove_prefix(step.size);
-            blocked = step.result == Step::Result::want_read || step.result == Step::Result::want_write;
-            write_failure = std::move(step.failure);
-        }
-        progress.request_sent = stream_.bytes_sent() > sent_before;
-        if (request.empty())
-            progress.stage = Stage::response;
-
-        // After a failed write nothing new is waited for, but an answer that came before is worth having.
-        if (!write_failure) {
-            const error_code ec = request.empty() ? co_await stream_.wait_readable() : co_await stream_.wait_either();
-            if (ec)
-                co_return unexpected{waiting_failed(ec)};
-        }
-        if (auto result = read_response(progress)) {
-            if (*result)
-                reusable_ = request.empty() && (*result)->keep_alive && received_.size() == 0 &&
-                            (!stream_.has_buffered() || stream_.is_quiet());
-            else
-                result->error().error.stage = progress.stage;
-            co_return std::move(*result);
-        }
-        if (write_failure) {
-            write_failure->error.stage = progress.stage;
-            co_return unexpected{*std::move(write_failure)};
-        }
+void Connection::send(Progress& progress)
+{
+    bool blocked = false;
+    while (!unsent_.empty() && !write_failure_ && !blocked) {
+        Step step = stream_.write(unsent_);
+        unsent_.remove_prefix(step.size);
+        blocked = step.result == Step::Result::want_read || step.result == Step::Result::want_write;
+        write_failure_ = std::move(step.failure);
     }
+    progress.request_sent = stream_.bytes_sent() > sent_before_;
+    progress.stage = unsent_.empty() ? Stage::response : Stage::write;
+}
+
+std::optional<expected<http::Response, Failure>> Connection::advance(Progress& progress)
+{
+    // Of two waits one is left; on a connection at rest it would keep the execution context busy.
+    if (std::exchange(waits_to_send_, false))
+        stream_.cancel();
+    // A server may answer, and close, before it has read the whole request: reading goes on beside writing. After a
+    // failed write nothing new is waited for, but an answer that came before is worth having.
+    send(progress);
+    if (auto result = read_response(progress)) {
+        if (*result)
+            reusable_ = unsent_.empty() && (*result)->keep_alive && received_.size() == 0 &&
+                        (!stream_.has_buffered() || stream_.is_quiet());
+        else
+            result->error().error.stage = progress.stage;
+        return result;
+    }
+    if (write_failure_) {
+        write_failure_->error.stage = progress.stage;
+        return unexpected{*std::move(write_failure_)};
+    }
+    return std::nullopt;
+}
+
+void Connection::wait(std::shared_ptr<Resumable> who)
+{
+    waits_to_send_ = !unsent_.empty();
+    if (waits_to_send_)
+        stream_.wait_either(std::move(who));
+    else
+        stream_.wait_readable(std::move(who));
 }
 
 std::optional<expected<http::Response, Failure>> Connection::read_response(Progress& progress)

@@ -20,6 +20,9 @@ struct Progress
     bool response_begun = false;
 };
 
+/// The failure of a wait on a connection.
+Failure connection_lost(error_code cause);
+
 /// A connection to the server: it carries one request after the other.
 class Connection
 {
@@ -29,8 +32,19 @@ public:
     /// Secures the connection.
     Task<std::optional<Failure>> handshake();
 
-    /// Sends a request and reads its response; `progress` is kept current throughout.
-    Task<expected<http::Response, Failure>> exchange(std::string_view request, Progress& progress);
+    /// Begins an exchange by sending what can be sent at once; `request` must stay valid until it is over, `progress`
+    /// is kept current. Then `advance` is due: after a wait, unless sending failed, for then there is nothing to wait
+    /// for.
+    bool begin(std::string_view request, Progress& progress);
+
+    /// Sends the rest and reads the response, as far as that goes without waiting. None if there is more to wait for.
+    std::optional<expected<http::Response, Failure>> advance(Progress& progress);
+
+    /// Resumes who waits when `advance` has something to do.
+    void wait(std::shared_ptr<Resumable> who);
+
+    /// Ends a wait early.
+    void cancel() { stream_.cancel(); }
 
     /// Whether the last exchange left the connection fit for another.
     bool is_reusable() const noexcept { return reusable_; }
@@ -42,10 +56,15 @@ public:
     bool was_used() const noexcept { return used_; }
 
 private:
+    void send(Progress& progress);
     /// Reads all that is there. None while the response is incomplete.
     std::optional<expected<http::Response, Failure>> read_response(Progress& progress);
 
     Stream stream_;
+    std::string_view unsent_; ///< Of the request.
+    bool waits_to_send_ = false;
+    std::uint64_t sent_before_ = 0;
+    std::optional<Failure> write_failure_;
     http::ResponseParser parser_;
     boost::beast::flat_buffer received_;
     bool reusable_ = true;

@@ -1,7 +1,5 @@
 #include "net/stream.hpp"
 
-#include "net/event.hpp"
-
 #include <boost/asio/error.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -202,16 +200,6 @@ Stream::Step Stream::plain_step(std::int64_t returned, Step::Result would_block)
     return lost(errno);
 }
 
-Task<error_code> Stream::wait_readable()
-{
-    return wait(Socket::wait_read);
-}
-
-Task<error_code> Stream::wait_writable()
-{
-    return wait(Socket::wait_write);
-}
-
 Task<error_code> Stream::wait(Socket::wait_type what)
 {
     if (is_cancelled(co_await asio::this_coro::cancellation_state))
@@ -220,28 +208,27 @@ Task<error_code> Stream::wait(Socket::wait_type what)
     co_return ec;
 }
 
-Task<error_code> Stream::wait_either()
+void Stream::wait_readable(std::shared_ptr<Resumable> who)
 {
-    struct Waits
-    {
-        explicit Waits(const Executor& executor) : event{executor} {}
-        Event event;
-        error_code ec;
-        bool first = true;
-    };
-    const auto waits = std::make_shared<Waits>(socket_.get_executor());
-    const auto on_ready = [waits](const error_code& ec) {
-        if (std::exchange(waits->first, false))
-            waits->ec = ec;
-        waits->event.set();
+    socket_.async_wait(Socket::wait_read, [who = std::move(who)](const error_code& ec) { who->resume(ec); });
+}
+
+void Stream::wait_either(std::shared_ptr<Resumable> who)
+{
+    // Whichever of the two ends first takes him; the other finds nobody.
+    const auto waiting = std::make_shared<std::shared_ptr<Resumable>>(std::move(who));
+    const auto on_ready = [waiting](const error_code& ec) {
+        if (const auto first = std::exchange(*waiting, nullptr))
+            first->resume(ec);
     };
     socket_.async_wait(Socket::wait_read, on_ready);
     socket_.async_wait(Socket::wait_write, on_ready);
-    co_await waits->event.wait();
-    const bool cancelled = waits->first;
+}
+
+void Stream::cancel()
+{
     error_code ignored;
     socket_.cancel(ignored);
-    co_return cancelled ? error_code{asio::error::operation_aborted} : waits->ec;
 }
 
 bool Stream::is_quiet()

@@ -2,6 +2,7 @@
 
 #include "net/executor.hpp"
 #include "net/failure.hpp"
+#include "net/resumable.hpp"
 #include "net/tls_context.hpp"
 
 #include <cstdint>
@@ -44,10 +45,15 @@ public:
     Step read(std::span<char> into);
     Step write(std::string_view bytes);
 
-    /// Wait for the socket; end early if the coroutine is cancelled.
-    Task<error_code> wait_readable();
-    Task<error_code> wait_writable();
-    Task<error_code> wait_either();
+    /// Waits for the socket, in a handshake; ends early if the coroutine is cancelled.
+    Task<error_code> wait(Socket::wait_type what);
+
+    /// Resumes who waits when there is something to read, or also when there is room to write.
+    void wait_readable(std::shared_ptr<Resumable> who);
+    void wait_either(std::shared_ptr<Resumable> who);
+
+    /// Ends a wait early.
+    void cancel();
 
     /// Whether the peer neither closed the connection nor sent anything that nobody asked for. TLS messages that are no
     /// data, such as session tickets, are taken in.
@@ -70,7 +76,6 @@ private:
     };
     friend struct TransportBio;
 
-    Task<error_code> wait(Socket::wait_type what);
     Step ssl_step(int returned);
     Step plain_step(std::int64_t returned, Step::Result would_block);
 

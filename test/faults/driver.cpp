@@ -52,24 +52,34 @@ void count_run()
     ++runs;
 }
 
+namespace {
+
+template <class T>
+asio::awaitable<Result> await_result(asio::awaitable<expected<T>> call)
+{
+    co_return to_result(co_await std::move(call));
+}
+
+} // namespace
+
 asio::awaitable<Result> perform(Client& client, Operation operation, CallOptions options)
 {
     switch (operation) {
     case Operation::get:
-        co_return to_result(co_await client.get_user("subject", options));
+        return await_result(client.get_user("subject", options));
     case Operation::create:
-        co_return to_result(co_await client.create_user(CreateUserRequest{}.email("a@example.com"), options));
+        return await_result(client.create_user(CreateUserRequest{}.email("a@example.com"), options));
     case Operation::find:
-        co_return to_result(co_await client.get_user_by_identifier("a@example.com", options));
+        return await_result(client.get_user_by_identifier("a@example.com", options));
     case Operation::erase:
-        co_return to_result(co_await client.delete_user("subject", options));
+        return await_result(client.delete_user("subject", options));
     }
     throw std::logic_error{"no such operation"};
 }
 
 asio::awaitable<Result> get(Client& client, std::string id)
 {
-    co_return to_result(co_await client.get_user(id));
+    return await_result(client.get_user(id));
 }
 
 asio::awaitable<Result> create_large(Client& client, std::size_t size, CallOptions options)

@@ -18,11 +18,11 @@ namespace {
 constexpr std::size_t far_too_many = 10'000;
 
 /// A coroutine that lets every kind of cancellation through to the call.
-asio::awaitable<Result> caller(Client& client, Operation operation)
+asio::awaitable<Result> caller(asio::awaitable<Result> call)
 {
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     co_await asio::this_coro::throw_if_cancelled(false);
-    co_return co_await perform(client, operation);
+    co_return co_await std::move(call);
 }
 
 /// A client whose steps are counted, and a call of it.
@@ -35,7 +35,7 @@ struct Steps
         if (warm)
             BOOST_TEST(driver.run(get(*client, "warm")).id == "warm");
         context.restart();
-        asio::co_spawn(context, caller(*client, operation),
+        asio::co_spawn(context, caller(perform(*client, operation)),
                        asio::bind_cancellation_slot(signal.slot(), [this](std::exception_ptr error, Result value) {
                            BOOST_TEST(!error);
                            ++completions;
@@ -174,7 +174,7 @@ BOOST_AUTO_TEST_CASE(the_context_can_be_destroyed_after_every_step)
                 config.tls.ca_pem = server.ca_pem();
                 Client client{context, config};
                 int completions = 0;
-                asio::co_spawn(context, caller(client, operation),
+                asio::co_spawn(context, caller(perform(client, operation)),
                                [&](std::exception_ptr, const Result&) { ++completions; });
                 for (std::size_t i = 0; i < n && completions == 0; ++i)
                     context.run_one();

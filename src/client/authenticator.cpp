@@ -1,0 +1,318 @@
+#include <passage/auth.hpp>
+
+#include "client/core.hpp"
+#include "client/flight.hpp"
+#include "client/token_keys.hpp"
+#include "http/url.hpp"
+#include "jwt/key_cache.hpp"
+#include "jwt/request_token.hpp"
+#include "jwt/token.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <mutex>
+#include <new>
+#include <utility>
+
+namespace passage {
+namespace {
+
+namespace asio = boost::asio;
+using Result = expected<Claims>;
+using jwt::KeyCache;
+
+/// A set has but a few keys; a certificate chain makes one some kilobytes large.
+constexpr std::size_t max_key_set = 1024 * 1024;
+
+unexpected<Error> invalid(std::string_view message)
+{
+    return unexpected{Error{Errc::invalid_argument, std::string{message}}};
+}
+
+expected<void> check_options(const AuthOptions& options)
+{
+    using std::chrono::seconds;
+    constexpr seconds longest = std::chrono::hours{24 * 365};
+    if (options.leeway < seconds{0} || options.leeway > std::chrono::minutes{5})
+        return invalid("leeway must be 0 to 5 minutes");
+    if (options.key_lifetime < seconds{1} || options.key_lifetime_in_outage < options.key_lifetime ||
+        options.key_lifetime_in_outage > longest)
+        return invalid(
+            "key_lifetime must be at least a second, and key_lifetime_in_outage no shorter and at most a year");
+    if (options.key_refetch_interval < seconds{1} || options.key_refetch_interval > longest)
+        return invalid("key_refetch_interval must be a second to a year");
+    if (std::ranges::find(options.auth_origins, std::string{}) != options.auth_origins.end())
+        return invalid("auth_origins has an empty one");
+    return {};
+}
+
+/// What a core needs to fetch keys, and nothing more: whoever serves them need not see the API key.
+expected<Config> config_for_keys(const Config& config)
+{
+    const auto url = http::parse_base_url(config.auth_url);
+    if (!url)
+        return unexpected{url.error()};
+    if (!url->tls && !config.allow_plain_http && !url->is_loopback())
+        return invalid(
+            "auth_url is plain http to a host that is not loopback, so that anybody between could put keys of "
+            "his own in place; use https, or set allow_plain_http");
+    Config result = config;
+    result.base_url = config.auth_url;
+    result.api_key = Secret{};
+    result.pool.max_connections = 1;
+    result.limits.body_bytes = std::min(config.limits.body_bytes, max_key_set);
+    return result;
+}
+
+unexpected<Error> failure(Error error)
+{
+    error.operation = "authenticate";
+    return unexpected{std::move(error)};
+}
+
+/// The error of a token that can't be checked for want of keys.
+Error no_keys(const Error& cause)
+{
+    if (cause.code == Errc::shut_down)
+        return cause;
+    Error error = cause;
+    error.code = Errc::jwks;
+    error.message = "no keys can be had: " + to_string(cause);
+    error.api_code.clear();
+    error.effect = Effect::none;
+    error.retryable = true;
+    return error;
+}
+
+asio::awaitable<Result> ready(Result result)
+{
+    co_return result;
+}
+
+} // namespace
+
+/// What an authenticator and those who wait for it share.
+struct Authenticator::State : std::enable_shared_from_this<State>
+{
+    State(asio::any_io_executor on, jwt::Expectations rules, const AuthOptions& options,
+          std::shared_ptr<client::Core> by)
+        : executor{std::move(on)},
+          expectations{std::move(rules)},
+          source{options.source},
+          core{std::move(by)},
+          cache{{options.key_lifetime, options.key_lifetime_in_outage, options.key_refetch_interval}}
+    {}
+
+    /// What is to be done for a token's key, at this time.
+    KeyCache::Answer ask(const jwt::Token& token)
+    {
+        if (given_keys)
+            if (const auto* key = given_keys->find(token.key_id()))
+                return {KeyCache::Answer::Next::use, false, given_keys, key};
+            else
+                return {KeyCache::Answer::Next::unknown};
+        const std::lock_guard lock{mutex};
+        return cache.find(token.key_id(), std::chrono::steady_clock::now());
+    }
+
+    Result verify(const jwt::Token& token, const jwt::PublicKey& key) const
+    {
+        const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+        auto claims = jwt::verify(token, key, expectations, now);
+        if (!claims)
+            return failure(jwt::refusal(claims.error()));
+        return *std::move(claims);
+    }
+
+    /// The answer to a token, unless keys have to be fetched for it.
+    std::optional<Result> check(const jwt::Token& token, const KeyCache::Answer& answer)
+    {
+        using Next = KeyCache::Answer::Next;
+        switch (answer.next) {
+        case Next::use:
+            return verify(token, *answer.key);
+        case Next::unknown:
+            return failure(jwt::refusal(JwtReason::unknown_key));
+        case Next::unavailable: {
+            const std::lock_guard lock{mutex};
+            return failure(no_keys(cache.last_failure().value_or(Error{Errc::jwks})));
+        }
+        case Next::wait:
+            break;
+        }
+        return std::nullopt;
+    }
+
+    /// The fetch that is under way, begun if need be.
+    std::weak_ptr<client::Flight> fetch()
+    {
+        const auto next = std::make_shared<client::Flight>();
+        {
+            const std::lock_guard lock{mutex};
+            if (auto current = flight.lock())
+                return current;
+            flight = next;
+            cache.begin_fetch();
+        }
+        try {
+            asio::co_spawn(executor, client::fetch_token_keys(core),
+                           [self = shared_from_this(), next](std::exception_ptr error, expected<jwt::KeySet> keys) {
+                               if (error) // there is but one: no memory
+                                   keys = unexpected{Error{Errc::jwks, "no memory"}};
+                               self->end_fetch(*next, std::move(keys));
+                           });
+        } catch (const std::bad_alloc&) {
+            end_fetch(*next, unexpected{Error{Errc::jwks, "no memory"}});
+        }
+        return next;
+    }
+
+    void end_fetch(client::Flight& ended, expected<jwt::KeySet> keys)
+    {
+        {
+            const std::lock_guard lock{mutex};
+            const auto now = std::chrono::steady_clock::now();
+            if (keys)
+                cache.fetched(*std::move(keys), now);
+            else
+                cache.failed(std::move(keys.error()), now);
+            flight.reset();
+        }
+        ended.land();
+    }
+
+    static asio::awaitable<Result> wait_and_check(std::shared_ptr<State> self, std::string text);
+
+    const asio::any_io_executor executor;
+    const jwt::Expectations expectations;
+    const TokenSource source;
+    const std::shared_ptr<client::Core> core; ///< None if the keys are given.
+    std::shared_ptr<const jwt::KeySet> given_keys;
+
+    std::mutex mutex; ///< Guards what follows.
+    KeyCache cache;
+    std::weak_ptr<client::Flight> flight;
+};
+
+asio::awaitable<Result> Authenticator::State::wait_and_check(std::shared_ptr<State> self, std::string text)
+{
+    const bool throws = co_await asio::this_coro::throw_if_cancelled();
+    const auto token = jwt::read_token(text);
+    if (!token)
+        co_return failure(jwt::refusal(token.error()));
+    for (;;) {
+        const KeyCache::Answer answer = self->ask(*token);
+        std::weak_ptr<client::Flight> flight;
+        if (answer.fetch || answer.next == KeyCache::Answer::Next::wait)
+            flight = self->fetch();
+        if (auto result = self->check(*token, answer))
+            co_return *std::move(result);
+
+        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+            co_return failure(Error{Errc::cancelled});
+        // A setting of the caller's coroutine: cancelling must be a result here, and stay what it was there.
+        co_await asio::this_coro::throw_if_cancelled(false);
+        const bool landed = co_await client::Flight::landing(std::move(flight));
+        co_await asio::this_coro::throw_if_cancelled(throws);
+        if (!landed)
+            co_return failure(Error{Errc::cancelled});
+    }
+}
+
+Authenticator::Authenticator(std::shared_ptr<State> state) noexcept : state_{std::move(state)} {}
+
+Authenticator::Authenticator(asio::any_io_executor executor, const Config& config, const AuthOptions& options)
+{
+    auto made = create(std::move(executor), config, options);
+    if (!made)
+        throw boost::system::system_error{make_error_code(made.error().code), to_string(made.error())};
+    state_ = std::move(made->state_);
+}
+
+expected<Authenticator> Authenticator::create(asio::any_io_executor executor, const Config& config,
+                                              const AuthOptions& options)
+{
+    if (auto good = check_options(options); !good)
+        return unexpected{std::move(good.error())};
+    if (auto good = api::check_id("app_id", config.app_id); !good)
+        return unexpected{std::move(good.error())};
+
+    jwt::Expectations expectations{options.auth_origins, options.issuer, options.leeway};
+    expectations.audiences.push_back(config.app_id);
+
+    if (!options.keys.empty()) {
+        auto keys = jwt::read_key_set(options.keys);
+        if (!keys)
+            return unexpected{std::move(keys.error())};
+        if (keys->size() == 0)
+            return unexpected{Error{Errc::decode, "none of the keys given can verify RS256"}};
+        auto state = std::make_shared<State>(std::move(executor), std::move(expectations), options, nullptr);
+        state->given_keys = std::make_shared<const jwt::KeySet>(*std::move(keys));
+        return Authenticator{std::move(state)};
+    }
+
+    const auto config_of_core = config_for_keys(config);
+    if (!config_of_core)
+        return unexpected{config_of_core.error()};
+    auto core = client::Core::create(executor, *config_of_core);
+    if (!core)
+        return unexpected{std::move(core.error())};
+    return Authenticator{
+        std::make_shared<State>(std::move(executor), std::move(expectations), options, std::move(*core))};
+}
+
+Authenticator::Authenticator(Authenticator&& other) noexcept = default;
+
+Authenticator& Authenticator::operator=(Authenticator&& other) noexcept
+{
+    Authenticator former{std::exchange(state_, std::move(other.state_))};
+    return *this;
+}
+
+Authenticator::~Authenticator()
+{
+    if (state_ && state_->core)
+        state_->core->close();
+}
+
+asio::awaitable<Result> Authenticator::authenticate(std::string_view token)
+{
+    if (!state_)
+        return ready(failure(Error{Errc::shut_down, "the authenticator was moved from"}));
+    const auto parts = jwt::read_token(token);
+    if (!parts)
+        return ready(failure(jwt::refusal(parts.error())));
+    // What needs no fetch is done here: the token need not be copied.
+    if (const KeyCache::Answer answer = state_->ask(*parts); !answer.fetch)
+        if (auto result = state_->check(*parts, answer))
+            return ready(*std::move(result));
+    return State::wait_and_check(state_, std::string{token});
+}
+
+asio::awaitable<Result> Authenticator::authenticate_request(std::string_view authorization, std::string_view cookie)
+{
+    const TokenSource source = state_ ? state_->source : TokenSource::header;
+    std::string_view token;
+    if (source != TokenSource::cookie)
+        token = jwt::bearer_token(authorization);
+    if (token.empty() && source != TokenSource::header) {
+        const auto in_cookie = jwt::cookie_token(cookie);
+        if (!in_cookie)
+            return ready(failure(jwt::refusal(in_cookie.error())));
+        token = *in_cookie;
+    }
+    if (token.empty())
+        return ready(failure(jwt::refusal(JwtReason::missing)));
+    return authenticate(token);
+}
+
+asio::awaitable<Result> Authenticator::refuse_ambiguous_request()
+{
+    return ready(failure(jwt::refusal(JwtReason::malformed)));
+}
+
+} // namespace passage

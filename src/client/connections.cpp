@@ -1,0 +1,225 @@
+#include "client/connections.hpp"
+
+#include "client/failures.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+namespace passage::client {
+
+namespace asio = boost::asio;
+using net::Clock;
+using net::Failure;
+using net::Task;
+
+namespace {
+
+/// Its text fits a string that allocates nothing.
+Failure no_memory()
+{
+    return {Error{Errc::connect, "no memory"}, true};
+}
+
+} // namespace
+
+/// A connection being made.
+struct Connections::Dial final : net::Deadlines::Watched
+{
+    void interrupt(net::Interrupt why) override
+    {
+        stopped = why == net::Interrupt::expired ? Errc::timeout : Errc::shut_down;
+        signal.emit(asio::cancellation_type::terminal);
+    }
+
+    std::optional<Errc> stopped;
+    asio::cancellation_signal signal;
+};
+
+Connections::Lease::Lease(Lease&& other) noexcept
+    : idle_limit{other.idle_limit},
+      can_return{other.can_return},
+      connections_{std::exchange(other.connections_, nullptr)},
+      slot_{other.slot_}
+{}
+
+Connections::Lease::~Lease()
+{
+    if (!connections_)
+        return;
+    if (can_return && (**this).is_reusable())
+        connections_->pool_.released(slot_, Clock::now(), idle_limit);
+    else
+        connections_->pool_.dropped(slot_);
+    connections_->run_pool_actions();
+}
+
+Connections::Connections(const net::Executor& strand, const Config& config, const http::BaseUrl& url,
+                         std::unique_ptr<net::TlsContext> tls, net::Lookup lookup)
+    : strand_{strand},
+      options_{config.pool},
+      connect_timeout_{config.timeouts.connect},
+      port_{url.port},
+      limits_{config.limits.header_bytes, config.limits.header_fields, config.limits.body_bytes,
+              config.limits.interim_responses},
+      tls_{std::move(tls)},
+      resolver_{strand_, url.host, std::move(lookup)},
+      deadlines_{std::make_shared<net::Deadlines>(strand_, [this] { sweep(); })},
+      pool_{{options_.max_connections, options_.max_waiting, options_.idle_timeout}},
+      open_{options_.max_connections},
+      random_{std::random_device{}()}
+{}
+
+std::optional<Connections::Lease> Connections::take_idle()
+{
+    for (;;) {
+        const std::optional<pool::Slot> slot = pool_.take_idle(Clock::now());
+        const bool alive = slot && open_[*slot]->is_alive();
+        if (slot && !alive)
+            pool_.dropped(*slot);
+        run_pool_actions();
+        if (!slot)
+            return std::nullopt;
+        if (alive)
+            return std::optional<Lease>{std::in_place, *this, *slot};
+    }
+}
+
+bool Connections::enqueue(Pending& pending)
+{
+    const bool queued = pool_.enqueue(pending);
+    run_pool_actions();
+    return queued;
+}
+
+void Connections::start_dial(pool::Slot slot)
+try {
+    const auto dial = std::make_shared<Dial>();
+    deadlines_->watch(*dial, Clock::now() + connect_timeout_);
+    asio::co_spawn(strand_, connect(dial),
+                   asio::bind_cancellation_slot(dial->signal.slot(),
+                                                [this, self = shared_from_this(), dial, slot](
+                                                    std::exception_ptr error, expected<ConnectionPtr, Failure> result) {
+                                                    if (error) // there is but one: no memory
+                                                        result = unexpected{no_memory()};
+                                                    end_dial(slot, std::move(result));
+                                                }));
+} catch (const std::bad_alloc&) {
+    // The pool must hear of it: it counts on a dial that it asked for to come to an end.
+    dial_failure_ = no_memory();
+    pool_.dial_failed(slot);
+}
+
+void Connections::end_dial(pool::Slot slot, expected<ConnectionPtr, Failure> result)
+{
+    if (result) {
+        stats_.made.fetch_add(1, std::memory_order_relaxed);
+        open_[slot] = std::move(*result);
+        // Not all at the same time: connections made together would be renewed together.
+        std::uniform_real_distribution<> spread{0.9, 1.1};
+        const auto lifetime = std::chrono::duration<double, std::milli>{options_.max_lifetime} * spread(random_);
+        const auto now = Clock::now();
+        pool_.dialled(slot, now, now + std::chrono::duration_cast<Clock::duration>(lifetime));
+    } else {
+        dial_failure_ = std::move(result.error());
+        pool_.dial_failed(slot);
+    }
+    run_pool_actions();
+}
+
+Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::shared_ptr<Dial> dial)
+{
+    co_await asio::this_coro::throw_if_cancelled(false);
+    const auto failed = [&](Failure failure) {
+        if (dial->stopped) {
+            failure = stopped_failure(*dial->stopped, dial_stage_);
+            failure.error.message = "the connection took too long to be made";
+            failure.transient = dial->stopped == Errc::timeout;
+        }
+        return unexpected{std::move(failure)};
+    };
+
+    dial_stage_ = Stage::dns;
+    expected<net::Addresses, Failure> addresses = co_await resolver_.resolve();
+    if (dial->stopped || !addresses)
+        co_return failed(addresses ? Failure{} : std::move(addresses.error()));
+
+    dial_stage_ = Stage::connect;
+    expected<net::Socket, Failure> socket = co_await net::connect(std::move(*addresses), port_);
+    if (dial->stopped || !socket)
+        co_return failed(socket ? Failure{} : std::move(socket.error()));
+
+    dial_stage_ = Stage::tls;
+    auto connection = std::make_unique<net::Connection>(std::move(*socket), tls_ ? tls_->make_ssl() : nullptr, limits_);
+    std::optional<Failure> failure = co_await connection->handshake();
+    if (dial->stopped || failure)
+        co_return failed(std::move(failure).value_or(Failure{}));
+    co_return connection;
+}
+
+void Connections::run_pool_actions()
+{
+    using Kind = pool::PoolAction::Kind;
+    // What is under way ends with the client; nothing new begins, least of all while its context is being destroyed.
+    const bool stopped = stopped_.load(std::memory_order_relaxed);
+    while (const auto action = pool_.next_action()) {
+        switch (action->kind) {
+        case Kind::dial:
+            if (stopped)
+                pool_.dial_failed(action->slot);
+            else
+                start_dial(action->slot);
+            break;
+        case Kind::close:
+            open_[action->slot].reset();
+            break;
+        case Kind::fail: {
+            auto& pending = static_cast<Pending&>(*action->waiter);
+            pending.failure = stopped ? stopped_failure(Errc::shut_down, Stage::pool) : dial_failure_;
+            pending.answered();
+            break;
+        }
+        case Kind::lend:
+            static_cast<Pending&>(*action->waiter).answered();
+            break;
+        }
+    }
+
+    constexpr auto relaxed = std::memory_order_relaxed;
+    stats_.connections.store(pool_.connections(), relaxed);
+    stats_.idle.store(pool_.idle(), relaxed);
+    stats_.waiting.store(pool_.waiting(), relaxed);
+    stats_.peak.store(std::max(stats_.peak.load(relaxed), pool_.connections()), relaxed);
+}
+
+void Connections::sweep()
+{
+    pool_.expire(Clock::now());
+    run_pool_actions();
+}
+
+void Connections::close()
+{
+    pool_.close();
+    run_pool_actions();
+    deadlines_->shut_down();
+}
+
+ClientStats Connections::stats() const noexcept
+{
+    constexpr auto relaxed = std::memory_order_relaxed;
+    ClientStats stats;
+    stats.connections = stats_.connections.load(relaxed);
+    stats.idle_connections = stats_.idle.load(relaxed);
+    stats.peak_connections = stats_.peak.load(relaxed);
+    stats.connections_made = stats_.made.load(relaxed);
+    stats.waiting_calls = stats_.waiting.load(relaxed);
+    return stats;
+}
+
+} // namespace passage::client

@@ -1,0 +1,121 @@
+#pragma once
+
+#include "http/response_parser.hpp"
+#include "http/url.hpp"
+#include "net/connection.hpp"
+#include "net/deadlines.hpp"
+#include "net/host_resolver.hpp"
+#include "net/tls_context.hpp"
+#include "pool/pool_fsm.hpp"
+
+#include <passage/client.hpp>
+#include <passage/config.hpp>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <random>
+#include <vector>
+
+namespace passage::client {
+
+/// The connections of a client: what the pool decides, done to sockets. Used on the strand only, but for `stats`.
+///
+/// Kept alive by the client's core and by each connection that is being made.
+class Connections : public std::enable_shared_from_this<Connections>
+{
+public:
+    /// A call that waits for a connection.
+    class Pending : public pool::Waiter
+    {
+    public:
+        /// It has `slot` now, or it has none because of `failure`.
+        virtual void answered() = 0;
+
+        net::Failure failure;
+
+    protected:
+        ~Pending() = default;
+    };
+
+    /// A connection lent to a call; it goes back to the pool when this goes.
+    class Lease
+    {
+    public:
+        Lease(Connections& connections, pool::Slot slot) : connections_{&connections}, slot_{slot} {}
+        Lease(Lease&& other) noexcept;
+        Lease& operator=(Lease&&) = delete;
+        ~Lease();
+
+        net::Connection& operator*() const { return *connections_->open_[slot_]; }
+        net::Connection* operator->() const { return connections_->open_[slot_].get(); }
+
+        /// How long the server keeps the connection, if it said so.
+        std::optional<std::chrono::milliseconds> idle_limit;
+        /// Whether others may have it after this; if it is fit for that at all.
+        bool can_return = true;
+
+    private:
+        Connections* connections_;
+        pool::Slot slot_;
+    };
+
+    Connections(const net::Executor& strand, const Config& config, const http::BaseUrl& url,
+                std::unique_ptr<net::TlsContext> tls, net::Lookup lookup);
+
+    /// Of the client's calls and of the connections that are being made.
+    net::Deadlines& deadlines() const noexcept { return *deadlines_; }
+
+    /// The connection used last, of those that are idle and alive.
+    std::optional<Lease> take_idle();
+
+    /// Queues a call for a connection that is not idle now; `answered` is called later, if not at once. False if too
+    /// many wait already, or after `close`.
+    bool enqueue(Pending& pending);
+    void cancel(Pending& pending) { pool_.cancel(pending); }
+
+    /// What a queued call waits for: a connection that is being made, which is in this stage; or one that others use.
+    Stage waits_for(const Pending& pending) const { return pool_.is_dialled_for(pending) ? dial_stage_ : Stage::pool; }
+
+    /// Lets nothing new begin, from now on. Any thread.
+    void stop() noexcept { stopped_.store(true); }
+
+    /// After `stop`: turns away all who wait, and ends all that has a deadline.
+    void close();
+
+    /// Any thread.
+    ClientStats stats() const noexcept;
+
+private:
+    struct Dial;
+    using ConnectionPtr = std::unique_ptr<net::Connection>;
+
+    void start_dial(pool::Slot slot);
+    void end_dial(pool::Slot slot, expected<ConnectionPtr, net::Failure> result);
+    net::Task<expected<ConnectionPtr, net::Failure>> connect(std::shared_ptr<Dial> dial);
+    void run_pool_actions();
+    void sweep();
+
+    net::Executor strand_;
+    const PoolOptions options_;
+    const std::chrono::milliseconds connect_timeout_;
+    const std::uint16_t port_;
+    const http::ResponseLimits limits_;
+    std::unique_ptr<net::TlsContext> tls_; ///< None for plain HTTP.
+    net::HostResolver resolver_;
+    std::shared_ptr<net::Deadlines> deadlines_;
+    pool::PoolFsm pool_;
+    std::vector<ConnectionPtr> open_; ///< By slot.
+    Stage dial_stage_ =
+        Stage::none;            ///< Where the connection is that is being made; of several, the last to get further.
+    net::Failure dial_failure_; ///< The last one.
+    std::atomic<bool> stopped_ = false;
+    std::minstd_rand random_;
+    struct
+    {
+        std::atomic<std::size_t> connections, idle, peak, waiting;
+        std::atomic<std::uint64_t> made;
+    } stats_{};
+};
+
+} // namespace passage::client

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "net/failure.hpp"
+
+namespace passage::client {
+
+/// Why something was broken off, in words.
+inline net::Failure stopped_failure(Errc reason, Stage stage)
+{
+    // Being out of time passes; being cancelled or shut down does not.
+    net::Failure failure{Error{reason}, reason == Errc::timeout || reason == Errc::pool_timeout};
+    switch (reason) {
+    case Errc::timeout:
+        failure.error.message = "the deadline passed";
+        failure.error.stage = stage;
+        break;
+    case Errc::pool_timeout:
+        failure.error.message = "the deadline passed while all connections were in use";
+        break;
+    case Errc::shut_down:
+        failure.error.message = "the client was closed";
+        break;
+    default:
+        break;
+    }
+    return failure;
+}
+
+inline net::Failure attempt_timeout(Stage stage)
+{
+    net::Failure failure{Error{Errc::timeout, "the attempt took too long"}, true};
+    failure.error.stage = stage;
+    return failure;
+}
+
+} // namespace passage::client
