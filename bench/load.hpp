@@ -48,6 +48,9 @@ public:
 
     const Tally& tally() const { return tally_; }
 
+    /// From the beginning to the end of the last call so far. A context may have other things to do after that.
+    std::chrono::nanoseconds duration() const { return last_end_.load() - start_; }
+
 private:
     using Clock = std::chrono::steady_clock;
 
@@ -62,6 +65,7 @@ private:
             if (std::optional<std::string> what = wrong_(number, result))
                 tally_.fail(std::move(*what));
         }
+        last_end_ = Clock::now();
     }
 
     Clock::time_point due(std::size_t number) const
@@ -82,6 +86,7 @@ private:
     Wrong wrong_;
     std::atomic<std::size_t> next_{0};
     Clock::time_point start_ = Clock::now();
+    std::atomic<Clock::time_point> last_end_{start_};
     Tally tally_;
 };
 
@@ -93,10 +98,11 @@ Report measure_calls(asio::io_context& context, const Settings& settings, std::s
     const auto run = [&](std::size_t calls) {
         Load<Begin, Wrong> load{calls, settings.rate, begin, wrong};
         load.spawn(context, callers);
-        const Usage usage = Meter{settings.server}.measure([&] {
+        Usage usage = Meter{settings.server}.measure([&] {
             context.restart();
             context.run();
         });
+        usage.wall = load.duration();
         return Report{calls, load.tally(), usage};
     };
     if (settings.warm_up > 0) {

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -63,4 +64,6 @@ def main():
     return 1 if errors else 0
 
 
+# Ends with an exception, which takes the program along.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 sys.exit(main())

@@ -44,7 +44,8 @@ Report run_threads(const Settings& settings, std::size_t clients)
             for (std::size_t i = 0; i < threads_each; ++i)
                 work.emplace_back([&context = *context] { context.run(); });
         }
-        const Usage usage = Meter{settings.server}.measure(work);
+        Usage usage = Meter{settings.server}.measure(work);
+        usage.wall = load.duration();
         return Report{calls, load.tally(), usage};
     };
     run(settings.warm_up);
