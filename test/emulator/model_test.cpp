@@ -12,7 +12,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr int operations = 30'000;
+constexpr int operations = 100'000;
 
 struct ExpectedUser
 {

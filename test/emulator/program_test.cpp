@@ -49,7 +49,9 @@ std::vector<std::string> command(std::vector<std::string> arguments)
 class RunningProgram
 {
 public:
-    explicit RunningProgram(const std::vector<std::string>& arguments) : program_(command(with_demo_app(arguments)))
+    /// `launcher` are the words of a program that runs another one, whose words follow.
+    explicit RunningProgram(const std::vector<std::string>& arguments, std::vector<std::string> launcher = {})
+        : program_(joined(std::move(launcher), command(with_demo_app(arguments))))
     {
         for (int i = 0; i < 5; ++i) {
             const std::string line = program_.read_line();
@@ -74,6 +76,12 @@ private:
     {
         arguments.insert(arguments.end(), {"--app", "demo", "--api-key", "it's-key"});
         return arguments;
+    }
+
+    static std::vector<std::string> joined(std::vector<std::string> words, const std::vector<std::string>& others)
+    {
+        words.insert(words.end(), others.begin(), others.end());
+        return words;
     }
 
     Program program_;
@@ -265,6 +273,55 @@ BOOST_AUTO_TEST_CASE(it_starts_again_on_the_same_port_and_data)
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+/// Runs a program that finds a disk of a few hundred kilobytes at `folder`, and no other program does.
+std::vector<std::string> with_small_disk(const std::string& folder)
+{
+    return {
+        "/usr/bin/unshare", "-rm", "/bin/sh", "-c", R"(mount -t tmpfs -o size=256k tmpfs "$0" && exec "$@")", folder};
+}
+
+boost::test_tools::assertion_result may_mount(boost::unit_test::test_unit_id)
+{
+    const TemporaryFolder folder;
+    std::vector<std::string> words = with_small_disk(folder.path().string());
+    words.emplace_back("/bin/true");
+    Program attempt(words);
+    const std::string said = attempt.read_rest();
+    boost::test_tools::assertion_result result(attempt.wait() == 0);
+    result.message() << "this system lets no user mount: " << said;
+    return result;
+}
+
+BOOST_FIXTURE_TEST_CASE(full_disk_refuses_writes_and_serves_reads, WithFolder,
+                        *boost::unit_test::precondition(may_mount))
+{
+    RunningProgram emulator({"--data", data}, with_small_disk(folder.path().string()));
+    TlsClient client = emulator.client();
+    const std::string filling(2'000, 'x');
+    const auto create = [&](int number) {
+        return client.call("POST", users, key,
+                           R"({"email":")" + std::to_string(number) + R"(@b.c","user_metadata":{"x":")" + filling +
+                               R"("}})");
+    };
+    std::vector<std::string> ids;
+    Reply reply = create(0);
+    while (reply.status == 201) {
+        ids.emplace_back(reply.json().at("user").at("id").as_string().c_str());
+        reply = create(static_cast<int>(ids.size()));
+    }
+    BOOST_TEST(reply.status == 507U, reply.body);
+    BOOST_TEST(reply.code() == "insufficient_storage");
+    BOOST_TEST(ids.size() > 5U);
+    BOOST_TEST(create(static_cast<int>(ids.size())).status == 507U);
+    for (const std::string& id : ids) {
+        BOOST_TEST(client.call("GET", users + "/" + id, key).status == 200U);
+    }
+    BOOST_TEST(client.call("GET", users + "?limit=1", key).json().at("total_users").to_number<std::size_t>() ==
+               ids.size());
+    emulator.process().signal(SIGTERM);
+    BOOST_TEST(emulator.process().wait() == 0);
+}
 
 BOOST_FIXTURE_TEST_CASE(every_answered_write_survives_kill_9, WithFolder)
 {

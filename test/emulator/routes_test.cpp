@@ -558,6 +558,81 @@ const std::vector<std::string> hostile_texts{"'; DROP TABLE users; --",
                                              "null",
                                              std::string(10'000, 'x')};
 
+std::string encode(std::string_view text)
+{
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string encoded;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        encoded += {'%', digits[byte >> 4], digits[byte & 15]};
+    }
+    return encoded;
+}
+
+/// A body in which every member that some endpoint reads as a text is this one.
+std::string body_of(const std::string& text)
+{
+    json::object body{{"usage_count", 1}, {"ttl", 1}, {"user_metadata", json::object{{text, text}}}};
+    for (const char* member : {"id",
+                               "email",
+                               "phone",
+                               "external_id",
+                               "status",
+                               "cred_id",
+                               "friendly_name",
+                               "type",
+                               "action",
+                               "ip_addr",
+                               "user_agent",
+                               "user_agent_display",
+                               "social_login_type",
+                               "provider_id",
+                               "provider_identifier",
+                               "user_id",
+                               "channel",
+                               "language",
+                               "magic_link_path",
+                               "redirect_url",
+                               "sub",
+                               "aud"}) {
+        body[member] = text;
+    }
+    return json::serialize(body);
+}
+
+BOOST_DATA_TEST_CASE_F(WithUser, it_reaches_nothing_else_from_any_place, data::make(hostile_texts), hostile)
+{
+    const std::string before = users("GET", "/" + taken).body;
+    const auto check = [&](std::string_view method, const std::string& target, const std::string& body) {
+        const Response response = call(method, target, body);
+        BOOST_TEST(response.status < 500U, method << ' ' << target << ": " << response.body);
+        code_of(response); // throws if an error is no JSON
+        BOOST_TEST_REQUIRE(users("GET", "/" + taken).body == before, method << ' ' << target);
+    };
+    // What stands for each {}: the text in one place or in none, what exists in the others.
+    for (const Endpoint& endpoint : endpoints()) {
+        const auto places = std::ranges::count(endpoint.pattern, '{');
+        for (auto place = places; place >= 0; --place) {
+            std::string target{endpoint.pattern};
+            for (std::ptrdiff_t i = 0; i < places; ++i) {
+                target = replaced(target, "{}", i == place ? encode(hostile) : i == 0 ? "app" : i == 1 ? id : "thing");
+            }
+            check(endpoint.method, target, body_of(hostile));
+            if (place < places) {
+                check(endpoint.method, target, R"({"email":"x@y.z"})");
+            }
+        }
+    }
+    for (const char* parameter : {"page", "limit", "created_before", "order_by", "identifier", "id", "login_count",
+                                  "status", "created_at", "updated_at", "last_login_at"}) {
+        for (const char* form : {"=", "=%3Cne:", "=%3Cgt:", "=%3Clt:", "=%3Clike:", "=%3Cnot_like:"}) {
+            const std::string value = encode(hostile) + (std::string_view{form} == "=" ? "" : "%3E");
+            check("GET", std::string{"/v1/apps/app/users?"} + parameter + form + value, "");
+        }
+    }
+    check("GET", "/v1/apps/app/users?" + encode(hostile) + "=1", "");
+}
+
 BOOST_DATA_TEST_CASE_F(WithUser, it_is_stored_and_served_as_it_is, data::make(hostile_texts), hostile)
 {
     json::object device{{"id", hostile}, {"friendly_name", hostile}, {"type", hostile}};
@@ -568,12 +643,7 @@ BOOST_DATA_TEST_CASE_F(WithUser, it_is_stored_and_served_as_it_is, data::make(ho
                        {"webauthn_devices", json::array{device}}};
     BOOST_REQUIRE(call("POST", "/admin/apps/app/users", json::serialize(given)).status == 201U);
 
-    std::string encoded;
-    for (const char c : hostile) {
-        constexpr std::string_view digits = "0123456789ABCDEF";
-        const auto byte = static_cast<unsigned char>(c);
-        encoded += {'%', digits[byte >> 4], digits[byte & 15]};
-    }
+    const std::string encoded = encode(hostile);
     const json::object served = user_of(users("GET", "/" + encoded));
     BOOST_TEST(text(served.at("id")) == hostile);
     BOOST_TEST(text(served.at("external_id")) == hostile);
