@@ -34,7 +34,7 @@ struct Service
         context.set_verify_mode(ssl::verify_peer);
         context.load_verify_file(config.tls.ca_file);
         users_path = url.path + "/apps/" + config.app_id + "/users/";
-        authorization = "Bearer " + config.api_key.reveal();
+        authorization = "Bearer " + std::string{config.api_key.reveal()};
     }
 
     passage::http::BaseUrl url;

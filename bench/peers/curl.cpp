@@ -195,7 +195,7 @@ Report curl_get_user(const Settings& settings)
         throw std::runtime_error{"libcurl can't be set up"};
     const std::string prefix = settings.config.base_url + "/apps/" + settings.config.app_id + "/users/";
     const Fields fields{curl_slist_append(
-        curl_slist_append(nullptr, ("Authorization: Bearer " + settings.config.api_key.reveal()).c_str()),
+        curl_slist_append(nullptr, ("Authorization: Bearer " + std::string{settings.config.api_key.reveal()}).c_str()),
         "Accept: application/json")};
     Transfers transfers{settings.connections};
     std::vector<std::unique_ptr<Caller>> callers;

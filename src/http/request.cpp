@@ -49,39 +49,26 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
 } // namespace
 
 RequestWriter::RequestWriter(std::string_view host_field, const Secret& api_key, std::string_view user_agent)
-{
-    std::string fields;
-    // Reserved in full, so that no smaller buffer with the key in it is left behind.
-    fields.reserve(512 + host_field.size() + api_key.reveal().size() + user_agent.size());
-    append_field(fields, "Host", host_field);
-    append_field(fields, "User-Agent",
-                 std::string{user_agent}.append(user_agent.empty() ? "" : " ").append("passage-cpp/" PASSAGE_VERSION));
-    append_field(fields, "Passage-Version", "passage-cpp " PASSAGE_VERSION);
-    append_field(fields, "Accept", "application/json");
-    append_field(fields, "Accept-Encoding", "identity");
-    fields.append("Authorization: Bearer ").append(api_key.reveal()).append("\r\n");
-    common_fields_ = Secret{std::move(fields)};
-}
+    : common_fields_{Secret::join({"Host: ", host_field, "\r\nUser-Agent: ", user_agent, user_agent.empty() ? "" : " ",
+                                   "passage-cpp/" PASSAGE_VERSION "\r\n"
+                                   "Passage-Version: passage-cpp " PASSAGE_VERSION "\r\n"
+                                   "Accept: application/json\r\n"
+                                   "Accept-Encoding: identity\r\n",
+                                   api_key.empty() ? "" : "Authorization: Bearer ", api_key.reveal(),
+                                   api_key.empty() ? "" : "\r\n"})}
+{}
 
 Secret RequestWriter::write(const Request& request, const ExtraFields& extra) const
 {
-    const std::string& common = common_fields_.reveal();
-    std::size_t size = request.method.size() + request.target.size() + common.size() + request.body.size() + 128;
+    std::string fields;
     for (const auto& [name, value] : extra)
-        size += name.size() + value.size() + 4;
-
-    std::string bytes;
-    bytes.reserve(size);
-    bytes.append(request.method).append(" ").append(request.target).append(" HTTP/1.1\r\n");
-    bytes.append(common);
-    for (const auto& [name, value] : extra)
-        append_field(bytes, name, value);
+        append_field(fields, name, value);
     if (request.has_body) {
-        append_field(bytes, "Content-Type", "application/json");
-        append_field(bytes, "Content-Length", std::to_string(request.body.size()));
+        append_field(fields, "Content-Type", "application/json");
+        append_field(fields, "Content-Length", std::to_string(request.body.size()));
     }
-    bytes.append("\r\n").append(request.body);
-    return Secret{std::move(bytes)};
+    return Secret::join(
+        {request.method, " ", request.target, " HTTP/1.1\r\n", common_fields_.reveal(), fields, "\r\n", request.body});
 }
 
 expected<void> check_extra_fields(const ExtraFields& fields)

@@ -1,46 +1,70 @@
 #include <passage/secret.hpp>
 
-#include <algorithm>
+#include <memory_resource>
+#include <new>
 #include <string.h> // explicit_bzero: a wipe that is not optimised away
+#include <sys/mman.h>
 
 namespace passage {
 namespace {
 
-void wipe(std::string& text) noexcept
+/// Pages that are in no core dump.
+class UndumpedPages final : public std::pmr::memory_resource
+{
+    void* do_allocate(std::size_t size, std::size_t) override
+    {
+        void* const pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (pages == MAP_FAILED)
+            throw std::bad_alloc{};
+        madvise(pages, size, MADV_DONTDUMP); // a system that can't leaves a dump as it is
+        return pages;
+    }
+
+    void do_deallocate(void* pages, std::size_t size, std::size_t) override { munmap(pages, size); }
+
+    bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
+};
+
+/// For the texts of the whole program, as a page for each would cost a call more than all else. Never destroyed: a
+/// secret may be in a static object.
+std::pmr::memory_resource& undumped_memory()
+{
+    constexpr std::pmr::pool_options options{.max_blocks_per_chunk = 0, .largest_required_pool_block = 64 * 1024};
+    static auto& pool = *new std::pmr::synchronized_pool_resource{options, new UndumpedPages};
+    return pool;
+}
+
+} // namespace
+
+Secret Secret::join(std::initializer_list<std::string_view> parts)
+{
+    Secret joined;
+    std::size_t size = 0;
+    for (const std::string_view part : parts)
+        size += part.size();
+    if (size == 0)
+        return joined;
+    joined.text_ = static_cast<char*>(undumped_memory().allocate(size, 1));
+    for (const std::string_view part : parts) {
+        part.copy(joined.text_ + joined.size_, part.size());
+        joined.size_ += part.size();
+    }
+    return joined;
+}
+
+Secret::Secret(std::string&& text) : Secret{std::string_view{text}}
 {
     text.resize(text.capacity()); // within the capacity: allocates nothing
     explicit_bzero(text.data(), text.size());
     text.clear();
 }
 
-} // namespace
-
-// A text is kept on the heap, however short: moving and swapping must not leave copies within objects.
-
-Secret::Secret(std::string_view text)
-{
-    text_.reserve(std::max(text.size(), std::string{}.capacity() + 1));
-    text_ = text;
-}
-
-Secret::Secret(std::string&& text)
-{
-    if (text.capacity() > std::string{}.capacity()) {
-        text_.swap(text);
-    } else {
-        *this = Secret{std::string_view{text}};
-        wipe(text);
-    }
-}
-
-Secret::Secret(Secret&& other) noexcept
-{
-    text_.swap(other.text_);
-}
-
 Secret::~Secret()
 {
-    wipe(text_);
+    if (!text_)
+        return;
+    explicit_bzero(text_, size_);
+    undumped_memory().deallocate(text_, size_, 1);
 }
 
 } // namespace passage

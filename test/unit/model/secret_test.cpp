@@ -92,19 +92,36 @@ BOOST_AUTO_TEST_CASE(copies_are_apart)
     BOOST_TEST(secret.reveal() == long_text);
 }
 
-BOOST_AUTO_TEST_CASE(freed_memory_shows_no_secret)
+BOOST_AUTO_TEST_CASE(parts_are_put_together)
 {
+    BOOST_TEST(Secret::join({}).empty());
+    BOOST_TEST(Secret::join({"", ""}).empty());
+    BOOST_TEST(Secret::join({"a", "", "bc"}).reveal() == "abc");
+    const std::string large(1'000'000, 'x');
+    BOOST_TEST(Secret::join({large, "y"}).reveal() == large + "y");
+}
+
+BOOST_AUTO_TEST_CASE(a_text_is_wiped_when_it_goes)
+{
+    const auto shown_at = [](const char* where) { return shows({where, long_text.size()}, long_text.substr(4, 8)); };
     const FreedMemory freed{long_text};
+    const char* where = nullptr;
+    {
+        const Secret secret{long_text};
+        where = secret.reveal().data();
+        BOOST_TEST(shown_at(where));
+    }
+    BOOST_TEST(!shown_at(where)); // its memory is kept for other secrets
     {
         Secret secret{long_text};
-        Secret copy = secret;
-        Secret moved = std::move(copy);
-        copy = moved;
-        moved = Secret{"short"};
+        where = secret.reveal().data();
+        secret = Secret{"other"};
+        BOOST_TEST(!shown_at(where));
         secret = Secret{std::string{long_text}};
-        secret = Secret{};
+        Secret moved = std::move(secret);
+        where = moved.reveal().data();
     }
-    BOOST_TEST(freed.blocks() > 3u);
+    BOOST_TEST(!shown_at(where));
     BOOST_TEST(freed.showing() == 0u);
 }
 

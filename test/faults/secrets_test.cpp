@@ -1,0 +1,261 @@
+// Where the API key is in memory, and how much of that a core dump would show.
+
+#include "driver.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <array>
+#include <charconv>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace passage;
+using namespace passage::test;
+
+namespace {
+
+/// A server in a process of its own, as one in this process would have the key in its memory. Started before there are
+/// threads, which a child would not have.
+struct ServerProcess
+{
+    ServerProcess()
+    {
+        std::array<int, 2> told{}, asked{};
+        if (pipe2(told.data(), O_CLOEXEC) != 0 || pipe2(asked.data(), O_CLOEXEC) != 0)
+            throw std::runtime_error{"no pipe"};
+        child = fork();
+        if (child == 0) {
+            close(asked[1]);
+            {
+                ScriptServer server;
+                server.plan({});
+                const std::string about = server.url() + '\n' + server.ca_pem();
+                if (write(told[1], about.data(), about.size()) != static_cast<ssize_t>(about.size()))
+                    _exit(1);
+                close(told[1]);
+                char end = 0;
+                if (read(asked[0], &end, 1) != 0)
+                    _exit(1);
+            }
+            _exit(0);
+        }
+        close(told[1]);
+        close(asked[0]);
+        lifeline = asked[1];
+        std::string about;
+        std::array<char, 4096> buffer;
+        for (ssize_t size = 0; (size = read(told[0], buffer.data(), buffer.size())) > 0;)
+            about.append(buffer.data(), static_cast<std::size_t>(size));
+        close(told[0]);
+        url = about.substr(0, about.find('\n'));
+        ca_pem = about.substr(about.find('\n') + 1);
+    }
+
+    ~ServerProcess()
+    {
+        close(lifeline);
+        int status = 0;
+        waitpid(child, &status, 0);
+    }
+
+    pid_t child;
+    int lifeline;
+    std::string url;
+    std::string ca_pem;
+};
+
+std::optional<ServerProcess> server;
+
+struct StartServer
+{
+    StartServer() { server.emplace(); }
+    ~StartServer() { server.reset(); }
+};
+
+BOOST_TEST_GLOBAL_FIXTURE(StartServer);
+
+/// A range of this process's memory.
+struct Mapping
+{
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+    bool dumped = false;
+};
+
+/// What this process may read, and whether the system would put it into a core dump (proc(5), smaps, VmFlags).
+std::vector<Mapping> mappings()
+{
+    std::vector<Mapping> all;
+    std::ifstream smaps{"/proc/self/smaps"};
+    bool readable = false;
+    for (std::string line; std::getline(smaps, line);) {
+        const auto dash = line.find('-');
+        const auto space = line.find(' ');
+        if (line.starts_with("VmFlags:")) {
+            const bool excluded = (line + ' ').find(" dd ") != line.npos || (line + ' ').find(" io ") != line.npos;
+            all.back().dumped = readable && !excluded;
+            if (!readable)
+                all.pop_back();
+        } else if (dash != line.npos && dash < space) {
+            Mapping& mapping = all.emplace_back();
+            std::from_chars(line.data(), line.data() + dash, mapping.begin, 16);
+            std::from_chars(line.data() + dash + 1, line.data() + space, mapping.end, 16);
+            readable = line[space + 1] == 'r' && line.find("[v") == line.npos; // neither [vvar] nor [vsyscall]
+        }
+    }
+    return all;
+}
+
+/// How often a text of eight or more bytes shows in the memory of this process, in whole or in part.
+struct Shown
+{
+    std::size_t in_dump = 0;
+    std::size_t elsewhere = 0;
+};
+
+Shown search(const Secret& sought)
+{
+    constexpr std::size_t piece = 8;
+    const int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+    BOOST_REQUIRE(memory >= 0);
+    // The copy of what is searched must be in no dump either, nor be searched itself.
+    constexpr std::size_t step = 1 << 20;
+    const std::size_t size = step + piece;
+    constexpr std::uintptr_t longest = 1 << 30; // a sanitizer's own are longer
+    char* const window =
+        static_cast<char*>(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    BOOST_REQUIRE(window != MAP_FAILED);
+    Shown shown;
+    for (const Mapping& mapping : mappings()) {
+        const auto own = reinterpret_cast<std::uintptr_t>(window);
+        if ((mapping.begin <= own && own < mapping.end) || mapping.end - mapping.begin > longest)
+            continue;
+        for (std::uintptr_t at = mapping.begin; at < mapping.end; at += step) {
+            const ssize_t got =
+                pread(memory, window, std::min<std::size_t>(size, mapping.end - at), static_cast<off_t>(at));
+            if (got <= 0)
+                continue; // such as a file's page beyond its end
+            const std::string_view bytes{window, static_cast<std::size_t>(got)};
+            for (std::size_t from = 0; from + piece <= sought.reveal().size(); from += piece) {
+                const std::string_view part = sought.reveal().substr(from, piece);
+                for (auto found = bytes.find(part); found != bytes.npos; found = bytes.find(part, found + 1))
+                    ++(mapping.dumped ? shown.in_dump : shown.elsewhere);
+            }
+        }
+    }
+    munmap(window, size);
+    close(memory);
+    return shown;
+}
+
+/// A key that nobody knows, least of all this program's own text.
+Secret random_key()
+{
+    std::string key;
+    key.reserve(64); // at once, as what it would grow out of is not wiped
+    key = "psg_";
+    std::random_device random;
+    for (int i = 0; i < 28; ++i)
+        key += static_cast<char>('a' + random() % 26);
+    return Secret{std::move(key)};
+}
+
+Config config_with(const Secret& key)
+{
+    Config config;
+    config.app_id = "app";
+    config.api_key = key;
+    config.base_url = server->url;
+    config.tls.ca_pem = server->ca_pem;
+    return config;
+}
+
+std::string file(const std::string& path)
+{
+    std::ostringstream text;
+    text << std::ifstream{path}.rdbuf();
+    return text.str();
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_search_finds_what_a_dump_would_show)
+{
+    const Secret key = random_key();
+    const Shown before = search(key);
+    BOOST_TEST(before.in_dump == 0u);
+    BOOST_TEST(before.elsewhere > 0u); // the secret itself
+    const std::string copy{key.reveal()};
+    BOOST_TEST(search(key).in_dump >= key.reveal().size() / 8);
+    BOOST_TEST(copy == key.reveal());
+}
+
+BOOST_AUTO_TEST_CASE(a_core_dump_does_not_show_the_key)
+{
+    count_case();
+    count_run();
+    const Secret key = random_key();
+    const std::size_t alone = search(key).elsewhere;
+    asio::io_context context;
+    {
+        std::optional<Client> client{std::in_place, context, config_with(key)};
+        std::size_t calls = 0;
+        const auto call = [&](asio::awaitable<Result> what) {
+            asio::co_spawn(context, std::move(what), [&](std::exception_ptr, const Result& result) {
+                BOOST_TEST(!result.error);
+                ++calls;
+            });
+        };
+        for (const Operation operation : {Operation::get, Operation::create, Operation::find})
+            call(perform(*client, operation));
+        call(create_large(*client, 100'000));
+        for (int i = 0; i < 200; ++i) // more than there are connections: some wait
+            call(perform(*client, Operation::get));
+        while (calls < 100)
+            context.run_one();
+        BOOST_TEST(search(key).in_dump == 0u); // while requests wait, and are under way
+        while (calls < 204)
+            context.run_one();
+        const Shown alive = search(key);
+        BOOST_TEST(alive.in_dump == 0u);
+        BOOST_TEST(alive.elsewhere > alone);
+    }
+    context.restart();
+    context.run();
+    const Shown gone = search(key);
+    BOOST_TEST(gone.in_dump == 0u);
+    BOOST_TEST(gone.elsewhere == alone);
+}
+
+BOOST_AUTO_TEST_CASE(the_key_is_in_no_argument_variable_or_file)
+{
+    count_case();
+    count_run();
+    const Secret key = random_key();
+    asio::io_context context;
+    Client client{context, config_with(key)};
+    bool done = false;
+    asio::co_spawn(context, perform(client, Operation::create),
+                   [&](std::exception_ptr, const Result&) { done = true; });
+    while (!done)
+        context.run_one();
+    for (const char* path : {"/proc/self/cmdline", "/proc/self/environ"}) {
+        const std::string text = file(path);
+        BOOST_TEST(!text.empty());
+        BOOST_TEST(text.find(key.reveal()) == text.npos);
+    }
+    // Nothing is open but what a client needs: sockets, and the context's own.
+    for (const auto& descriptor : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+        std::error_code gone; // the iterator's own
+        const std::string target = std::filesystem::read_symlink(descriptor, gone).string();
+        if (!gone && target.starts_with('/') && std::filesystem::is_regular_file(target, gone))
+            BOOST_TEST(file(target).find(key.reveal()) == std::string::npos);
+    }
+}
