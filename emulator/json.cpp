@@ -4,8 +4,10 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 #include <limits>
 
 namespace passage::emulator {
@@ -47,18 +49,22 @@ JsonWriter& JsonWriter::string(std::string_view value)
     constexpr std::string_view digits = "0123456789abcdef";
     separate();
     text_ += '"';
-    for (const char c : value) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            text_ += '\\';
-            text_ += c;
-        } else if (byte < 0x20) {
-            text_ += "\\u00";
+    const auto is_special = [](char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20; };
+    for (auto plain = value.begin(); plain != value.end();) {
+        const auto special = std::find_if(plain, value.end(), is_special);
+        text_.append(plain, special);
+        if (special == value.end()) {
+            break;
+        }
+        text_ += '\\';
+        if (const auto byte = static_cast<unsigned char>(*special); byte >= 0x20) {
+            text_ += *special;
+        } else {
+            text_ += "u00";
             text_ += digits[byte >> 4];
             text_ += digits[byte & 15];
-        } else {
-            text_ += c;
         }
+        plain = std::next(special);
     }
     text_ += '"';
     return *this;

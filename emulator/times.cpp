@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
+#include <cstdint>
 
 namespace passage::emulator {
 namespace chr = std::chrono;
@@ -51,6 +51,15 @@ std::optional<chr::microseconds> take_fraction(std::string_view& text)
     return chr::microseconds{*take_digits(six, 6)};
 }
 
+void put_digits(std::string& text, std::int64_t value, std::size_t count)
+{
+    text.resize(text.size() + count);
+    for (auto digit = text.rbegin(); count > 0; --count, ++digit) {
+        *digit = static_cast<char>('0' + value % 10);
+        value /= 10;
+    }
+}
+
 } // namespace
 
 Time now()
@@ -63,17 +72,18 @@ std::string to_text(Time time)
     const auto day = chr::floor<chr::days>(time);
     const chr::year_month_day date{day};
     const chr::hh_mm_ss clock{time - day};
-    char text[40];
-    int size = std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
-                             static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                             static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                             static_cast<int>(clock.seconds().count()));
-    std::string result(text, static_cast<std::size_t>(size));
+    std::string text;
+    text.reserve(32);
+    put_digits(text, static_cast<int>(date.year()), 4);
+    put_digits(text += '-', static_cast<unsigned>(date.month()), 2);
+    put_digits(text += '-', static_cast<unsigned>(date.day()), 2);
+    put_digits(text += 'T', clock.hours().count(), 2);
+    put_digits(text += ':', clock.minutes().count(), 2);
+    put_digits(text += ':', clock.seconds().count(), 2);
     if (const auto fraction = clock.subseconds().count(); fraction != 0) {
-        size = std::snprintf(text, sizeof text, ".%06d", static_cast<int>(fraction));
-        result.append(text, static_cast<std::size_t>(size));
+        put_digits(text += '.', fraction, 6);
     }
-    return result += 'Z';
+    return text += 'Z';
 }
 
 std::optional<Time> parse_time(std::string_view text)
