@@ -102,6 +102,8 @@ HostResolver::~HostResolver()
 
 Task<expected<Addresses, Failure>> HostResolver::resolve()
 {
+    if (!origin_.is_here())
+        co_return unexpected{Failure{Error{Errc::shut_down, "the client is another process's"}, false}};
     if (Clock::now() < fresh_until_)
         co_return addresses_;
 

@@ -2,6 +2,7 @@
 
 #include "net/event.hpp"
 #include "net/failure.hpp"
+#include "net/origin.hpp"
 
 #include <passage/expected.hpp>
 
@@ -30,7 +31,8 @@ public:
     HostResolver(const Executor& executor, std::string host, Lookup lookup);
     ~HostResolver();
 
-    /// The addresses, in the order of preference; an empty list if the coroutine was cancelled.
+    /// The addresses, in the order of preference; an empty list if the coroutine was cancelled. `Errc::shut_down` in a
+    /// child made by fork(): a client's calls were copied with it, and would be made twice.
     Task<expected<Addresses, Failure>> resolve();
 
 private:
@@ -40,6 +42,7 @@ private:
     void finish(Job& job, expected<Addresses, Failure> result);
 
     Executor executor_;
+    Origin origin_;
     std::string host_;
     Lookup lookup_;
     std::shared_ptr<Job> job_; ///< The look-up under way, if any.

@@ -115,15 +115,22 @@ Stream::Stream(Socket socket, SslPtr ssl) : socket_{std::move(socket)}, ssl_{std
 Stream::~Stream()
 {
     // Tells the peer that this end is deliberate (close_notify); what it answers is of no interest.
-    if (ssl_ && SSL_is_init_finished(ssl_.get()) && transport_.error == 0) {
+    if (ssl_ && origin_.is_here() && SSL_is_init_finished(ssl_.get()) && transport_.error == 0) {
         ERR_clear_error();
         SSL_shutdown(ssl_.get());
         ERR_clear_error();
     }
 }
 
+Stream::Step Stream::refused_elsewhere()
+{
+    return failed(Errc::shut_down, "the connection is another process's", {}, false);
+}
+
 Stream::Step Stream::handshake()
 {
+    if (!origin_.is_here())
+        return refused_elsewhere();
     if (!ssl_)
         return {};
     ERR_clear_error();
@@ -151,6 +158,8 @@ Stream::Step Stream::handshake()
 
 Stream::Step Stream::read(std::span<char> into)
 {
+    if (!origin_.is_here())
+        return refused_elsewhere();
     if (!ssl_)
         return plain_step(::recv(transport_.descriptor, into.data(), into.size(), 0), Step::Result::want_read);
     ERR_clear_error();
@@ -159,6 +168,8 @@ Stream::Step Stream::read(std::span<char> into)
 
 Stream::Step Stream::write(std::string_view bytes)
 {
+    if (!origin_.is_here())
+        return refused_elsewhere();
     if (!ssl_) {
         const Step step = plain_step(::send(transport_.descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL),
                                      Step::Result::want_write);
@@ -233,6 +244,8 @@ void Stream::cancel()
 
 bool Stream::is_quiet()
 {
+    if (!origin_.is_here())
+        return false;
     char byte = 0;
     if (!ssl_)
         return ::recv(transport_.descriptor, &byte, 1, MSG_PEEK) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);

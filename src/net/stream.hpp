@@ -2,6 +2,7 @@
 
 #include "net/executor.hpp"
 #include "net/failure.hpp"
+#include "net/origin.hpp"
 #include "net/resumable.hpp"
 #include "net/tls_context.hpp"
 
@@ -15,7 +16,8 @@ namespace passage::net {
 
 /// Bytes to and from a connected socket, through TLS or plain; each step is non-blocking, waiting is separate.
 ///
-/// OpenSSL reads and writes the socket itself: that saves the copies and buffers of a stream on top of the socket.
+/// OpenSSL reads and writes the socket itself: that saves the copies and buffers of a stream on top of the socket. In a
+/// child made by fork() each step fails, and nothing is read or written.
 class Stream
 {
 public:
@@ -76,12 +78,15 @@ private:
     };
     friend struct TransportBio;
 
+    /// What each step comes to in another process than the connection's own.
+    static Step refused_elsewhere();
     Step ssl_step(int returned);
     Step plain_step(std::int64_t returned, Step::Result would_block);
 
     Socket socket_;
     Transport transport_;
     SslPtr ssl_;
+    Origin origin_;
 };
 
 } // namespace passage::net
