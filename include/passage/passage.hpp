@@ -4,6 +4,7 @@
 /// All of the library.
 
 #include <passage/app.hpp>
+#include <passage/auth.hpp>
 #include <passage/call_options.hpp>
 #include <passage/claims.hpp>
 #include <passage/client.hpp>

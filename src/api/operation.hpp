@@ -27,5 +27,7 @@ inline constexpr Operation revoke_user_refresh_tokens{"revoke_user_refresh_token
 inline constexpr Operation list_users{"list_users", "GET"};
 inline constexpr Operation create_magic_link{"create_magic_link", "POST", false};
 inline constexpr Operation get_app{"get_app", "GET"};
+/// The fetch of keys that `Authenticator::authenticate` makes.
+inline constexpr Operation authenticate{"authenticate", "GET"};
 
 } // namespace passage::api

@@ -333,4 +333,12 @@ expected<http::Request> Requests::get_app() const
     return result;
 }
 
+expected<http::Request> Requests::token_keys() const
+{
+    http::Request result;
+    result.method = api::authenticate.method;
+    result.target = app_path_ + "/.well-known/jwks.json";
+    return result;
+}
+
 } // namespace passage::api

@@ -34,6 +34,8 @@ public:
     expected<http::Request> list_users(const ListUsersRequest& request) const;
     expected<http::Request> create_magic_link(const CreateMagicLinkRequest& request) const;
     expected<http::Request> get_app() const;
+    /// The keys of the app's tokens.
+    expected<http::Request> token_keys() const;
 
 private:
     expected<http::Request> on_user(const Operation& operation, std::string_view user_id,

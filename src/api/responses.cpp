@@ -84,6 +84,11 @@ expected<AppInfo> read_app(const http::Response& response)
     return read(response, json::decode_app);
 }
 
+expected<jwt::KeySet> read_token_keys(const http::Response& response)
+{
+    return read(response, jwt::read_key_set);
+}
+
 expected<void> read_nothing(const http::Response&)
 {
     return {};

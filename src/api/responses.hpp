@@ -1,6 +1,7 @@
 #pragma once
 
 #include "http/response.hpp"
+#include "jwt/key_set.hpp"
 
 #include <passage/app.hpp>
 #include <passage/expected.hpp>
@@ -24,6 +25,7 @@ expected<UserPage> read_user_page(const http::Response& response);
 expected<std::vector<WebAuthnDevice>> read_devices(const http::Response& response);
 expected<MagicLink> read_magic_link(const http::Response& response);
 expected<AppInfo> read_app(const http::Response& response);
+expected<jwt::KeySet> read_token_keys(const http::Response& response);
 /// For operations that answer without a body.
 expected<void> read_nothing(const http::Response& response);
 

@@ -24,6 +24,7 @@ namespace {
 namespace asio = boost::asio;
 using Result = expected<Claims>;
 using jwt::KeyCache;
+using Next = KeyCache::Answer::Next;
 
 /// A set has but a few keys; a certificate chain makes one some kilobytes large.
 constexpr std::size_t max_key_set = 1024 * 1024;
@@ -99,22 +100,21 @@ asio::awaitable<Result> ready(Result result)
 struct Authenticator::State : std::enable_shared_from_this<State>
 {
     State(asio::any_io_executor on, jwt::Expectations rules, const AuthOptions& options,
-          std::shared_ptr<client::Core> by)
+          const std::shared_ptr<client::Core>& by)
         : executor{std::move(on)},
           expectations{std::move(rules)},
           source{options.source},
-          core{std::move(by)},
+          core{by},
           cache{{options.key_lifetime, options.key_lifetime_in_outage, options.key_refetch_interval}}
     {}
 
     /// What is to be done for a token's key, at this time.
     KeyCache::Answer ask(const jwt::Token& token)
     {
-        if (given_keys)
-            if (const auto* key = given_keys->find(token.key_id()))
-                return {KeyCache::Answer::Next::use, false, given_keys, key};
-            else
-                return {KeyCache::Answer::Next::unknown};
+        if (given_keys) {
+            const auto* const key = given_keys->find(token.key_id());
+            return {key ? Next::use : Next::unknown, false, given_keys, key};
+        }
         const std::lock_guard lock{mutex};
         return cache.find(token.key_id(), std::chrono::steady_clock::now());
     }
@@ -131,7 +131,6 @@ struct Authenticator::State : std::enable_shared_from_this<State>
     /// The answer to a token, unless keys have to be fetched for it.
     std::optional<Result> check(const jwt::Token& token, const KeyCache::Answer& answer)
     {
-        using Next = KeyCache::Answer::Next;
         switch (answer.next) {
         case Next::use:
             return verify(token, *answer.key);
@@ -147,28 +146,36 @@ struct Authenticator::State : std::enable_shared_from_this<State>
         return std::nullopt;
     }
 
-    /// The fetch that is under way, begun if need be.
-    std::weak_ptr<client::Flight> fetch()
+    /// As `ask`, and begins a fetch if one is due. `under_way` is the one to wait for.
+    KeyCache::Answer ask_and_fetch(const jwt::Token& token, std::weak_ptr<client::Flight>& under_way)
     {
-        const auto next = std::make_shared<client::Flight>();
+        std::shared_ptr<client::Flight> begun;
+        KeyCache::Answer answer;
         {
             const std::lock_guard lock{mutex};
-            if (auto current = flight.lock())
-                return current;
-            flight = next;
-            cache.begin_fetch();
+            answer = cache.find(token.key_id(), std::chrono::steady_clock::now());
+            if (answer.fetch) {
+                begun = std::make_shared<client::Flight>();
+                flight = begun;
+                cache.begin_fetch();
+            }
+            under_way = flight;
         }
-        try {
-            asio::co_spawn(executor, client::fetch_token_keys(core),
-                           [self = shared_from_this(), next](std::exception_ptr error, expected<jwt::KeySet> keys) {
-                               if (error) // there is but one: no memory
-                                   keys = unexpected{Error{Errc::jwks, "no memory"}};
-                               self->end_fetch(*next, std::move(keys));
-                           });
-        } catch (const std::bad_alloc&) {
-            end_fetch(*next, unexpected{Error{Errc::jwks, "no memory"}});
-        }
-        return next;
+        if (begun)
+            start_fetch(begun);
+        return answer;
+    }
+
+    void start_fetch(const std::shared_ptr<client::Flight>& begun)
+    try {
+        asio::co_spawn(executor, client::fetch_token_keys(core.lock()),
+                       [self = shared_from_this(), begun](std::exception_ptr error, expected<jwt::KeySet> keys) {
+                           if (error) // there is but one: no memory
+                               keys = unexpected{Error{Errc::jwks, "no memory"}};
+                           self->end_fetch(*begun, std::move(keys));
+                       });
+    } catch (const std::bad_alloc&) {
+        end_fetch(*begun, unexpected{Error{Errc::jwks, "no memory"}});
     }
 
     void end_fetch(client::Flight& ended, expected<jwt::KeySet> keys)
@@ -190,7 +197,7 @@ struct Authenticator::State : std::enable_shared_from_this<State>
     const asio::any_io_executor executor;
     const jwt::Expectations expectations;
     const TokenSource source;
-    const std::shared_ptr<client::Core> core; ///< None if the keys are given.
+    const std::weak_ptr<client::Core> core;
     std::shared_ptr<const jwt::KeySet> given_keys;
 
     std::mutex mutex; ///< Guards what follows.
@@ -205,10 +212,8 @@ asio::awaitable<Result> Authenticator::State::wait_and_check(std::shared_ptr<Sta
     if (!token)
         co_return failure(jwt::refusal(token.error()));
     for (;;) {
-        const KeyCache::Answer answer = self->ask(*token);
         std::weak_ptr<client::Flight> flight;
-        if (answer.fetch || answer.next == KeyCache::Answer::Next::wait)
-            flight = self->fetch();
+        const KeyCache::Answer answer = self->ask_and_fetch(*token, flight);
         if (auto result = self->check(*token, answer))
             co_return *std::move(result);
 
@@ -223,14 +228,16 @@ asio::awaitable<Result> Authenticator::State::wait_and_check(std::shared_ptr<Sta
     }
 }
 
-Authenticator::Authenticator(std::shared_ptr<State> state) noexcept : state_{std::move(state)} {}
+Authenticator::Authenticator(std::shared_ptr<State> state, std::shared_ptr<client::Core> core) noexcept
+    : state_{std::move(state)}, core_{std::move(core)}
+{}
 
 Authenticator::Authenticator(asio::any_io_executor executor, const Config& config, const AuthOptions& options)
 {
     auto made = create(std::move(executor), config, options);
     if (!made)
         throw boost::system::system_error{make_error_code(made.error().code), to_string(made.error())};
-    state_ = std::move(made->state_);
+    *this = *std::move(made);
 }
 
 expected<Authenticator> Authenticator::create(asio::any_io_executor executor, const Config& config,
@@ -252,7 +259,7 @@ expected<Authenticator> Authenticator::create(asio::any_io_executor executor, co
             return unexpected{Error{Errc::decode, "none of the keys given can verify RS256"}};
         auto state = std::make_shared<State>(std::move(executor), std::move(expectations), options, nullptr);
         state->given_keys = std::make_shared<const jwt::KeySet>(*std::move(keys));
-        return Authenticator{std::move(state)};
+        return Authenticator{std::move(state), nullptr};
     }
 
     const auto config_of_core = config_for_keys(config);
@@ -261,22 +268,24 @@ expected<Authenticator> Authenticator::create(asio::any_io_executor executor, co
     auto core = client::Core::create(executor, *config_of_core);
     if (!core)
         return unexpected{std::move(core.error())};
-    return Authenticator{
-        std::make_shared<State>(std::move(executor), std::move(expectations), options, std::move(*core))};
+    auto state = std::make_shared<State>(std::move(executor), std::move(expectations), options, *core);
+    return Authenticator{std::move(state), *std::move(core)};
 }
 
 Authenticator::Authenticator(Authenticator&& other) noexcept = default;
 
 Authenticator& Authenticator::operator=(Authenticator&& other) noexcept
 {
-    Authenticator former{std::exchange(state_, std::move(other.state_))};
+    Authenticator former{std::move(*this)};
+    state_ = std::move(other.state_);
+    core_ = std::move(other.core_);
     return *this;
 }
 
 Authenticator::~Authenticator()
 {
-    if (state_ && state_->core)
-        state_->core->close();
+    if (core_)
+        core_->close();
 }
 
 asio::awaitable<Result> Authenticator::authenticate(std::string_view token)

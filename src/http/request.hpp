@@ -26,6 +26,7 @@ using ExtraFields = std::vector<std::pair<std::string, std::string>>;
 class RequestWriter
 {
 public:
+    /// Without a key nothing is sent in its place.
     RequestWriter(std::string_view host_field, const Secret& api_key, std::string_view user_agent);
 
     /// The bytes of a request. They hold the API key, so they are a secret.

@@ -36,7 +36,7 @@ public:
             unknown,     ///< Refuse it: there is no such key.
             unavailable, ///< Refuse to say: keys can't be had, for `last_failure`.
         };
-        Next next;
+        Next next = Next::unavailable;
         bool fetch = false;                      ///< A fetch is due: `begin_fetch`, and see to it.
         std::shared_ptr<const KeySet> keys = {}; ///< Keeps `key` valid.
         const PublicKey* key = nullptr;

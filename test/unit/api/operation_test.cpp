@@ -28,6 +28,7 @@ BOOST_AUTO_TEST_CASE(operations_say_what_may_be_repeated)
         {list_users, "list_users", "GET", true, false},
         {create_magic_link, "create_magic_link", "POST", false, false},
         {get_app, "get_app", "GET", true, false},
+        {authenticate, "authenticate", "GET", true, false},
     };
     for (const Case& test : cases) {
         BOOST_TEST(test.operation.name == test.name);

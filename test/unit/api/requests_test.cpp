@@ -367,6 +367,7 @@ BOOST_AUTO_TEST_CASE(a_list_says_which_users_in_what_order)
 BOOST_AUTO_TEST_CASE(an_app_is_asked_for_by_its_path)
 {
     BOOST_TEST(line(requests.get_app()) == "GET /v1/apps/app");
+    BOOST_TEST(line(requests.token_keys()) == "GET /v1/apps/app/.well-known/jwks.json");
 }
 
 BOOST_AUTO_TEST_CASE(a_magic_link_is_for_one_recipient_by_its_channel)

@@ -1,0 +1,283 @@
+#include "support/canary.hpp"
+#include "support/run.hpp"
+#include "support/script_server.hpp"
+#include "support/token_signer.hpp"
+
+#include <passage/passage.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// How keys are fetched, from a server that does as a script says.
+
+using namespace passage;
+using namespace std::chrono_literals;
+using passage::test::run;
+using passage::test::Script;
+using passage::test::TokenSigner;
+namespace asio = boost::asio;
+namespace steps = passage::test::steps;
+
+namespace {
+
+const TokenSigner& signer()
+{
+    static const TokenSigner one{"k1"};
+    return one;
+}
+
+std::string token(std::string_view user = "u")
+{
+    return signer().sign(R"({"aud":"app","exp":4000000000,"sub":")" + std::string{user} + "\"}");
+}
+
+std::string keys()
+{
+    return test::key_set({signer().jwk()});
+}
+
+/// A connection on which each request gets such an answer.
+Script answering(const std::string& bytes, std::size_t times = 1)
+{
+    Script script;
+    script.steps.push_back(steps::tls());
+    for (std::size_t i = 0; i < times; ++i)
+        script.steps.insert(script.steps.end(), {steps::request(), steps::send(bytes)});
+    script.steps.push_back(steps::expect_end());
+    script.may_end_early = true;
+    return script;
+}
+
+struct Fixture
+{
+    Config config() const
+    {
+        Config config;
+        config.app_id = "app";
+        config.api_key = test::canary_api_key;
+        config.auth_url = server.url() + "/auth";
+        config.tls.ca_pem = server.ca_pem();
+        config.retry.max_attempts = 1;
+        return config;
+    }
+
+    expected<Claims> check(const std::string& one = token()) { return run(context, authenticator->authenticate(one)); }
+
+    void finish()
+    {
+        authenticator.reset();
+        context.restart();
+        context.run();
+        BOOST_TEST(server.finish() == "");
+    }
+
+    test::ScriptServer server;
+    asio::io_context context;
+    std::unique_ptr<Authenticator> authenticator = std::make_unique<Authenticator>(context, config());
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(fetching_keys, Fixture)
+
+BOOST_AUTO_TEST_CASE(keys_are_asked_for_without_the_api_key)
+{
+    server.plan({answering(test::response(200, "Content-Type: application/jwk-set+json\r\n", keys()))});
+    BOOST_TEST(check().value().user_id == "u");
+    const auto requests = server.requests();
+    BOOST_TEST_REQUIRE(requests.size() == 1u);
+    const std::string& bytes = requests.front().bytes;
+    BOOST_TEST(bytes.starts_with("GET /v1/auth/apps/app/.well-known/jwks.json HTTP/1.1\r\n"), bytes);
+    BOOST_TEST(bytes.find("Authorization") == std::string::npos, bytes);
+    BOOST_TEST(bytes.find(test::canary_api_key) == std::string::npos);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(a_thousand_callers_share_one_fetch)
+{
+    Script script = answering(test::response(200, {}, keys()));
+    script.steps.insert(script.steps.begin() + 2, steps::hold());
+    server.plan({script});
+    constexpr int callers = 1'000;
+    int good = 0;
+    for (int i = 0; i < callers; ++i)
+        asio::co_spawn(context, authenticator->authenticate(token(std::to_string(i))),
+                       [&, i](std::exception_ptr, const expected<Claims>& claims) {
+                           good += claims && claims->user_id == std::to_string(i);
+                       });
+    context.poll(); // all of them wait
+    BOOST_TEST(good == 0);
+    server.release();
+    context.run();
+    BOOST_TEST(good == callers);
+    BOOST_TEST(server.requests().size() == 1u);
+    for (int i = 0; i < 10; ++i)
+        BOOST_TEST(check().has_value());
+    BOOST_TEST(server.requests().size() == 1u);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(a_caller_that_is_cancelled_leaves_the_others_waiting)
+{
+    Script script = answering(test::response(200, {}, keys()));
+    script.steps.insert(script.steps.begin() + 2, steps::hold());
+    server.plan({script});
+    for (const auto type :
+         {asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total}) {
+        // The first one begins the fetch, and is cancelled too.
+        asio::cancellation_signal signal;
+        std::optional<Error> ended;
+        const auto call = [](Authenticator& by) -> asio::awaitable<expected<Claims>> {
+            co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+            co_return co_await by.authenticate(token());
+        };
+        asio::co_spawn(
+            context, call(*authenticator),
+            asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr error, const expected<Claims>& claims) {
+                BOOST_TEST(!error);
+                BOOST_TEST_REQUIRE(!claims.has_value());
+                ended = claims.error();
+            }));
+        context.poll();
+        BOOST_TEST(!ended);
+        signal.emit(type);
+        context.poll();
+        BOOST_TEST_REQUIRE(ended.has_value());
+        BOOST_TEST(is_cancelled(*ended));
+    }
+    int good = 0;
+    for (int i = 0; i < 3; ++i)
+        asio::co_spawn(context, authenticator->authenticate(token()),
+                       [&](std::exception_ptr, const expected<Claims>& claims) { good += claims.has_value(); });
+    context.poll();
+    server.release();
+    context.run();
+    BOOST_TEST(good == 3);
+    BOOST_TEST(server.requests().size() == 1u);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(callers_are_told_why_there_are_no_keys)
+{
+    struct Case
+    {
+        const char* name;
+        std::string bytes;
+        int status;
+        const char* message; ///< A part of it.
+    };
+    const std::vector<Case> cases{
+        {"500", test::response(500, {}, "oops"), 500, "500"},
+        {"404", test::response(404, {}, R"({"code":"app_not_found","error":"App not found."})"), 404, "app_not_found"},
+        {"a redirect", test::response(302, "Location: https://keys.example/\r\n"), 302, "302"},
+        {"HTML", test::response(200, "Content-Type: text/html\r\n", "<html>"), 200, "not JSON"},
+        {"no key set", test::response(200, {}, "{}"), 200, "no JWK set"},
+        {"two keys of one id", test::response(200, {}, test::key_set({signer().jwk(), signer().jwk()})), 200,
+         "no JWK set"},
+        {"too much", test::response(200, {}, std::string(2'000'000, ' ') + keys()), 0, "too_large"},
+        {"cut off", test::response(200, {}, keys()).substr(0, 200), 0, "truncated"},
+    };
+    for (const Case& test : cases) {
+        BOOST_TEST_CONTEXT(test.name)
+        {
+            Script script = answering(test.bytes);
+            script.steps.back() = steps::fin();
+            server.plan({script});
+            authenticator = std::make_unique<Authenticator>(context, config());
+            for (int i = 0; i < 2; ++i) { // the second one within a second of the first: it asks nobody
+                const auto claims = check();
+                BOOST_TEST_REQUIRE(!claims.has_value());
+                const Error& error = claims.error();
+                BOOST_TEST((error.code == Errc::jwks), error);
+                BOOST_TEST(!is_token_refused(error));
+                BOOST_TEST(is_retryable(error));
+                BOOST_TEST(error.http_status == test.status);
+                BOOST_TEST(error.operation == "authenticate");
+                BOOST_TEST(error.message.find(test.message) != std::string::npos, error);
+            }
+            BOOST_TEST(server.requests().size() == 1u);
+            authenticator.reset();
+            context.restart();
+            context.run();
+            BOOST_TEST(server.finish() == "");
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_fetch_ends_within_the_time_of_a_call)
+{
+    Script script = answering("");
+    script.steps.insert(script.steps.begin() + 2, steps::hold());
+    server.plan({script});
+    Config hurried = config();
+    hurried.timeouts.total = 50ms;
+    authenticator = std::make_unique<Authenticator>(context, hurried);
+    const auto claims = check();
+    BOOST_TEST_REQUIRE(!claims.has_value());
+    BOOST_TEST((claims.error().code == Errc::jwks), claims.error());
+    BOOST_TEST(claims.error().message.find("timeout") != std::string::npos, claims.error());
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(those_who_wait_when_the_authenticator_goes_are_told)
+{
+    Script script = answering("");
+    script.steps.insert(script.steps.begin() + 2, steps::hold());
+    server.plan({script});
+    int ended = 0;
+    for (int i = 0; i < 3; ++i)
+        asio::co_spawn(context, authenticator->authenticate(token()),
+                       [&](std::exception_ptr, const expected<Claims>& claims) {
+                           ended += !claims && claims.error().code == Errc::shut_down;
+                       });
+    context.poll();
+    authenticator.reset();
+    context.run();
+    BOOST_TEST(ended == 3);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_takes_those_who_wait_along)
+{
+    Script script = answering("");
+    script.steps.insert(script.steps.begin() + 2, steps::hold());
+    server.plan({script});
+    auto own = std::make_unique<asio::io_context>();
+    authenticator = std::make_unique<Authenticator>(*own, config());
+    const auto witness = std::make_shared<int>();
+    for (asio::io_context* waits_on : {own.get(), &context})
+        asio::co_spawn(*waits_on, authenticator->authenticate(token()),
+                       [witness](std::exception_ptr, const expected<Claims>&) { BOOST_ERROR("it can't end"); });
+    own->poll();
+    context.poll();
+    BOOST_TEST(witness.use_count() == 3);
+    authenticator.reset();
+    own.reset();
+    context.poll(); // each coroutine is unwound on its own executor
+    BOOST_TEST(witness.use_count() == 1);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(keys_given_by_hand_are_used_without_a_network)
+{
+    Config config;
+    config.app_id = "app";
+    AuthOptions options;
+    options.keys = keys();
+    Authenticator offline{context, config, options};
+    BOOST_TEST(run(context, offline.authenticate(token())).value().user_id == "u");
+    const TokenSigner other{"k2"};
+    const auto claims = run(context, offline.authenticate(other.sign(R"({"aud":"app","exp":4000000000,"sub":"u"})")));
+    BOOST_TEST((claims.error().jwt_reason == JwtReason::unknown_key));
+    BOOST_TEST(server.requests().empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
