@@ -165,7 +165,10 @@ expected<http::Request> Requests::on_user(const Operation& operation, std::strin
         return unexpected{std::move(good.error())};
     http::Request request;
     request.method = operation.method;
-    request.target.append(users_path_).append("/").append(http::percent_encode(user_id)).append(suffix);
+    request.target.reserve(users_path_.size() + 1 + user_id.size() + suffix.size());
+    request.target.append(users_path_).append("/");
+    http::append_percent_encoded(request.target, user_id);
+    request.target.append(suffix);
     return request;
 }
 

@@ -13,12 +13,11 @@ namespace {
 /// `application/json`, or a type that is JSON by its suffix (RFC 6839); the parameters do not matter (RFC 8259, 11).
 bool is_json(std::string_view content_type)
 {
-    std::string type{content_type.substr(0, content_type.find(';'))};
-    while (type.ends_with(' ') || type.ends_with('\t'))
-        type.pop_back();
-    std::transform(type.begin(), type.end(), type.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    return type == "application/json" || type.ends_with("+json");
+    std::string_view type = content_type.substr(0, content_type.find(';'));
+    type = type.substr(0, type.find_last_not_of(" \t") + 1);
+    constexpr std::string_view suffix = "+json";
+    return equal_ignoring_case(type, "application/json") ||
+           (type.size() > suffix.size() && equal_ignoring_case(type.substr(type.size() - suffix.size()), suffix));
 }
 
 expected<void> check_json(const http::Response& response)

@@ -48,7 +48,6 @@ void Call::start()
 /// Each step runs here, and goes as far as it can without waiting.
 void Call::resume(const boost::system::error_code& ec)
 {
-    const auto self = shared_from_this();
     try {
         switch (std::exchange(waits_for_, Wait::nothing)) {
         case Wait::nothing:
@@ -94,7 +93,8 @@ void Call::begin_attempt()
     attempt_expired_ = false;
     progress_ = {Stage::pool};
     facts_ = {};
-    if (Clock::now() >= deadline_)
+    const auto now = Clock::now();
+    if (now >= deadline_)
         stop(Errc::timeout);
     core_->connections().deadlines().watch(*this, deadline_);
     if (stopped_)
@@ -102,8 +102,8 @@ void Call::begin_attempt()
 
     Connections& connections = core_->connections();
     if (!wants_new) {
-        if (auto lease = connections.take_idle())
-            return begin_exchange(std::move(*lease));
+        if (auto lease = connections.take_idle(now))
+            return begin_exchange(std::move(*lease), now);
     }
     if (!connections.enqueue(*this)) {
         const std::string limit = std::to_string(core_->config().pool.max_waiting);
@@ -125,7 +125,7 @@ void Call::take_connection()
 {
     Connections& connections = core_->connections();
     if (slot)
-        return begin_exchange(Connections::Lease{connections, *std::exchange(slot, std::nullopt)});
+        return begin_exchange(Connections::Lease{connections, *std::exchange(slot, std::nullopt)}, Clock::now());
     if (!Pending::is_linked())
         return end_attempt(unexpected{std::move(failure)});
 
@@ -143,12 +143,12 @@ void Call::leave_queue()
         core_->connections().cancel(*this);
 }
 
-void Call::begin_exchange(Connections::Lease lease)
+void Call::begin_exchange(Connections::Lease lease, Clock::time_point now)
 {
     lease_.emplace(std::move(lease));
     net::Connection& connection = **lease_;
     facts_.connection_reused = connection.was_used();
-    core_->connections().deadlines().watch(*this, std::min(deadline_, Clock::now() + core_->config().timeouts.attempt));
+    core_->connections().deadlines().watch(*this, std::min(deadline_, now + core_->config().timeouts.attempt));
     if (stopped_)
         return end_exchange(unexpected{stopped_failure(*stopped_, Stage::write)});
     if (connection.begin(request_.reveal(), progress_))

@@ -66,7 +66,7 @@ private:
     void begin_attempt();
     void take_connection();
     void leave_queue();
-    void begin_exchange(Connections::Lease lease);
+    void begin_exchange(Connections::Lease lease, net::Clock::time_point now);
     void go_on_with_exchange(const boost::system::error_code& ec);
     void end_exchange(expected<http::Response, net::Failure> result);
     void end_attempt(expected<http::Response, net::Failure> result);

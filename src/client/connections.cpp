@@ -75,10 +75,10 @@ Connections::Connections(const net::Executor& strand, const Config& config, cons
       random_{std::random_device{}()}
 {}
 
-std::optional<Connections::Lease> Connections::take_idle()
+std::optional<Connections::Lease> Connections::take_idle(Clock::time_point now)
 {
     for (;;) {
-        const std::optional<pool::Slot> slot = pool_.take_idle(Clock::now());
+        const std::optional<pool::Slot> slot = pool_.take_idle(now);
         const bool alive = slot && open_[*slot]->is_alive();
         if (slot && !alive)
             pool_.dropped(*slot);

@@ -67,7 +67,7 @@ public:
     net::Deadlines& deadlines() const noexcept { return *deadlines_; }
 
     /// The connection used last, of those that are idle and alive.
-    std::optional<Lease> take_idle();
+    std::optional<Lease> take_idle(net::Clock::time_point now);
 
     /// Queues a call for a connection that is not idle now; `answered` is called later, if not at once. False if too
     /// many wait already, or after `close`.

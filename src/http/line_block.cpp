@@ -13,11 +13,15 @@ bool is_digit(char c) noexcept
     return c >= '0' && c <= '9';
 }
 
-/// VCHAR, SP, HTAB or obs-text.
-bool is_text(char c) noexcept
+/// VCHAR, SP, HTAB or obs-text only. Without an early end, so that many bytes are looked at together.
+bool is_text(std::string_view line) noexcept
 {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
+    bool other = false;
+    for (const char c : line) {
+        const auto byte = static_cast<unsigned char>(c);
+        other |= (byte < 0x20 && byte != '\t') || byte == 0x7f;
+    }
+    return !other;
 }
 
 /// `HTTP/1.x SP 3DIGIT SP reason`
@@ -78,7 +82,7 @@ LineBlock::Result LineBlock::check(std::string_view bytes, std::size_t max_field
             return Result::malformed;
         const std::string_view line = bytes.substr(checked_, feed - 1 - checked_);
         checked_ = feed + 1;
-        if (!std::all_of(line.begin(), line.end(), is_text))
+        if (!is_text(line))
             return Result::malformed;
 
         switch (next_) {

@@ -137,6 +137,11 @@ expected<BaseUrl> parse_base_url(std::string_view text)
     return result;
 }
 
+void append_percent_encoded(std::string& out, std::string_view text)
+{
+    urls::encode(text, urls::unreserved_chars, {}, urls::string_token::append_to(out));
+}
+
 std::string percent_encode(std::string_view text)
 {
     return urls::encode(text, urls::unreserved_chars);

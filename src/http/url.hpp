@@ -31,5 +31,7 @@ expected<BaseUrl> parse_base_url(std::string_view text);
 /// A text as one segment of a path or one value in a query: all but unreserved characters percent-encoded
 /// (RFC 3986, section 2.3). The segments "." and ".." can't be protected this way.
 std::string percent_encode(std::string_view text);
+/// The same, to the end of `out`.
+void append_percent_encoded(std::string& out, std::string_view text);
 
 } // namespace passage::http

@@ -99,4 +99,11 @@ bool has_control_character(std::string_view text) noexcept
     return false;
 }
 
+bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept
+{
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                      [&](char a, char b) { return lower(a) == lower(b); });
+}
+
 } // namespace passage
