@@ -112,18 +112,19 @@ public:
     }
 
 private:
-    static int watch(CURL*, curl_socket_t socket, int what, void* self, void*)
+    static int watch(CURL*, curl_socket_t socket, int what, void* place, void* known)
     {
-        const int epoll = static_cast<Transfers*>(self)->epoll_;
+        const auto self = static_cast<Transfers*>(place);
         epoll_event event{};
         event.data.fd = socket;
         event.events = ((what & CURL_POLL_IN) != 0 ? unsigned{EPOLLIN} : 0U) |
                        ((what & CURL_POLL_OUT) != 0 ? unsigned{EPOLLOUT} : 0U);
-        if (what == CURL_POLL_REMOVE)
-            return epoll_ctl(epoll, EPOLL_CTL_DEL, socket, nullptr) == 0 || errno == EBADF ? 0 : -1;
-        if (epoll_ctl(epoll, EPOLL_CTL_MOD, socket, &event) == 0)
-            return 0;
-        return epoll_ctl(epoll, EPOLL_CTL_ADD, socket, &event);
+        if (what == CURL_POLL_REMOVE) // a socket that is closed already is not watched any more
+            return epoll_ctl(self->epoll_, EPOLL_CTL_DEL, socket, nullptr) == 0 || errno == EBADF ? 0 : -1;
+        // What libcurl keeps with the socket says that it is watched.
+        if (known == nullptr)
+            check(curl_multi_assign(self->multi_.get(), socket, self));
+        return epoll_ctl(self->epoll_, known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, socket, &event);
     }
 
     static int set_timer(CURLM*, long milliseconds, void* self)
@@ -157,6 +158,7 @@ struct Caller
         set(easy.get(), CURLOPT_USERAGENT, "curl");
         set(easy.get(), CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
         set(easy.get(), CURLOPT_TIMEOUT_MS, 30'000L);
+        set(easy.get(), CURLOPT_NOSIGNAL, 1L);
         set(easy.get(), CURLOPT_WRITEFUNCTION, &Caller::append);
         set(easy.get(), CURLOPT_WRITEDATA, &body);
     }
