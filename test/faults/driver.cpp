@@ -8,20 +8,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <iostream>
 #include <memory>
 #include <random>
 
 namespace passage::test {
 namespace {
-
-std::size_t cases = 0;
-std::size_t runs = 0;
-
-struct Figures
-{
-    ~Figures() { std::cout << "faults: " << cases << " cases, " << runs << " runs" << std::endl; }
-};
 
 /// How often a context is given a turn for the client to have read what came.
 constexpr int turns_to_settle = 8;
@@ -37,22 +28,6 @@ Result to_result(expected<T> outcome)
         result.id = std::move(outcome->id);
     return result;
 }
-
-} // namespace
-
-BOOST_TEST_GLOBAL_FIXTURE(Figures);
-
-void count_case()
-{
-    ++cases;
-}
-
-void count_run()
-{
-    ++runs;
-}
-
-namespace {
 
 template <class T>
 asio::awaitable<Result> await_result(asio::awaitable<expected<T>> call)

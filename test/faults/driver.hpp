@@ -1,6 +1,7 @@
 #pragma once
 
 #include "support/canary.hpp"
+#include "support/figures.hpp"
 #include "support/script_server.hpp"
 
 #include <passage/passage.hpp>
@@ -102,9 +103,5 @@ private:
 
 /// How many descriptors the program has open.
 std::size_t open_descriptors();
-
-/// Counts a case, or a run of one, in the figures that the program ends with.
-void count_case();
-void count_run();
 
 } // namespace passage::test
