@@ -1,0 +1,66 @@
+#pragma once
+
+#include <passage/call_options.hpp>
+#include <passage/client.hpp>
+#include <passage/detail/batch_run.hpp>
+#include <passage/expected.hpp>
+#include <passage/requests.hpp>
+#include <passage/user.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <cstddef>
+#include <ranges>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace passage {
+
+/// Carries out an operation for each item of a range, some of them at a time.
+///
+/// `operation(item, call_options)` begins a call, as `client.get_user(item, call_options)` does, and returns its
+/// `awaitable<expected<T>>`; the call options hold the item's share of the deadlines. `deliver(index, result)` takes
+/// the result of the item at an index, as results come: `expected<T>&&`. The range is read as items are begun, and may
+/// be as long as it likes: no more than the window is in memory.
+///
+/// Range, operation and deliver are copied or moved in; what they refer to must live until the end. They are called on
+/// the executor of the awaiting coroutine, one after another, also if it has several threads.
+///
+/// **Throttling.** When the service throttles (429) a call that used its own repetitions up, nothing more is begun for
+/// the time that it asks for, or for a second that doubles each time, and the item is asked for again; eight times at
+/// most.
+///
+/// **End.** All items are done; or a result fulfils the stop rule, the deadline passed, or the awaiting coroutine was
+/// cancelled: then nothing more is begun, and `BatchSummary::stopped` says why. Calls under way are let end with the
+/// first of these, and cancelled with the others. An exception of the functions ends the batch likewise, and is thrown
+/// on.
+template <std::ranges::input_range Range, class Operation, class Deliver>
+boost::asio::awaitable<BatchSummary> for_each(Range range, Operation operation, Deliver deliver,
+                                              BatchOptions options = {})
+{
+    using Run = detail::BatchRun<Range, Operation, Deliver>;
+    return Run::make(std::move(range), std::move(operation), std::move(deliver), std::move(options));
+}
+
+/// Reads users by their ids; the results are in the order of the ids. Equal ids are asked for once.
+///
+/// Of ids that were not asked for, because the batch stopped, the error is the one that stopped it, with no attempt.
+/// The client must live until the end; `options` are read before the awaitable is returned.
+PASSAGE_EXPORT boost::asio::awaitable<std::vector<expected<UserInfo>>>
+get_users(Client& client, std::vector<std::string> ids, BatchOptions options = {});
+
+/// Deletes users by their ids; as `get_users`.
+PASSAGE_EXPORT boost::asio::awaitable<std::vector<expected<void>>>
+delete_users(Client& client, std::vector<std::string> ids, BatchOptions options = {});
+
+/// Creates users; the results are in the order of the requests. As `get_users`, but equal requests are not one.
+PASSAGE_EXPORT boost::asio::awaitable<std::vector<expected<UserInfo>>>
+create_users(Client& client, std::vector<CreateUserRequest> requests, BatchOptions options = {});
+
+/// Updates users by their ids; as `create_users`. Updates of one user are begun in their order, but not one after the
+/// other.
+PASSAGE_EXPORT boost::asio::awaitable<std::vector<expected<UserInfo>>>
+update_users(Client& client, std::vector<std::pair<std::string, UpdateUserRequest>> updates, BatchOptions options = {});
+
+} // namespace passage

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <passage/call_options.hpp>
+#include <passage/error.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <utility>
+
+namespace passage {
+
+/// How far a batch is.
+struct BatchProgress
+{
+    BatchProgress() = default;
+
+    std::size_t done = 0;   ///< Items whose result is there.
+    std::size_t failed = 0; ///< Of those, the ones whose result is an error.
+};
+
+/// What a batch came to.
+struct BatchSummary : BatchProgress
+{
+    BatchSummary() = default;
+
+    /// Why the batch stopped before its end, if it did.
+    std::optional<Error> stopped;
+};
+
+/// Settings of a batch.
+class BatchOptions
+{
+public:
+    BatchOptions() = default;
+
+    /// Most items at a time; at least 1, and 64 without this. More than the client has connections
+    /// (`PoolOptions::max_connections`) gains nothing.
+    BatchOptions& window(std::size_t items)
+    {
+        window_ = items > 0 ? items : 1;
+        return *this;
+    }
+    /// The whole batch ends by then.
+    BatchOptions& deadline(std::chrono::steady_clock::time_point time)
+    {
+        deadline_ = time;
+        return *this;
+    }
+    /// Settings of the call for each item. None of them goes on after the batch's deadline.
+    BatchOptions& each(CallOptions options)
+    {
+        each_ = std::move(options);
+        return *this;
+    }
+    /// Called after each item. Must not block.
+    BatchOptions& on_progress(std::function<void(const BatchProgress&)> callback)
+    {
+        on_progress_ = std::move(callback);
+        return *this;
+    }
+    /// Which errors of an item stop the batch. Without this: those that every other item would meet too, which are a
+    /// refused key (401), an operation that is not allowed (403), and a client that was closed.
+    BatchOptions& stop_when(std::function<bool(const Error&)> rule)
+    {
+        stop_when_ = std::move(rule);
+        return *this;
+    }
+
+    /// Most items at a time.
+    std::size_t window() const noexcept { return window_; }
+    /// By when the batch ends, if set.
+    std::optional<std::chrono::steady_clock::time_point> deadline() const noexcept { return deadline_; }
+    /// Settings of the call for each item.
+    const CallOptions& each() const noexcept { return each_; }
+    /// What is called after each item; may be empty.
+    const std::function<void(const BatchProgress&)>& on_progress() const noexcept { return on_progress_; }
+    /// Whether an error stops the batch.
+    bool stops(const Error& error) const
+    {
+        if (stop_when_)
+            return stop_when_(error);
+        return is_unauthorized(error) || is_forbidden(error) || error.code == Errc::shut_down;
+    }
+
+private:
+    std::size_t window_ = 64;
+    std::optional<std::chrono::steady_clock::time_point> deadline_;
+    CallOptions each_;
+    std::function<void(const BatchProgress&)> on_progress_;
+    std::function<bool(const Error&)> stop_when_;
+};
+
+} // namespace passage

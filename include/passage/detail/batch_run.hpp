@@ -1,0 +1,281 @@
+#pragma once
+
+#include <passage/batch_options.hpp>
+#include <passage/expected.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <utility>
+
+// How `passage::for_each` does its work; not for use.
+
+namespace passage::detail {
+
+namespace asio = boost::asio;
+
+/// What does not depend on the items: when something is begun, and when all ends. Used on its strand only.
+///
+/// It is owned by its workers, and owns the coroutine that waits for it: an execution context that is destroyed takes
+/// all of them along.
+class BatchCore : public std::enable_shared_from_this<BatchCore>
+{
+public:
+    using Clock = std::chrono::steady_clock;
+
+    BatchCore(const asio::any_io_executor& executor, BatchOptions options)
+        : options_{std::move(options)}, strand_{asio::make_strand(executor)}, deadline_timer_{strand_}
+    {}
+    virtual ~BatchCore() = default;
+    BatchCore(const BatchCore&) = delete;
+    BatchCore& operator=(const BatchCore&) = delete;
+
+    template <class Handler>
+    void start(Handler handler)
+    {
+        const auto self = shared_from_this();
+        auto slot = asio::get_associated_cancellation_slot(handler);
+        complete_ = [waiting = std::make_shared<Handler>(std::move(handler))](std::exception_ptr error,
+                                                                              BatchSummary summary) {
+            auto executor = asio::get_associated_executor(*waiting);
+            asio::post(executor, [waiting, error = std::move(error), summary = std::move(summary)]() mutable {
+                std::move (*waiting)(std::move(error), std::move(summary));
+            });
+        };
+        if (slot.is_connected()) {
+            slot.assign([weak = weak_from_this(), strand = strand_](asio::cancellation_type) {
+                asio::post(strand, [weak] {
+                    if (const auto alive = weak.lock())
+                        alive->cancel(Error{Errc::cancelled});
+                });
+            });
+        }
+        asio::post(strand_, [self] { self->begin(); });
+    }
+
+protected:
+    /// Begins items until there is none, or the batch stopped.
+    virtual asio::awaitable<void> work() = 0;
+    /// Whether an item is left to be begun.
+    virtual bool has_next() = 0;
+
+    bool is_stopped() const noexcept { return summary_.stopped.has_value(); }
+
+    /// The settings of each item's call.
+    const CallOptions& call_options() const noexcept { return options_.each(); }
+
+    /// Whether an item that the service throttles is to be asked for again, after `pace`.
+    bool asks_again(const Error& error, unsigned times)
+    {
+        if (!is_rate_limited(error) || times >= max_throttled || is_stopped() || options_.stops(error))
+            return false;
+        const auto now = Clock::now();
+        if (now >= resume_at_) { // else the others were answered the same
+            resume_at_ = now + error.retry_after.value_or(throttled_);
+            throttled_ = std::min<std::chrono::milliseconds>(2 * throttled_, std::chrono::seconds{20});
+        }
+        return true;
+    }
+
+    /// Takes an item's result in.
+    void settle(Error* error)
+    {
+        ++summary_.done;
+        if (!error) {
+            throttled_ = first_pause;
+            return;
+        }
+        ++summary_.failed;
+        if (is_stopped() && is_cancelled(*error)) {
+            error->code = summary_.stopped->code;
+            error->message = summary_.stopped->message;
+        } else if (!is_stopped() && options_.stops(*error)) {
+            summary_.stopped = *error;
+        }
+    }
+
+    void report() const
+    {
+        if (options_.on_progress())
+            options_.on_progress()(summary_);
+    }
+
+    /// Returns when items may be begun: at once, unless the service throttles.
+    asio::awaitable<void> pace()
+    {
+        while (!is_stopped() && Clock::now() < resume_at_) {
+            asio::steady_timer timer{strand_, resume_at_};
+            co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        }
+    }
+
+private:
+    void begin()
+    {
+        if (options_.deadline()) {
+            deadline_timer_.expires_at(*options_.deadline());
+            deadline_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
+                if (const auto alive = weak.lock(); alive && !ec)
+                    alive->cancel(Error{Errc::timeout, "the batch's deadline passed"});
+            });
+        }
+        ++workers_; // this function
+        while (workers_ <= options_.window() && !is_stopped() && next_or_fail())
+            spawn();
+        end_worker();
+    }
+
+    bool next_or_fail()
+    {
+        try {
+            return has_next();
+        } catch (...) {
+            fail(std::current_exception());
+            return false;
+        }
+    }
+
+    void spawn()
+    {
+        ++workers_;
+        signals_.emplace_back();
+        asio::co_spawn(
+            asio::any_io_executor{strand_}, work(),
+            asio::bind_cancellation_slot(signals_.back().slot(), [self = shared_from_this()](std::exception_ptr error) {
+                if (error)
+                    self->fail(std::move(error));
+                self->end_worker();
+            }));
+    }
+
+    void fail(std::exception_ptr error)
+    {
+        if (!failure_)
+            failure_ = std::move(error);
+        cancel(Error{Errc::cancelled});
+    }
+
+    void cancel(Error why)
+    {
+        if (!is_stopped())
+            summary_.stopped = std::move(why);
+        for (auto& signal : signals_)
+            signal.emit(asio::cancellation_type::terminal);
+    }
+
+    void end_worker()
+    {
+        if (--workers_ > 0)
+            return;
+        deadline_timer_.cancel();
+        std::exchange(complete_, nullptr)(failure_, std::move(summary_));
+    }
+
+    static constexpr std::chrono::milliseconds first_pause = std::chrono::seconds{1};
+    /// How often one item is asked for again, beyond what its calls do by themselves.
+    static constexpr unsigned max_throttled = 8;
+
+    const BatchOptions options_;
+    const asio::strand<asio::any_io_executor> strand_;
+    asio::steady_timer deadline_timer_;
+    std::function<void(std::exception_ptr, BatchSummary)> complete_;
+
+    std::size_t workers_ = 0;
+    std::list<asio::cancellation_signal> signals_; ///< One for each worker that there was.
+    BatchSummary summary_;
+    std::exception_ptr failure_;
+    Clock::time_point resume_at_ = Clock::time_point::min();
+    std::chrono::milliseconds throttled_ = first_pause; ///< The next pause, if the service names none.
+};
+
+template <class Range, class Operation, class Deliver>
+class BatchRun final : public BatchCore
+{
+public:
+    BatchRun(const asio::any_io_executor& executor, Range range, Operation operation, Deliver deliver,
+             BatchOptions options)
+        : BatchCore{executor, std::move(options)},
+          range_{std::move(range)},
+          operation_{std::move(operation)},
+          deliver_{std::move(deliver)},
+          next_{std::ranges::begin(range_)}
+    {}
+
+    static asio::awaitable<BatchSummary> make(Range range, Operation operation, Deliver deliver, BatchOptions options)
+    {
+        const asio::any_io_executor executor = co_await asio::this_coro::executor;
+        const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) {
+            BatchSummary cancelled;
+            cancelled.stopped = Error{Errc::cancelled};
+            co_return cancelled;
+        }
+        // A setting of the caller's coroutine: cancelling must be a result here, and stay what it was there.
+        const bool throws = co_await asio::this_coro::throw_if_cancelled();
+        co_await asio::this_coro::throw_if_cancelled(false);
+        auto run = std::make_shared<BatchRun>(executor, std::move(range), std::move(operation), std::move(deliver),
+                                              std::move(options));
+        auto initiate = [](auto handler, std::shared_ptr<BatchRun> started) { started->start(std::move(handler)); };
+        BatchSummary summary =
+            co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, BatchSummary)>(
+                std::move(initiate), asio::use_awaitable, std::move(run));
+        co_await asio::this_coro::throw_if_cancelled(throws);
+        co_return summary;
+    }
+
+private:
+    bool has_next() override { return next_ != std::ranges::end(range_); }
+
+    asio::awaitable<void> work() override
+    {
+        co_await asio::this_coro::throw_if_cancelled(false);
+        while (!is_stopped() && has_next()) {
+            std::ranges::range_value_t<Range> item = *next_;
+            ++next_;
+            const std::size_t index = begun_++;
+            for (unsigned times = 0;; ++times) {
+                co_await pace();
+                if (is_stopped())
+                    co_return;
+                auto result = co_await operation_(item, call_options());
+                if (!result && asks_again(result.error(), times))
+                    continue;
+                settle(result ? nullptr : &result.error());
+                deliver_(index, std::move(result));
+                report();
+                break;
+            }
+        }
+    }
+
+    Range range_;
+    Operation operation_;
+    Deliver deliver_;
+    std::ranges::iterator_t<Range> next_;
+    std::size_t begun_ = 0;
+};
+
+} // namespace passage::detail

@@ -1,0 +1,349 @@
+#include "support/run.hpp"
+#include "support/service.hpp"
+
+#include <passage/batch.hpp>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <ranges>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+using namespace passage;
+using namespace std::chrono_literals;
+using passage::test::run;
+namespace asio = boost::asio;
+
+namespace {
+
+struct Fixture
+{
+    test::Service service;
+    asio::io_context context;
+    Client client{context, service.config()};
+
+    std::vector<std::string> create(int count)
+    {
+        std::vector<CreateUserRequest> requests;
+        for (int i = 0; i < count; ++i)
+            requests.push_back(CreateUserRequest{}.email(std::to_string(i) + "@example.com"));
+        std::vector<std::string> ids;
+        for (const auto& user : run(context, create_users(client, std::move(requests))))
+            ids.push_back(user.value().id);
+        return ids;
+    }
+};
+
+/// Another turn of the context.
+asio::awaitable<void> turn()
+{
+    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+}
+
+asio::awaitable<expected<int>> answer(int value)
+{
+    co_await turn();
+    co_return value;
+}
+
+asio::awaitable<expected<int>> refuse(Error error)
+{
+    co_await turn();
+    co_return unexpected{std::move(error)};
+}
+
+Error api_error(int status)
+{
+    Error error{Errc::api};
+    error.http_status = status;
+    return error;
+}
+
+asio::awaitable<expected<int>> never_answer()
+{
+    asio::steady_timer timer{co_await asio::this_coro::executor, asio::steady_timer::time_point::max()};
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_return unexpected{Error{Errc::cancelled}};
+}
+
+const auto ignore = [](std::size_t, expected<int>&&) {};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(batches, Fixture)
+
+BOOST_AUTO_TEST_CASE(users_are_created_read_updated_and_deleted_in_order)
+{
+    const std::vector<std::string> ids = create(200);
+    BOOST_TEST((std::set<std::string>{ids.begin(), ids.end()}.size() == 200u));
+
+    const auto users = run(context, get_users(client, ids));
+    BOOST_TEST_REQUIRE(users.size() == 200u);
+    for (std::size_t i = 0; i < users.size(); ++i)
+        BOOST_TEST(users[i].value().email == std::to_string(i) + "@example.com");
+
+    std::vector<std::pair<std::string, UpdateUserRequest>> updates;
+    for (const std::string& id : ids)
+        updates.emplace_back(id, UpdateUserRequest{}.metadata("id", id));
+    const auto updated = run(context, update_users(client, updates));
+    for (std::size_t i = 0; i < updated.size(); ++i)
+        BOOST_TEST((updated[i].value().user_metadata.at("id").as_string() == ids[i]));
+
+    std::vector<std::string> some{ids.begin(), ids.begin() + 100};
+    some.push_back("nobody");
+    const auto deleted = run(context, delete_users(client, some));
+    for (std::size_t i = 0; i < 100; ++i)
+        BOOST_TEST(deleted[i].has_value());
+    BOOST_TEST(is_not_found(deleted[100].error()));
+    const auto left = run(context, get_users(client, ids));
+    for (std::size_t i = 0; i < left.size(); ++i)
+        BOOST_TEST(left[i].has_value() == (i >= 100));
+    BOOST_TEST(run(context, get_users(client, {})).empty());
+}
+
+BOOST_AUTO_TEST_CASE(equal_ids_are_asked_for_once)
+{
+    const std::vector<std::string> ids = create(3);
+    std::vector<std::string> many;
+    for (int i = 0; i < 999; ++i)
+        many.push_back(ids[static_cast<std::size_t>(i % 3)]);
+    std::size_t calls = 0;
+    const auto users =
+        run(context, get_users(client, many, BatchOptions{}.on_progress([&](const BatchProgress&) { ++calls; })));
+    BOOST_TEST(calls == 3u);
+    BOOST_TEST_REQUIRE(users.size() == many.size());
+    for (std::size_t i = 0; i < many.size(); ++i)
+        BOOST_TEST(users[i].value().id == many[i]);
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_key_stops_all)
+{
+    Config config = service.config();
+    config.api_key = "wrong";
+    Client stranger{context, config};
+    const auto users = run(context, get_users(stranger, std::vector<std::string>(1, "u"), BatchOptions{}));
+    BOOST_TEST(is_unauthorized(users.front().error()));
+
+    std::vector<std::string> ids;
+    for (int i = 0; i < 1'000; ++i)
+        ids.push_back("user" + std::to_string(i));
+    const auto none = run(context, get_users(stranger, ids, BatchOptions{}.window(4)));
+    BOOST_TEST(std::ranges::all_of(none, [](const auto& user) { return is_unauthorized(user.error()); }));
+    const auto asked = std::ranges::count_if(none, [](const auto& user) { return user.error().attempts > 0; });
+    BOOST_TEST(asked <= 4);
+    BOOST_TEST(asked >= 1);
+}
+
+BOOST_AUTO_TEST_CASE(no_more_than_the_window_is_under_way)
+{
+    for (const std::size_t window : {1U, 3U, 64U, 1000U}) {
+        std::size_t now = 0;
+        std::size_t most = 0;
+        std::set<std::size_t> delivered;
+        const auto operation = [&](int item, const CallOptions&) -> asio::awaitable<expected<int>> {
+            most = std::max(most, ++now);
+            for (int i = 0; i <= item % 5; ++i)
+                co_await turn();
+            --now;
+            co_return item;
+        };
+        const auto deliver = [&](std::size_t index, expected<int>&& result) {
+            BOOST_TEST(static_cast<int>(index) == *result);
+            delivered.insert(index);
+        };
+        const BatchSummary summary =
+            run(context, for_each(std::views::iota(0, 300), operation, deliver, BatchOptions{}.window(window)));
+        BOOST_TEST(!summary.stopped);
+        BOOST_TEST(summary.done == 300u);
+        BOOST_TEST(summary.failed == 0u);
+        BOOST_TEST(delivered.size() == 300u);
+        BOOST_TEST(most == std::min<std::size_t>(window, 300));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_million_items_need_no_more_memory_than_the_window)
+{
+    const auto peak_kib = [] {
+        rusage usage{};
+        getrusage(RUSAGE_SELF, &usage);
+        return usage.ru_maxrss;
+    };
+    std::int64_t sum = 0;
+    const auto operation = [](int item, const CallOptions&) { return answer(item); };
+    const auto deliver = [&](std::size_t, expected<int>&& result) { sum += *result; };
+    run(context, for_each(std::views::iota(0, 1'000), operation, deliver));
+    const long before = peak_kib();
+    sum = 0;
+    const auto summary = run(context, for_each(std::views::iota(0, 1'000'000), operation, deliver));
+    const long grown = peak_kib() - before;
+    std::cout << "1,000,000 items: peak memory grew by " << grown << " KiB\n";
+    BOOST_TEST(summary.done == 1'000'000u);
+    BOOST_TEST(sum == 499'999'500'000);
+    BOOST_TEST(grown < 4'096);
+}
+
+BOOST_AUTO_TEST_CASE(a_rule_stops_the_batch_and_lets_what_is_under_way_end)
+{
+    int begun = 0;
+    int delivered = 0;
+    const auto operation = [&](int item, const CallOptions&) {
+        ++begun;
+        return item == 10 ? refuse(api_error(400)) : answer(item);
+    };
+    const auto deliver = [&](std::size_t, expected<int>&&) { ++delivered; };
+    const auto rule = [](const Error& error) { return error.http_status == 400; };
+    const auto summary = run(
+        context, for_each(std::views::iota(0, 1'000), operation, deliver, BatchOptions{}.window(4).stop_when(rule)));
+    BOOST_TEST_REQUIRE(summary.stopped.has_value());
+    BOOST_TEST(summary.stopped->http_status == 400);
+    BOOST_TEST(begun < 20);
+    BOOST_TEST(delivered == begun);
+    BOOST_TEST(summary.failed == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(the_deadline_of_the_batch_ends_what_is_under_way)
+{
+    std::vector<Errc> ends;
+    const auto operation = [](int, const CallOptions&) { return never_answer(); };
+    const auto deliver = [&](std::size_t, expected<int>&& result) {
+        ends.push_back(static_cast<Errc>(result.error().code));
+    };
+    const auto summary =
+        run(context, for_each(std::views::iota(0, 100), operation, deliver,
+                              BatchOptions{}.window(8).deadline(std::chrono::steady_clock::now() + 20ms)));
+    BOOST_TEST_REQUIRE(summary.stopped.has_value());
+    BOOST_TEST(is_timeout(*summary.stopped));
+    BOOST_TEST((ends == std::vector<Errc>(8, Errc::timeout)));
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_that_is_cancelled_ends_with_all_its_calls)
+{
+    asio::cancellation_signal signal;
+    std::optional<BatchSummary> ended;
+    int delivered = 0;
+    const auto operation = [](int, const CallOptions&) { return never_answer(); };
+    const auto deliver = [&](std::size_t, expected<int>&& result) { delivered += is_cancelled(result.error()); };
+    asio::co_spawn(context, for_each(std::views::iota(0, 100), operation, deliver, BatchOptions{}.window(8)),
+                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr error, BatchSummary summary) {
+                       BOOST_TEST(!error);
+                       ended = std::move(summary);
+                   }));
+    context.poll();
+    BOOST_TEST(!ended);
+    signal.emit(asio::cancellation_type::terminal);
+    context.run();
+    BOOST_TEST_REQUIRE(ended.has_value());
+    BOOST_TEST(is_cancelled(ended->stopped.value()));
+    BOOST_TEST(delivered == 8);
+}
+
+BOOST_AUTO_TEST_CASE(a_throttled_batch_pauses_as_a_whole_and_asks_again)
+{
+    using Clock = std::chrono::steady_clock;
+    constexpr auto pause = 30ms;
+    std::optional<Clock::time_point> throttled;
+    int early = 0;
+    int refused = 0;
+    const auto operation = [&](int item, const CallOptions&) {
+        if (throttled && Clock::now() < *throttled + pause)
+            ++early;
+        if (item == 20 && refused < 2) {
+            ++refused;
+            Error error = api_error(429);
+            error.retry_after = pause;
+            throttled = Clock::now();
+            return refuse(std::move(error));
+        }
+        return answer(item);
+    };
+    int good = 0;
+    const auto deliver = [&](std::size_t, expected<int>&& result) { good += result.has_value(); };
+    const auto summary = run(context, for_each(std::views::iota(0, 100), operation, deliver, BatchOptions{}.window(1)));
+    BOOST_TEST(good == 100);
+    BOOST_TEST(summary.failed == 0u);
+    BOOST_TEST(refused == 2);
+    BOOST_TEST(early == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_item_that_stays_throttled_fails_in_the_end)
+{
+    int asked = 0;
+    const auto operation = [&](int, const CallOptions&) {
+        ++asked;
+        Error error = api_error(429);
+        error.retry_after = 1ms;
+        return refuse(std::move(error));
+    };
+    const auto summary = run(context, for_each(std::views::iota(0, 1), operation, ignore));
+    BOOST_TEST(summary.failed == 1u);
+    BOOST_TEST(!summary.stopped);
+    BOOST_TEST(asked == 9);
+}
+
+BOOST_AUTO_TEST_CASE(what_the_functions_throw_is_thrown_on)
+{
+    const auto good = [](int item, const CallOptions&) { return answer(item); };
+    const auto throws = [](int item, const CallOptions&) {
+        if (item == 5)
+            throw std::runtime_error{"operation"};
+        return answer(item);
+    };
+    BOOST_CHECK_THROW(run(context, for_each(std::views::iota(0, 100), throws, ignore)), std::runtime_error);
+    const auto deliver = [](std::size_t index, expected<int>&&) {
+        if (index == 5)
+            throw std::runtime_error{"deliver"};
+    };
+    BOOST_CHECK_THROW(run(context, for_each(std::views::iota(0, 100), good, deliver)), std::runtime_error);
+    const auto item = [](int i) {
+        if (i == 5)
+            throw std::runtime_error{"range"};
+        return i;
+    };
+    BOOST_CHECK_THROW(run(context, for_each(std::views::iota(0, 100) | std::views::transform(item), good, ignore)),
+                      std::runtime_error);
+}
+
+BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_takes_its_batches_along)
+{
+    const auto witness = std::make_shared<int>();
+    {
+        asio::io_context own;
+        const auto operation = [witness](int, const CallOptions&) { return never_answer(); };
+        asio::co_spawn(own, for_each(std::views::iota(0, 100), operation, ignore),
+                       [witness](std::exception_ptr, const BatchSummary&) { BOOST_ERROR("it can't end"); });
+        own.poll();
+        BOOST_TEST(witness.use_count() > 1);
+    }
+    BOOST_TEST(witness.use_count() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(the_functions_are_called_one_after_another_on_a_thread_pool)
+{
+    const std::vector<std::string> ids = create(50);
+    asio::thread_pool pool{4};
+    Client shared{pool, service.config()};
+    int delivered = 0; // not atomic: the batch's promise
+    const auto operation = [&](const std::string& id, const CallOptions& call) { return shared.get_user(id, call); };
+    const auto deliver = [&](std::size_t index, expected<UserInfo>&& user) {
+        delivered += user.value().id == ids[index];
+    };
+    auto first = asio::co_spawn(pool, for_each(ids, operation, deliver, BatchOptions{}.window(16)), asio::use_future);
+    BOOST_TEST(first.get().done == 50u);
+    BOOST_TEST(delivered == 50);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
