@@ -5,6 +5,8 @@
 
 #include <passage/app.hpp>
 #include <passage/auth.hpp>
+#include <passage/batch.hpp>
+#include <passage/batch_options.hpp>
 #include <passage/call_options.hpp>
 #include <passage/claims.hpp>
 #include <passage/client.hpp>
