@@ -1,6 +1,8 @@
-// client_driver SCENARIO: acts out the scenario with this library against the service that the
-// environment names, and prints a line of JSON for each step, in the SDK's shapes.
+// client_driver SCENARIO TOKENS: acts out the scenario with this library against the service that the
+// environment names, and prints a line of JSON for each step, in the SDK's shapes. TOKENS are those that the
+// service issued.
 
+#include <passage/auth.hpp>
 #include <passage/passage.hpp>
 
 #include <boost/asio/co_spawn.hpp>
@@ -225,8 +227,18 @@ json::value shown(const passage::AppInfo& app)
             {"dark_logo_url", app.dark_logo_url}};
 }
 
+/// The SDK tells no more of a token than whose it is.
+json::value shown(const passage::Claims& claims)
+{
+    return json::value(claims.user_id);
+}
+
 json::object shown(const passage::Error& error)
 {
+    if (error.code == passage::Errc::jwt)
+        return {{"rejected", to_string(error.jwt_reason)}};
+    if (error.code == passage::Errc::jwks)
+        return {{"no_keys", true}};
     const bool refused = error.code == passage::Errc::invalid_argument || error.code == passage::Errc::too_large;
     if (refused && error.attempts == 0)
         return {{"refused", true}};
@@ -420,7 +432,7 @@ passage::ListUsersRequest list_of(const json::object& step)
 class Driver
 {
 public:
-    Driver()
+    explicit Driver(json::object tokens) : tokens_{std::move(tokens)}
     {
         const passage::Config right = passage::Config::from_environment().value();
         passage::Config wrong_key = right;
@@ -430,14 +442,29 @@ public:
         clients_.try_emplace("right", context_, right);
         clients_.try_emplace("wrong key", context_, wrong_key);
         clients_.try_emplace("unknown app", context_, unknown_app);
+
+        passage::AuthOptions options;
+        authenticators_.try_emplace("right", context_, right);
+        authenticators_.try_emplace("unknown app", context_, unknown_app);
+        options.source = passage::TokenSource::header;
+        authenticators_.try_emplace("header", context_, right, options);
+        options.source = passage::TokenSource::cookie;
+        authenticators_.try_emplace("cookie", context_, right, options);
     }
 
     /// The outcome of a step.
     json::object act(const json::object& step)
     {
-        const auto* name = step.if_contains("client");
-        passage::Client& psg = clients_.at(name ? json::value_to<std::string>(*name) : "right");
+        const auto* chosen = step.if_contains("client");
+        const std::string name = chosen ? json::value_to<std::string>(*chosen) : "right";
         const std::string_view call = step.at("call").as_string();
+        if (call == "authenticate")
+            return outcome(authenticators_.at(name).authenticate(with_token(step, "token")));
+        if (call == "authenticate_request")
+            return outcome(
+                authenticators_.at(name).authenticate_request(with_token(step, "header"), with_token(step, "cookie")));
+
+        passage::Client& psg = clients_.at(name);
         if (call == "create_user")
             return outcome(psg.create_user(new_user_of(step)));
         if (call == "get_user_by_identifier")
@@ -493,6 +520,19 @@ private:
         return outcome_of(answer.get());
     }
 
+    /// A text of the step, where {...} stands for a token; empty if it has none.
+    std::string with_token(const json::object& step, std::string_view name) const
+    {
+        const auto* found = step.if_contains(name);
+        std::string text = found ? json::value_to<std::string>(*found) : "";
+        const std::size_t begin = text.find('{');
+        if (begin == std::string::npos)
+            return text;
+        const std::size_t end = text.find('}', begin);
+        const std::string token = json::value_to<std::string>(tokens_.at(text.substr(begin + 1, end - begin - 1)));
+        return text.replace(begin, end + 1 - begin, token);
+    }
+
     std::string user_of(const json::object& step) const
     {
         const auto* name = step.if_contains("user");
@@ -503,6 +543,8 @@ private:
 
     asio::io_context context_;
     std::map<std::string, passage::Client> clients_;
+    std::map<std::string, passage::Authenticator> authenticators_;
+    json::object tokens_;
     std::map<std::string, std::string> ids_;
 };
 
@@ -512,9 +554,9 @@ json::value read(const char* name)
     return json::parse(std::string{std::istreambuf_iterator<char>{file}, {}});
 }
 
-void act_out(const json::value& scenario)
+void act_out(const json::value& scenario, json::object tokens)
 {
-    Driver driver;
+    Driver driver{std::move(tokens)};
     Milliseconds to = now();
     for (const json::value& step : scenario.at("steps").as_array()) {
         // Times tell apart the steps that made them: each step has milliseconds of its own.
@@ -536,9 +578,9 @@ void act_out(const json::value& scenario)
 int main(int argc, char** argv)
 {
     try {
-        if (argc != 2)
-            throw std::runtime_error{"give the scenario's file"};
-        act_out(read(argv[1]));
+        if (argc != 3)
+            throw std::runtime_error{"give the files of the scenario and of the tokens"};
+        act_out(read(argv[1]), read(argv[2]).as_object());
         return EXIT_SUCCESS;
     } catch (const std::exception& error) {
         std::cerr << "client_driver: " << error.what() << '\n';

@@ -97,8 +97,11 @@ function* unequal(left, right, { partly = false, path = '' } = {}) {
 }
 
 function expectedError({ fails }) {
-    if (fails === undefined || fails === 'refused') {
-        return fails && { refused: true };
+    if (fails === undefined || ['refused', 'no_keys'].includes(fails)) {
+        return fails && { [fails]: true };
+    }
+    if (fails.startsWith('rejected: ')) {
+        return { rejected: fails.slice('rejected: '.length) };
     }
     const [status, code] = fails.split(' ');
     return { status: Number(status), code };

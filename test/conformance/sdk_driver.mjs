@@ -1,19 +1,35 @@
-// sdk_driver.mjs SCENARIO: acts out the scenario with the official SDK against the service that the
-// environment names, and prints a line of JSON for each step.
+// sdk_driver.mjs SCENARIO TOKENS: acts out the scenario with the official SDK against the service that the
+// environment names, and prints a line of JSON for each step. TOKENS are those that the service issued.
 
 import { readFileSync } from 'node:fs';
+import https from 'node:https';
+import { syncBuiltinESMExports } from 'node:module';
 import { setTimeout } from 'node:timers/promises';
 import { Passage, PassageError, ResponseError } from '@passageidentity/passage-node';
 
 const hosted = 'https://api.passage.id/v1';
-const { PASSAGE_APP_ID, PASSAGE_API_KEY, PASSAGE_BASE_URL } = process.env;
+const hostedAuth = 'https://auth.passage.id/v1';
+const { PASSAGE_APP_ID, PASSAGE_API_KEY, PASSAGE_BASE_URL, PASSAGE_AUTH_URL } = process.env;
+const { steps } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const tokens = JSON.parse(readFileSync(process.argv[3], 'utf8'));
 
 let requests = 0;
 
-function sdk({ appID = PASSAGE_APP_ID, apiKey = PASSAGE_API_KEY } = {}) {
+// What fetches the SDK's keys has no setting for its URL, nor for how it fetches.
+const { get } = https;
+https.get = (url, ...rest) => {
+    if (!url.startsWith(hostedAuth)) {
+        throw new Error(`the SDK asks for ${url}`);
+    }
+    return get(PASSAGE_AUTH_URL + url.slice(hostedAuth.length), ...rest);
+};
+syncBuiltinESMExports();
+
+function sdk({ appID = PASSAGE_APP_ID, apiKey = PASSAGE_API_KEY, authStrategy } = {}) {
     return new Passage({
         appID,
         apiKey,
+        authStrategy,
         fetchApi: (url, init) => {
             if (!url.startsWith(hosted)) {
                 throw new Error(`the SDK asks for ${url}`);
@@ -28,6 +44,8 @@ const clients = {
     right: sdk(),
     'wrong key': sdk({ apiKey: 'psg_of_another_app' }),
     'unknown app': sdk({ appID: 'nobody' }),
+    header: sdk({ authStrategy: 'HEADER' }),
+    cookie: sdk({ authStrategy: 'COOKIE' }),
 };
 
 const fieldsOf = ({ email, phone, metadata }) => ({ email, phone, user_metadata: metadata });
@@ -76,7 +94,43 @@ function createMagicLink(passage, { email, phone, user, former_name, language, p
     return passage.auth.createMagicLink({ ...whom, send, type }, options);
 }
 
+const withToken = (text) => text.replace(/\{(.*?)\}/, (_, name) => tokens[name]);
+
+function authenticateRequest(passage, { header, cookie }) {
+    const headers = {};
+    if (header !== undefined) {
+        headers.authorization = withToken(header);
+    }
+    if (cookie !== undefined) {
+        headers.cookie = withToken(cookie);
+    }
+    return passage.authenticateRequest({ headers });
+}
+
+/// What the SDK says of a token that it rejects, for each of the library's reasons.
+const rejections = {
+    missing: /^(Header authorization not found|Could not find )/,
+    malformed: /jwt is required|Invalid Token or Protected Header|JWSInvalid|JWTInvalid/,
+    unsupported: /JOSENotSupported/,
+    unknown_key: /JWKSNoMatchingKey|PassageError: Could not find valid cookie/,
+    signature: /JWSSignatureVerificationFailed/,
+    claims: /JWTClaimValidationFailed: (?!"nbf")|Could not validate auth token/,
+    expired: /JWTExpired/,
+    not_yet_valid: /JWTClaimValidationFailed: "nbf"/,
+    audience: /Incorrect app ID claim/,
+};
+
+function rejectionOf({ message }) {
+    if (message.includes('Expected 200 OK from the JSON Web Key Set')) {
+        return { no_keys: true };
+    }
+    const rejected = Object.keys(rejections).find((reason) => rejections[reason].test(message));
+    return rejected && { rejected };
+}
+
 const operations = {
+    authenticate: ({ auth }, step) => auth.validateJwt(withToken(step.token)),
+    authenticate_request: authenticateRequest,
     get_app: async (passage) => known(await passage.getApp()),
     create_magic_link: createMagicLink,
     create_user: ({ user }, step) => user.create(fieldsOf(step)),
@@ -96,6 +150,10 @@ const operations = {
 };
 
 async function errorOf(error, sent) {
+    const rejection = rejectionOf(error);
+    if (rejection !== undefined) {
+        return rejection;
+    }
     // The generated client's own error, which the public operations turn into a PassageError.
     const failure = error instanceof ResponseError ? await PassageError.fromResponseError(error, '') : error;
     if (failure instanceof PassageError) {
@@ -128,7 +186,7 @@ const withIds = (step) =>
     );
 
 let to = Date.now();
-for (const step of JSON.parse(readFileSync(process.argv[2], 'utf8')).steps) {
+for (const step of steps) {
     // Times tell apart the steps that made them: each step has milliseconds of its own.
     while (Date.now() <= to) {
         await setTimeout(1);
@@ -141,3 +199,5 @@ for (const step of JSON.parse(readFileSync(process.argv[2], 'utf8')).steps) {
     }
     console.log(JSON.stringify({ from, to, ...outcome }));
 }
+// The SDK does not read the answer where it finds no keys; its connection would hold the program up.
+https.globalAgent.destroy();
