@@ -197,6 +197,7 @@ const std::vector<Crash> crashes{
 const std::vector<Crash> failures{
     {DiskFault::Kind::io_error, "one error"},
     {DiskFault::Kind::full, "no room"},
+    {DiskFault::Kind::read_only, "no more to be written"},
 };
 
 } // namespace

@@ -225,6 +225,8 @@ int FaultyDisk::next_change(int error, const Change* change, File* file)
             change != nullptr && change->offset + static_cast<sqlite3_int64>(change->bytes.size()) > file->size();
         return grows ? SQLITE_FULL : SQLITE_OK;
     }
+    case DiskFault::Kind::read_only:
+        return SQLITE_READONLY;
     }
     std::abort();
 }

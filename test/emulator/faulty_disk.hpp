@@ -19,6 +19,7 @@ struct DiskFault
         torn_writes, ///< Likewise, but some sectors of what was not synced are there, by chance.
         io_error,    ///< It fails, once.
         full,        ///< It and all that follow find no room where a file would grow.
+        read_only,   ///< It and all that follow are not allowed.
     };
     Kind kind = Kind::kill;
     int at = 0;

@@ -258,6 +258,32 @@ BOOST_DATA_TEST_CASE_F(WithFolder, signal_ends_it_cleanly, data::make({SIGINT, S
     BOOST_TEST(!fs::exists(data + "-wal"), "the log is folded in");
 }
 
+BOOST_AUTO_TEST_CASE(request_on_its_way_is_answered_and_kept_when_it_is_told_to_end)
+{
+    const std::string body = R"({"email":"late@b.c"})";
+    const std::string request = TlsClient::request("POST", users, key, body);
+    std::string port = "0";
+    {
+        RunningProgram emulator({"--data", data});
+        port = std::to_string(emulator.port());
+        TlsClient client = emulator.client();
+        // The answer to the first request shows that the beginning of the second has arrived.
+        client.send(TlsClient::request("GET", users, key) + request.substr(0, request.size() - body.size()));
+        client.receive();
+        emulator.process().signal(SIGTERM);
+        while (is_listening(emulator.port())) {
+            std::this_thread::yield();
+        }
+        client.send(body);
+        BOOST_TEST(client.receive().status == 201U);
+        BOOST_TEST(client.is_ended());
+        BOOST_TEST(emulator.process().wait() == 0);
+    }
+    RunningProgram emulator({"--data", data, "--port", port});
+    const Reply found = emulator.client().call("GET", users + "?identifier=late@b.c", key);
+    BOOST_TEST(found.json().at("total_users").as_int64() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(it_starts_again_on_the_same_port_and_data)
 {
     std::string port = "0";
