@@ -7,6 +7,13 @@ WIDTH, HEIGHT = 860, 440
 LEFT, RIGHT, TOP, BOTTOM = 70, 190, 50, 60
 COLOURS = ["#c0392b", "#2c7fb8", "#41ab5d", "#8856a7", "#e08214", "#525252", "#1b9e9e", "#b5a642"]
 
+# The same name has the same colour in all charts.
+colours_of = {}
+
+
+def colour_of(name):
+    return colours_of.setdefault(name, COLOURS[len(colours_of) % len(COLOURS)])
+
 
 def text(x, y, words, anchor="middle", size=13, more=""):
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" {more}>{escape(str(words))}</text>'
@@ -47,7 +54,7 @@ def lines(file, title, x_name, y_name, series):
             if value <= 10.0**high:
                 y = place_y(value)
                 content.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}" stroke="#dddddd"/>')
-                content.append(text(LEFT - 8, y + 4, f"{value:g}", "end", 12))
+                content.append(text(LEFT - 8, y + 4, f"{value:,.10g}", "end", 12))
     content += [text(place_x(mark), HEIGHT - BOTTOM + 20, mark) for mark in marks]
     content.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, x_name))
     content.append(text(18, HEIGHT / 2, y_name, more=f'transform="rotate(-90 18 {HEIGHT / 2})"'))
@@ -57,7 +64,8 @@ def lines(file, title, x_name, y_name, series):
     for i in range(1, len(labels)):
         labels[i] = (max(labels[i][0], labels[i - 1][0] + 16), labels[i][1])
     label_places = {name: y for y, name in labels}
-    for (name, points), colour in zip(series.items(), COLOURS):
+    for name, points in series.items():
+        colour = colour_of(name)
         places = [(place_x(x), place_y(y)) for x, y in points]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         content.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
@@ -70,10 +78,10 @@ def bars(file, title, unit, values):
     """A bar for each name."""
     longest = max(values.values())
     content = []
-    for i, ((name, value), colour) in enumerate(zip(values.items(), COLOURS)):
+    for i, (name, value) in enumerate(values.items()):
         y = TOP + 10 + i * 44
         length = value / longest * (WIDTH - 300)
-        content.append(f'<rect x="190" y="{y}" width="{length:.1f}" height="28" fill="{colour}"/>')
+        content.append(f'<rect x="190" y="{y}" width="{length:.1f}" height="28" fill="{COLOURS[0]}"/>')
         content.append(text(180, y + 19, name, "end"))
         content.append(text(198 + length, y + 19, f"{value:.1f} {unit}", "start"))
     file.write_text(frame(title, content, TOP + 30 + 44 * len(values)))

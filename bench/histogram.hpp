@@ -19,12 +19,6 @@ public:
         counts_[bucket_of(value)].fetch_add(1, std::memory_order_relaxed);
     }
 
-    void clear() noexcept
-    {
-        for (auto& each : counts_)
-            each.store(0, std::memory_order_relaxed);
-    }
-
     /// The time that a share of all did not exceed, in nanoseconds; 0 if there are none.
     std::uint64_t percentile(double share) const noexcept
     {

@@ -297,7 +297,8 @@ def main():
     rounds = max(len(row["rounds"]) for row in results.rows)
     text = f"# Results\n\nEach number is the median of the rounds, of which there were {rounds}.\n\n"
     text += table(["conditions", ""], [[name, value] for name, value in about.items()])
-    text += "\n## get_user over kept connections\n\n" + cost_table(results)
+    if results.clients("get_user", 16):
+        text += "\n## get_user over kept connections\n\n" + cost_table(results)
     for connections, app, size in ((16, "small", "1.1"), (64, "small", "1.1"), (16, "large", "10")):
         if results.clients("get_user", connections, app):
             text += f"\n### {connections} connections, users of {size} KB\n\n"
