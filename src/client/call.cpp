@@ -31,13 +31,14 @@ Call::Call(std::shared_ptr<Core> core, const api::Operation& operation, Secret r
       operation_{operation},
       request_{std::move(request)},
       retries_{retries},
-      deadline_{deadline},
-      timer_{core_->strand()}
+      deadline_{deadline}
 {}
 
 Call::~Call()
 {
     leave_queue();
+    if (slot) // there was no memory to tell this call of it
+        Connections::Lease{core_->connections(), *slot};
 }
 
 void Call::start()
@@ -70,21 +71,21 @@ void Call::resume(const boost::system::error_code& ec)
     }
 }
 
-void Call::wait(Wait what)
-{
-    waits_for_ = what;
-    if (what == Wait::exchange)
-        (*lease_)->wait(shared_from_this());
-    else
-        timer_.async_wait([self = shared_from_this()](const auto& ec) { self->resume(ec); });
-}
-
 void Call::break_off_wait()
 {
-    if (waits_for_ == Wait::exchange)
+    switch (waits_for_) {
+    case Wait::nothing:
+        break;
+    case Wait::connection:
+        core_->connections().waiting_room().wake(place_);
+        break;
+    case Wait::exchange:
         (*lease_)->cancel();
-    else if (waits_for_ != Wait::nothing)
-        timer_.cancel();
+        break;
+    case Wait::backoff:
+        backoff_->cancel();
+        break;
+    }
 }
 
 void Call::begin_attempt()
@@ -112,13 +113,20 @@ void Call::begin_attempt()
     }
     if (!Pending::is_linked())
         return take_connection();
-    timer_.expires_at(Clock::time_point::max());
-    wait(Wait::connection);
+    waits_for_ = Wait::connection;
+    connections.waiting_room().enter(place_, shared_from_this());
 }
 
-void Call::answered()
+void Call::lent()
 {
-    timer_.cancel();
+    break_off_wait();
+}
+
+void Call::refused(const Failure& failure)
+{
+    outcome.result = unexpected{failure.error};
+    facts_.transient = failure.transient;
+    break_off_wait();
 }
 
 void Call::take_connection()
@@ -127,7 +135,7 @@ void Call::take_connection()
     if (slot)
         return begin_exchange(Connections::Lease{connections, *std::exchange(slot, std::nullopt)}, Clock::now());
     if (!Pending::is_linked())
-        return end_attempt(unexpected{std::move(failure)});
+        return end_attempt(unexpected{Failure{std::move(outcome.result.error()), facts_.transient}});
 
     // Nothing came before the call was stopped. Whose fault that is depends on what it waited for.
     const Errc reason = stopped_.value_or(Errc::cancelled);
@@ -151,10 +159,10 @@ void Call::begin_exchange(Connections::Lease lease, Clock::time_point now)
     core_->connections().deadlines().watch(*this, std::min(deadline_, now + core_->config().timeouts.attempt));
     if (stopped_)
         return end_exchange(unexpected{stopped_failure(*stopped_, Stage::write)});
-    if (connection.begin(request_.reveal(), progress_))
-        wait(Wait::exchange);
-    else
-        go_on_with_exchange({});
+    if (!connection.begin(request_.reveal(), progress_))
+        return go_on_with_exchange({});
+    waits_for_ = Wait::exchange;
+    connection.wait(shared_from_this());
 }
 
 void Call::go_on_with_exchange(const boost::system::error_code& ec)
@@ -163,8 +171,10 @@ void Call::go_on_with_exchange(const boost::system::error_code& ec)
     std::optional<Result> result = connection.advance(progress_);
     if (!result && ec && !stopped_ && !attempt_expired_)
         result.emplace(unexpected{net::connection_lost(ec)});
-    if (!result && !stopped_ && !attempt_expired_)
-        return wait(Wait::exchange);
+    if (!result && !stopped_ && !attempt_expired_) {
+        waits_for_ = Wait::exchange;
+        return connection.wait(shared_from_this());
+    }
 
     // What came in time is good, though the call was to end just then.
     if (stopped_ && (!result || !*result))
@@ -194,11 +204,11 @@ void Call::end_attempt(Result result)
 {
     if (result && api::is_success(result->status)) {
         core_->retry_budget().give_back(taken_from_budget_);
-        outcome.response = std::move(*result);
+        outcome.result = std::move(*result);
         return end();
     }
     if (result && effect_ == Effect::unknown && result->status == 404 && operation_.repeated_not_found_is_success) {
-        outcome.response = std::move(*result);
+        outcome.result = std::move(*result);
         return end();
     }
     if (!result) {
@@ -225,13 +235,8 @@ void Call::end_attempt(Result result)
         return begin_attempt();
     case Next::repeat:
         taken_from_budget_ = decision.taken;
-        last_error_ = std::move(error);
-        progress_ = {Stage::backoff};
-        core_->connections().deadlines().watch(*this, deadline_);
-        if (stopped_)
-            return end_backoff();
-        timer_.expires_after(decision.wait);
-        return wait(Wait::backoff);
+        outcome.result = unexpected{std::move(error)};
+        return begin_backoff(decision.wait);
     case Next::out_of_time:
         error.code = Errc::rate_limited;
         break;
@@ -241,14 +246,26 @@ void Call::end_attempt(Result result)
     fail(std::move(error));
 }
 
+void Call::begin_backoff(std::chrono::milliseconds time)
+{
+    progress_ = {Stage::backoff};
+    core_->connections().deadlines().watch(*this, deadline_);
+    if (stopped_)
+        return end_backoff();
+    backoff_ = std::make_unique<net::Timer>(core_->strand(), time);
+    waits_for_ = Wait::backoff;
+    backoff_->async_wait([self = shared_from_this()](const auto& ec) { self->resume(ec); });
+}
+
 void Call::end_backoff()
 {
     if (!stopped_)
         return begin_attempt();
+    const Error cause = std::move(outcome.result.error());
     Error error = stopped_failure(*stopped_, Stage::backoff).error;
-    error.http_status = last_error_.http_status;
-    error.api_code = std::move(last_error_.api_code);
-    error.cause = last_error_.cause;
+    error.http_status = cause.http_status;
+    error.api_code = cause.api_code;
+    error.cause = cause.cause;
     fail(std::move(error));
 }
 
@@ -257,7 +274,7 @@ void Call::fail(Error error)
     error.effect = effect_;
     error.retryable = error.code == Errc::pool_timeout || policy::is_retryable(facts_, operation_.idempotent);
     error.retry_after = facts_.retry_after;
-    outcome.error = std::move(error);
+    outcome.result = unexpected{std::move(error)};
     end();
 }
 

@@ -10,6 +10,7 @@
 
 #include <boost/asio/cancellation_type.hpp>
 
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -20,11 +21,11 @@ namespace asio = boost::asio;
 
 class Core;
 
-/// What a call came to: a response of success, or an error.
+/// What a call came to.
 struct Outcome
 {
-    http::Response response;
-    std::optional<Error> error;
+    /// A response of success, or why there is none.
+    expected<http::Response> result = unexpected{Error{}};
     unsigned attempts = 0;
 };
 
@@ -60,23 +61,25 @@ private:
     enum class Wait { nothing, connection, exchange, backoff };
 
     void interrupt(net::Interrupt why) override;
-    void answered() override;
+    void lent() override;
+    void refused(const net::Failure& failure) override;
     void resume(const boost::system::error_code& ec) override;
 
     void begin_attempt();
+    void wait_for_connection();
     void take_connection();
     void leave_queue();
     void begin_exchange(Connections::Lease lease, net::Clock::time_point now);
     void go_on_with_exchange(const boost::system::error_code& ec);
     void end_exchange(expected<http::Response, net::Failure> result);
     void end_attempt(expected<http::Response, net::Failure> result);
+    void begin_backoff(std::chrono::milliseconds time);
     void end_backoff();
     void fail(Error error);
     void end(std::exception_ptr error = nullptr);
 
     void stop(Errc reason);
     void break_off_wait();
-    void wait(Wait what);
 
     const std::shared_ptr<Core> core_;
     const api::Operation& operation_;
@@ -97,9 +100,8 @@ private:
     net::Progress progress_;
     policy::Attempt facts_;
     std::optional<Connections::Lease> lease_;
-    net::Timer timer_;
-    /// Why the last attempt failed, while the next is waited for.
-    Error last_error_;
+    net::WaitingRoom::Guest place_;
+    std::unique_ptr<net::Timer> backoff_; ///< Made when it is needed, which is seldom.
 };
 
 } // namespace passage::client

@@ -14,70 +14,85 @@ namespace {
 
 namespace asio = boost::asio;
 using client::Core;
-using client::Outcome;
+using CallPtr = std::shared_ptr<client::Call>;
 using net::Clock;
 using CorePtr = std::shared_ptr<Core>;
 
-/// A call, as long as it is the caller's coroutine: it may consist of several requests under one deadline.
+/// How a response of success is read.
+template <class T>
+using Reader = expected<T> (*)(const http::Response&);
+
+/// What is asked next, after a response of success.
+using Next = expected<http::Request> (*)(const api::Requests&, const http::Response&);
+
+/// A call of a member function: one request or several, under one deadline.
 class Session
 {
 public:
     Session(CorePtr core, const api::Operation& operation, const CallOptions& options)
-        : core_{std::move(core)},
-          operation_{operation},
-          retries_{options.retries()},
-          deadline_{core_->deadline(options)}
+        : core_{std::move(core)}, operation_{&operation}, options_{options}, deadline_{core_->deadline(options, begin_)}
     {}
 
-    /// Sends a request; the outcome's error is complete.
-    asio::awaitable<expected<http::Response>> send(Secret request)
+    asio::awaitable<CallPtr> send(Secret request)
     {
-        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
-            co_return failure(Error{Errc::cancelled});
+        return core_->call(*operation_, std::move(request), options_.retries(), deadline_);
+    }
 
-        // A setting of the caller's coroutine: cancelling must be a result here, and stay what it was there.
-        const bool throws = co_await asio::this_coro::throw_if_cancelled();
-        co_await asio::this_coro::throw_if_cancelled(false);
-        const std::shared_ptr<client::Call> call =
-            co_await core_->call(operation_, std::move(request), retries_, deadline_);
-        co_await asio::this_coro::throw_if_cancelled(throws);
+    /// Makes the request that follows on a response of success; false if there is none, or it can't be made.
+    bool follow(client::Call& call, Next next, Secret& request)
+    {
+        attempts_ += std::exchange(call.outcome.attempts, 0);
+        if (!next || !call.outcome.result)
+            return false;
+        expected<http::Request> made = next(core_->requests(), *call.outcome.result);
+        expected<Secret> written =
+            made ? core_->write(std::move(made), options_) : unexpected{complete(made.error(), *call.outcome.result)};
+        if (written)
+            request = std::move(*written);
+        else
+            call.outcome.result = unexpected{std::move(written.error())};
+        return written.has_value();
+    }
 
-        Outcome& outcome = call->outcome;
-        attempts_ += outcome.attempts;
-        if (outcome.error)
-            co_return failure(*std::move(outcome.error));
-        co_return std::move(outcome.response);
+    /// What the last request came to; none was sent if the caller's coroutine was cancelled.
+    template <class T>
+    expected<T> result(const client::Call* call, Reader<T> read)
+    {
+        if (!call)
+            return failure(Error{Errc::cancelled});
+        const expected<http::Response>& response = call->outcome.result;
+        if (!response)
+            return failure(response.error());
+        expected<T> value = read(*response);
+        if (!value)
+            return failure(complete(std::move(value.error()), *response));
+        return value;
+    }
+
+private:
+    /// An error in what a response of success says.
+    static Error complete(Error error, const http::Response& response)
+    {
+        if (error.http_status == 0)
+            error.http_status = response.status;
+        error.effect = error.code == Errc::decode ? Effect::done : Effect::none;
+        error.request_id = response.request_id;
+        return error;
     }
 
     /// An error of this call. A server may echo the API key anywhere, so all that leaves is looked through.
     unexpected<Error> failure(Error error) const
     {
         core_->redact(error);
-        error.operation = operation_.name;
+        error.operation = operation_->name;
         error.attempts = attempts_;
         error.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin_);
         return unexpected{std::move(error)};
     }
 
-    /// What a response of success says.
-    template <class T>
-    expected<T> read(expected<T> (*reader)(const http::Response&), const http::Response& response) const
-    {
-        expected<T> result = reader(response);
-        if (result)
-            return result;
-        Error error = std::move(result.error());
-        if (error.http_status == 0)
-            error.http_status = response.status;
-        error.effect = error.code == Errc::decode ? Effect::done : Effect::none;
-        error.request_id = response.request_id;
-        return failure(std::move(error));
-    }
-
-private:
     CorePtr core_;
-    const api::Operation& operation_;
-    bool retries_;
+    const api::Operation* operation_;
+    CallOptions options_;
     Clock::time_point begin_ = Clock::now();
     Clock::time_point deadline_;
     unsigned attempts_ = 0;
@@ -95,52 +110,61 @@ Error no_client()
     return Error{Errc::shut_down, "the client was moved from"};
 }
 
-/// Awaits a call of one request.
 template <class T>
-asio::awaitable<expected<T>> run(CorePtr core, const api::Operation* operation, expected<Secret> request,
-                                 CallOptions options, expected<T> (*reader)(const http::Response&))
+asio::awaitable<expected<T>> refuse(Error error, const api::Operation* operation)
 {
-    if (!request)
-        co_return refused(std::move(request.error()), *operation);
+    co_return refused(std::move(error), *operation);
+}
+
+/// The caller's coroutine: all that a call costs but the call itself, so it is kept small.
+template <class T>
+asio::awaitable<expected<T>> run(CorePtr core, const api::Operation* operation, Secret request, CallOptions options,
+                                 Reader<T> read, Next next)
+{
     Session session{std::move(core), *operation, options};
-    const expected<http::Response> response = co_await session.send(std::move(*request));
-    if (!response)
-        co_return unexpected{response.error()};
-    co_return session.read(reader, *response);
+    // A setting of the caller's coroutine: cancelling must be a result here, and stay what it was there.
+    const bool throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    CallPtr call;
+    do {
+        const auto state = co_await asio::this_coro::cancellation_state;
+        call.reset();
+        if (state.cancelled() != asio::cancellation_type::none)
+            break;
+        call = co_await session.send(std::move(request));
+    } while (session.follow(*call, std::exchange(next, nullptr), request));
+    co_await asio::this_coro::throw_if_cancelled(throws);
+    co_return session.result(call.get(), read);
 }
 
 /// Begins a call: all arguments are read here, before there is a coroutine.
 template <class T, class... Args>
 asio::awaitable<expected<T>> start(const CorePtr& core, const api::Operation& operation, const CallOptions& options,
-                                   expected<T> (*reader)(const http::Response&),
+                                   expected<T> (*read)(const http::Response&), Next next,
                                    expected<http::Request> (api::Requests::*build)(Args...) const,
                                    const std::type_identity_t<Args>&... args)
 {
     expected<Secret> request =
         core ? core->write((core->requests().*build)(args...), options) : unexpected{no_client()};
-    return run<T>(core, &operation, std::move(request), options, reader);
+    if (!request)
+        return refuse<T>(std::move(request.error()), &operation);
+    return run<T>(core, &operation, std::move(*request), options, read, next);
 }
 
-asio::awaitable<expected<UserInfo>> find_and_read(CorePtr core, expected<Secret> request, CallOptions options)
+template <class T, class... Args>
+asio::awaitable<expected<T>> start(const CorePtr& core, const api::Operation& operation, const CallOptions& options,
+                                   expected<T> (*read)(const http::Response&),
+                                   expected<http::Request> (api::Requests::*build)(Args...) const,
+                                   const std::type_identity_t<Args>&... args)
 {
-    const api::Operation& operation = api::get_user_by_identifier;
-    if (!request)
-        co_return refused(std::move(request.error()), operation);
-    Session session{core, operation, options};
-    const expected<http::Response> found = co_await session.send(std::move(*request));
-    if (!found)
-        co_return unexpected{found.error()};
-    const expected<std::string> id = session.read(&api::read_found_user, *found);
-    if (!id)
-        co_return unexpected{id.error()};
+    return start<T>(core, operation, options, read, nullptr, build, args...);
+}
 
-    expected<Secret> second = core->write(core->requests().get_user(*id), options);
-    if (!second)
-        co_return session.failure(std::move(second.error()));
-    const expected<http::Response> response = co_await session.send(std::move(*second));
-    if (!response)
-        co_return unexpected{response.error()};
-    co_return session.read(&api::read_user, *response);
+/// The user found is read by its id.
+expected<http::Request> get_found_user(const api::Requests& requests, const http::Response& found)
+{
+    const expected<std::string> id = api::read_found_user(found);
+    return id ? requests.get_user(*id) : unexpected{id.error()};
 }
 
 expected<CorePtr> make_core(asio::any_io_executor executor, const Config& config)
@@ -210,9 +234,8 @@ asio::awaitable<expected<UserInfo>> Client::get_user(std::string_view user_id, c
 asio::awaitable<expected<UserInfo>> Client::get_user_by_identifier(std::string_view identifier,
                                                                    const CallOptions& options)
 {
-    return find_and_read(
-        core_, core_ ? core_->write(core_->requests().find_user(identifier), options) : unexpected{no_client()},
-        options);
+    return start(core_, api::get_user_by_identifier, options, &api::read_user, &get_found_user,
+                 &api::Requests::find_user, identifier);
 }
 
 asio::awaitable<expected<UserInfo>> Client::update_user(std::string_view user_id, const UpdateUserRequest& request,

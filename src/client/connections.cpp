@@ -70,6 +70,7 @@ Connections::Connections(const net::Executor& strand, const Config& config, cons
       tls_{std::move(tls)},
       resolver_{strand_, url.host, std::move(lookup)},
       deadlines_{std::make_shared<net::Deadlines>(strand_, [this] { sweep(); })},
+      waiting_room_{strand_},
       pool_{{options_.max_connections, options_.max_waiting, options_.idle_timeout}},
       open_{options_.max_connections},
       random_{std::random_device{}()}
@@ -178,14 +179,12 @@ void Connections::run_pool_actions()
         case Kind::close:
             open_[action->slot].reset();
             break;
-        case Kind::fail: {
-            auto& pending = static_cast<Pending&>(*action->waiter);
-            pending.failure = stopped ? stopped_failure(Errc::shut_down, Stage::pool) : dial_failure_;
-            pending.answered();
+        case Kind::fail:
+            static_cast<Pending&>(*action->waiter)
+                .refused(stopped ? stopped_failure(Errc::shut_down, Stage::pool) : dial_failure_);
             break;
-        }
         case Kind::lend:
-            static_cast<Pending&>(*action->waiter).answered();
+            static_cast<Pending&>(*action->waiter).lent();
             break;
         }
     }

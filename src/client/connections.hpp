@@ -6,6 +6,7 @@
 #include "net/deadlines.hpp"
 #include "net/host_resolver.hpp"
 #include "net/tls_context.hpp"
+#include "net/waiting_room.hpp"
 #include "pool/pool_fsm.hpp"
 
 #include <passage/client.hpp>
@@ -29,10 +30,10 @@ public:
     class Pending : public pool::Waiter
     {
     public:
-        /// It has `slot` now, or it has none because of `failure`.
-        virtual void answered() = 0;
-
-        net::Failure failure;
+        /// It has `slot` now.
+        virtual void lent() = 0;
+        /// It gets no connection.
+        virtual void refused(const net::Failure& failure) = 0;
 
     protected:
         ~Pending() = default;
@@ -66,10 +67,12 @@ public:
     /// Of the client's calls and of the connections that are being made.
     net::Deadlines& deadlines() const noexcept { return *deadlines_; }
 
+    net::WaitingRoom& waiting_room() noexcept { return waiting_room_; }
+
     /// The connection used last, of those that are idle and alive.
     std::optional<Lease> take_idle(net::Clock::time_point now);
 
-    /// Queues a call for a connection that is not idle now; `answered` is called later, if not at once. False if too
+    /// Queues a call for a connection that is not idle now; it hears later, if not at once. False if too
     /// many wait already, or after `close`.
     bool enqueue(Pending& pending);
     void cancel(Pending& pending) { pool_.cancel(pending); }
@@ -104,6 +107,7 @@ private:
     std::unique_ptr<net::TlsContext> tls_; ///< None for plain HTTP.
     net::HostResolver resolver_;
     std::shared_ptr<net::Deadlines> deadlines_;
+    net::WaitingRoom waiting_room_;
     pool::PoolFsm pool_;
     std::vector<ConnectionPtr> open_; ///< By slot.
     Stage dial_stage_ =

@@ -88,11 +88,10 @@ void Core::redact(Error& error) const
     api::redact(error, config_.api_key.reveal());
 }
 
-Clock::time_point Core::deadline(const CallOptions& options) const
+Clock::time_point Core::deadline(const CallOptions& options, Clock::time_point now) const
 {
     // Both are bounded before they are used: callers' values reach further than the clock counts.
     using std::chrono::milliseconds;
-    const auto now = Clock::now();
     if (options.deadline())
         return std::max(*options.deadline(), now);
     const auto longest = std::chrono::floor<milliseconds>(Clock::time_point::max() - now);

@@ -39,8 +39,8 @@ public:
     /// Masks the API key in an error's texts. Any thread.
     void redact(Error& error) const;
 
-    /// By when a call that starts now ends. Any thread.
-    net::Clock::time_point deadline(const CallOptions& options) const;
+    /// By when a call ends that starts now. Any thread.
+    net::Clock::time_point deadline(const CallOptions& options, net::Clock::time_point now) const;
 
     /// Makes a call and returns it when it is complete. Cancellation and completion are on the awaiting coroutine's
     /// executor. Any thread.
