@@ -1,11 +1,46 @@
 #include <passage/batch.hpp>
 
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <string_view>
 #include <unordered_map>
 
 namespace passage {
 namespace {
 
 namespace asio = boost::asio;
+
+/// 0 to n - 1. The standard's own such range is one that clang 14 can't compile with libstdc++ 12.
+class Indices
+{
+public:
+    explicit Indices(std::size_t count) noexcept : count_{count} {}
+
+    struct Iterator
+    {
+        using value_type = std::size_t;
+        using difference_type = std::ptrdiff_t;
+        using iterator_concept = std::input_iterator_tag;
+
+        std::size_t operator*() const noexcept { return index; }
+        Iterator& operator++() noexcept
+        {
+            ++index;
+            return *this;
+        }
+        void operator++(int) noexcept { ++index; }
+        friend bool operator==(const Iterator&, const Iterator&) = default;
+
+        std::size_t index = 0;
+    };
+
+    Iterator begin() const noexcept { return {0}; }
+    Iterator end() const noexcept { return {count_}; }
+
+private:
+    std::size_t count_;
+};
 
 /// The error of an item that was not asked for.
 Error not_asked(const BatchSummary& summary)
@@ -23,8 +58,8 @@ asio::awaitable<std::vector<expected<T>>> in_order(Items items, Operation operat
     std::vector<std::optional<expected<T>>> results(items.size());
     auto begin = [&](std::size_t index, const CallOptions& call) { return operation(items[index], call); };
     auto deliver = [&](std::size_t index, expected<T>&& result) { results[index] = std::move(result); };
-    const BatchSummary summary = co_await for_each(std::views::iota(std::size_t{0}, items.size()), std::move(begin),
-                                                   std::move(deliver), std::move(options));
+    const BatchSummary summary =
+        co_await for_each(Indices{items.size()}, std::move(begin), std::move(deliver), std::move(options));
 
     std::vector<expected<T>> all;
     all.reserve(results.size());
