@@ -136,7 +136,7 @@ void Peer::handshake_that_fails(const TlsSettings& settings)
 /// What TLS has to send.
 std::string Peer::take_output()
 {
-    std::string output(BIO_pending(SSL_get_wbio(ssl_.get())), '\0');
+    std::string output(static_cast<std::size_t>(BIO_pending(SSL_get_wbio(ssl_.get()))), '\0');
     if (!output.empty())
         BIO_read(SSL_get_wbio(ssl_.get()), output.data(), static_cast<int>(output.size()));
     return output;
@@ -153,8 +153,8 @@ void Peer::flush_handshake(const TlsSettings& settings, std::size_t& records)
         return flush();
     std::string sent;
     for (std::string output = take_output(); !output.empty();) {
-        const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(output[at]); };
-        const std::size_t size = 5u + (byte(3) << 8) + byte(4);
+        const auto byte = [&](std::size_t at) { return std::size_t{static_cast<unsigned char>(output[at])}; };
+        const std::size_t size = 5 + (byte(3) << 8) + byte(4);
         sent += settings.rewrite(output.substr(0, size), records++);
         output.erase(0, size);
     }
