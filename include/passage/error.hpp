@@ -11,6 +11,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace passage {
 
@@ -84,6 +85,21 @@ PASSAGE_EXPORT std::string_view to_string(Stage stage) noexcept;
 /// The enumerator's name.
 PASSAGE_EXPORT std::string_view to_string(JwtReason reason) noexcept;
 
+/// What came of one attempt of a call.
+struct FailedAttempt
+{
+    FailedAttempt() = default;
+
+    /// The kind of failure.
+    Errc code = Errc::api;
+    /// The stage in which a `timeout` or a lost connection happened.
+    Stage stage = Stage::none;
+    /// Status of the response; 0 if there was none.
+    int http_status = 0;
+    /// The system's, the resolver's or OpenSSL's own error, if one was at the root.
+    boost::system::error_code cause;
+};
+
 /// Why a call failed, and what is known of it. Never contains the API key or a token.
 ///
 /// A value type; distinct objects may be used from distinct threads.
@@ -108,6 +124,8 @@ struct Error
     int http_status = 0;
     /// Attempts made.
     unsigned attempts = 0;
+    /// What came of those before the last, in order.
+    std::vector<FailedAttempt> earlier_attempts;
     /// The operation, as the member function of `Client` is named. Refers to static storage.
     std::string_view operation;
     /// The service's machine code ("user_not_found"), if it sent one.

@@ -23,6 +23,16 @@ constexpr bool spoils_connection(int status) noexcept
     return status == 500 || status == 502 || status == 504;
 }
 
+FailedAttempt failed_attempt(const Error& error)
+{
+    FailedAttempt attempt;
+    attempt.code = error.code;
+    attempt.stage = error.stage;
+    attempt.http_status = error.http_status;
+    attempt.cause = error.cause;
+    return attempt;
+}
+
 } // namespace
 
 Call::Call(std::shared_ptr<Core> core, const api::Operation& operation, Secret request, bool retries,
@@ -235,6 +245,7 @@ void Call::end_attempt(Result result)
         return begin_attempt();
     case Next::repeat:
         taken_from_budget_ = decision.taken;
+        earlier_attempts_.push_back(failed_attempt(error));
         outcome.result = unexpected{std::move(error)};
         return begin_backoff(decision.wait);
     case Next::out_of_time:
@@ -272,6 +283,7 @@ void Call::end_backoff()
 void Call::fail(Error error)
 {
     error.effect = effect_;
+    error.earlier_attempts = std::move(earlier_attempts_);
     error.retryable = error.code == Errc::pool_timeout || policy::is_retryable(facts_, operation_.idempotent);
     error.retry_after = facts_.retry_after;
     outcome.result = unexpected{std::move(error)};

@@ -14,6 +14,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace passage::client {
 
@@ -99,6 +100,7 @@ private:
     Effect effect_ = Effect::none;
     net::Progress progress_;
     policy::Attempt facts_;
+    std::vector<FailedAttempt> earlier_attempts_;
     std::optional<Connections::Lease> lease_;
     net::WaitingRoom::Guest place_;
     std::unique_ptr<net::Timer> backoff_; ///< Made when it is needed, which is seldom.

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <ostream>
+#include <utility>
 
 namespace passage {
 namespace {
@@ -51,6 +52,18 @@ public:
     }
 };
 
+/// "503", or "truncated (response)".
+void append_kind(std::string& line, Errc code, Stage stage, int http_status)
+{
+    if (http_status != 0 && (code == Errc::api || code == Errc::rate_limited)) {
+        line += std::to_string(http_status);
+        return;
+    }
+    line += to_string(code);
+    if (stage != Stage::none)
+        line.append(" (").append(to_string(stage)).append(")");
+}
+
 } // namespace
 
 const boost::system::error_category& error_category() noexcept
@@ -85,17 +98,11 @@ std::string to_string(const Error& error)
     if (!error.operation.empty())
         line.append(error.operation).append(": ");
 
-    if (error.http_status != 0 && (error.code == Errc::api || error.code == Errc::rate_limited)) {
-        line += std::to_string(error.http_status);
-        if (!error.api_code.empty())
-            line.append(" ").append(error.api_code);
-    } else {
-        line += to_string(error.code);
-        if (error.stage != Stage::none)
-            line.append(" (").append(to_string(error.stage)).append(")");
-        if (error.jwt_reason != JwtReason::none)
-            line.append(" (").append(to_string(error.jwt_reason)).append(")");
-    }
+    append_kind(line, error.code, error.stage, error.http_status);
+    if (!error.api_code.empty() && (error.code == Errc::api || error.code == Errc::rate_limited))
+        line.append(" ").append(error.api_code);
+    if (error.jwt_reason != JwtReason::none)
+        line.append(" (").append(to_string(error.jwt_reason)).append(")");
     if (!error.message.empty())
         line.append(": ").append(error.message);
     if (error.cause)
@@ -107,6 +114,13 @@ std::string to_string(const Error& error)
         line.append(", ").append(std::to_string(milliseconds.count())).append(" ms");
         if (error.effect != Effect::none)
             line.append(", effect ").append(to_string(error.effect));
+        std::string_view before = "; before: ";
+        for (const FailedAttempt& attempt : error.earlier_attempts) {
+            line += std::exchange(before, ", ");
+            append_kind(line, attempt.code, attempt.stage, attempt.http_status);
+            if (attempt.cause)
+                line.append(": ").append(attempt.cause.message());
+        }
         line += ')';
     }
     return line;

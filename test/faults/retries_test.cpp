@@ -83,6 +83,9 @@ BOOST_AUTO_TEST_CASE(each_status_is_repeated_only_where_that_helps_and_harms_not
                                                            .requests = attempts,
                                                            .attempts = attempts}});
             BOOST_TEST(seen.result.error->api_code == "some_code");
+            BOOST_TEST(seen.result.error->earlier_attempts.size() == attempts - 1);
+            for (const FailedAttempt& attempt : seen.result.error->earlier_attempts)
+                BOOST_TEST(attempt.http_status == row.status);
         }
 }
 

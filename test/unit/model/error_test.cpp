@@ -118,6 +118,16 @@ BOOST_AUTO_TEST_CASE(a_line_says_what_is_known_and_no_more)
     limited.elapsed = 2s;
     BOOST_TEST(to_string(limited) == "429: slow down (attempt 3, 2000 ms)");
 
+    FailedAttempt failed;
+    failed.http_status = 503;
+    FailedAttempt lost;
+    lost.code = Errc::truncated;
+    lost.stage = Stage::response;
+    lost.cause = boost::system::errc::make_error_code(boost::system::errc::connection_reset);
+    limited.earlier_attempts = {failed, lost};
+    BOOST_TEST(to_string(limited) ==
+               "429: slow down (attempt 3, 2000 ms; before: 503, truncated (response): " + lost.cause.message() + ")");
+
     Error timeout{Errc::timeout, "the deadline passed"};
     timeout.operation = "create_user";
     timeout.stage = Stage::response;
