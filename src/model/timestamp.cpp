@@ -12,22 +12,35 @@ namespace chrono = std::chrono;
 constexpr Timestamp earliest = never;
 constexpr Timestamp latest = chrono::sys_days{10000y / 1 / 1} - 1us;
 
-constexpr bool is_digit(char c) noexcept
+constexpr unsigned digit(char c) noexcept
 {
-    return c >= '0' && c <= '9';
+    return static_cast<unsigned char>(c) - unsigned{'0'};
 }
 
-// The number of the decimal digits in a range; -1 if there is anything else.
-int number(std::string_view text, std::size_t from, std::size_t digits) noexcept
+constexpr bool is_digit(char c) noexcept
 {
-    int value = 0;
-    bool valid = true;
-    for (std::size_t i = from; i < from + digits; ++i) {
-        valid &= is_digit(text[i]);
-        value = value * 10 + (text[i] - '0');
-    }
-    return valid ? value : -1;
+    return digit(c) <= 9;
 }
+
+// Numbers of two decimal digits; `valid` says whether all were digits.
+class TwoDigits
+{
+public:
+    explicit TwoDigits(std::string_view text) noexcept : text_{text} {}
+
+    int at(std::size_t position) noexcept
+    {
+        const unsigned tens = digit(text_[position]);
+        const unsigned ones = digit(text_[position + 1]);
+        valid = valid & (tens <= 9) & (ones <= 9);
+        return static_cast<int>(10 * tens + ones);
+    }
+
+    bool valid = true;
+
+private:
+    std::string_view text_;
+};
 
 // `Z`, `+01:00` or `-01:00`.
 std::optional<chrono::minutes> parse_offset(std::string_view text) noexcept
@@ -36,9 +49,10 @@ std::optional<chrono::minutes> parse_offset(std::string_view text) noexcept
         return 0min;
     if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':')
         return std::nullopt;
-    const int hours = number(text, 1, 2);
-    const int minutes = number(text, 4, 2);
-    if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
+    TwoDigits number{text};
+    const int hours = number.at(1);
+    const int minutes = number.at(4);
+    if (!number.valid || hours > 23 || minutes > 59)
         return std::nullopt;
     const chrono::minutes offset = chrono::hours{hours} + chrono::minutes{minutes};
     return text[0] == '-' ? -offset : offset;
@@ -66,14 +80,14 @@ std::optional<Timestamp> parse_timestamp(std::string_view text)
         text[16] != ':')
         return std::nullopt;
 
-    const int year = number(text, 0, 4);
-    const int month = number(text, 5, 2);
-    const int day = number(text, 8, 2);
-    const int hour = number(text, 11, 2);
-    const int minute = number(text, 14, 2);
-    const int second = number(text, 17, 2);
-    if (year < 0 || month < 0 || day < 0 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
-        second > 60)
+    TwoDigits number{text};
+    const int year = 100 * number.at(0) + number.at(2);
+    const int month = number.at(5);
+    const int day = number.at(8);
+    const int hour = number.at(11);
+    const int minute = number.at(14);
+    const int second = number.at(17);
+    if (!number.valid || hour > 23 || minute > 59 || second > 60)
         return std::nullopt;
     const chrono::year_month_day date{chrono::year{year}, chrono::month{static_cast<unsigned>(month)},
                                       chrono::day{static_cast<unsigned>(day)}};
