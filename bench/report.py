@@ -98,15 +98,17 @@ def cost_table(results):
     for client, cells in by_cost.items():
         own = by_cost["passage"]
         texts = [
-            "" if cell is None else f"{cell:.1f} ({cell / mine:.2f}×)" if client != "passage" and mine else f"{cell:.1f}"
+            f"{cell:.1f} ({cell / mine:.2f}×)" if cell and mine and client != "passage" else number(cell)
             for cell, mine in zip(cells, own)
         ]
         rows.append([NAMES[client], *texts])
-    return table(["CPU µs per call, and how many times that of passage", *(f"{level} conn." for level in levels)], rows)
+    header = ["CPU µs per call, and how many times that of passage", *(f"{level} conn." for level in levels)]
+    return table(header, rows)
 
 
 def detail_table(results, connections, app, system_calls):
-    header = ["client", "CPU µs", "calls/s", "p50 µs", "p90", "p99", "p99.9", "max", "allocations", "bytes", "system calls"]
+    header = ["client", "CPU µs", "calls/s", "p50 µs", "p90", "p99", "p99.9", "max"]
+    header += ["allocations", "bytes", "system calls"]
     rows = []
     for client in NAMES:
         median = results.find(client, connections=connections, app=app, cores=False)
@@ -123,7 +125,8 @@ def detail_table(results, connections, app, system_calls):
 
 
 def scenario_table(results):
-    header = ["scenario", "server", "connections", "cores", "CPU µs", "server CPU µs", "calls/s", "p50 µs", "p99", "allocations"]
+    header = ["scenario", "server", "connections", "cores", "CPU µs", "server CPU µs", "calls/s", "p50 µs", "p99"]
+    header += ["allocations"]
     rows = []
     for row in results.rows:
         plain = row["scenario"] == "get_user" and row["server"] == "static" and "," not in row["cores"]
@@ -159,7 +162,13 @@ def memory_table(results):
                 [f"{what}, {NAMES[row['client']]}"]
                 + [number(median[name] / 1024) for name in ("resident_bytes_each", "heap_bytes_each")]
             )
-    return table(["KiB each", "resident", "lent out by the heap"], rows)
+    text = table(["KiB each", "resident", "lent out by the heap"], rows)
+    for row in results.rows:
+        if row["scenario"] == "growth":
+            median = row["median"]
+            grown = [number(median[name] / 1024) for name in ("resident_growth_bytes", "heap_growth_bytes")]
+            text += f"\n{median['requests']:,.0f} calls left {grown[0]} KiB more resident, {grown[1]} KiB in the heap.\n"
+    return text
 
 
 def bounds(results):
@@ -187,7 +196,8 @@ def bounds(results):
     warm = results.find("passage", connections=16, cores=False)
     decoded = results.find("passage", "decode")
     if warm and decoded:
-        demand("allocations a call beyond those of the user", 12, warm["allocations"] - decoded["allocations_of_the_user"])
+        beyond = warm["allocations"] - decoded["allocations_of_the_user"]
+        demand("allocations a call beyond those of the user", 12, beyond)
     wide = {"connections": 64, "cores": False}
     ours, plain = (results.find(client, **wide) for client in ("passage", "wrk"))
     if ours and plain:
@@ -195,6 +205,8 @@ def bounds(results):
     demand("CPU with 10,000 calls waiting, against 64 callers", 1.15, cpu("passage", "queued"), cpu("passage", **wide))
     demand("KiB resident per waiting call", 4, value("resident_bytes_each", "passage", "queued_memory"), 1024)
     demand("KiB resident per idle connection", 64, value("resident_bytes_each", "passage", "idle_memory"), 1024)
+    grown = value("heap_growth_bytes", "passage", "growth")
+    demand("KiB of heap that the calls of the longest run leave behind", 64, grown, 1024)
     single = cpu("passage", connections=64, cores=True)
     demand("CPU on two threads, a client each, against one", 1.1, cpu("passage", "threads_own_clients"), single)
     demand("CPU on two threads, one client, against one", 1.3, cpu("passage", "threads_one_client"), single)
@@ -205,7 +217,8 @@ def bounds(results):
 
 def bound_table(found):
     rows = [
-        [text, f"{bound:g}", f"{measured:.2f}", "yes" if measured <= bound else "**no**"] for text, bound, measured in found
+        [text, f"{bound:g}", f"{measured:.2f}", "yes" if measured <= bound else "**no**"]
+        for text, bound, measured in found
     ]
     return table(["", "at most", "measured", "met"], rows)
 
@@ -229,7 +242,7 @@ def conditions(cache):
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
         "processor": f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores",
         "kernel": platform.release(),
-        "load average at the end": "{:.1f} over 1, {:.1f} over 15 minutes".format(*(os.getloadavg()[i] for i in (0, 2))),
+        "load average at the end": "{0:.1f} over 1, {2:.1f} over 15 minutes".format(*os.getloadavg()),
         "compiler": first_line(settings.get("CMAKE_CXX_COMPILER", "g++"), "--version")
         + ", "
         + settings.get("CMAKE_CXX_FLAGS_RELEASE", ""),
@@ -265,7 +278,8 @@ def write_charts(folder, results):
     for client in clients:
         median = results.find(client, connections=level, cores=False)
         if median and "latency_us" in median:
-            latency[client] = [(name.replace("_", "."), median["latency_us"][name]) for name in ("p50", "p90", "p99", "p99_9")]
+            shares = ("p50", "p90", "p99", "p99_9")
+            latency[client] = [(name.replace("_", "."), median["latency_us"][name]) for name in shares]
     charts.lines(folder / "latency.svg", f"Latency of get_user at {level} connections", "percentile", "µs", latency)
 
     memory = {

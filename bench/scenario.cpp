@@ -21,6 +21,7 @@ std::span<const Scenario> scenarios()
                  threads_own_clients},
         Scenario{"passage", "idle_memory", "memory of connections that are open and unused", idle_memory},
         Scenario{"passage", "queued_memory", "memory of calls that wait for a connection", queued_memory},
+        Scenario{"passage", "growth", "memory that many calls leave behind", growth},
         Scenario{"passage", "decode", "decodes a user of 1.1 KB", decode},
         Scenario{"passage", "pool", "takes a connection from the pool and gives it back", pool_only},
         Scenario{"beast", "get_user", "the same with stock Beast and Boost.JSON's DOM", beast_get_user},

@@ -31,6 +31,7 @@ Report queued(const Settings& settings);
 Report threads_one_client(const Settings& settings);
 Report threads_own_clients(const Settings& settings);
 Report idle_memory(const Settings& settings);
+Report growth(const Settings& settings);
 Report queued_memory(const Settings& settings);
 
 // Without a network.

@@ -39,6 +39,34 @@ Report idle_memory(const Settings& settings)
     return memory_report(after - before, settings.connections, load.tally());
 }
 
+Report growth(const Settings& settings)
+{
+    const KnownUser user = find_users(settings.config).front();
+    asio::io_context context{1};
+    Client client{context, settings.config};
+    const auto run = [&](auto& load) {
+        load.spawn(context, settings.connections);
+        context.restart();
+        context.run();
+    };
+    Load first{settings.warm_up, 0, get_one(client, user), check_one(user)};
+    Load load{settings.requests, 0, get_one(client, user), check_one(user)};
+    run(first);
+    const MemoryUse before = memory_use();
+    run(load);
+    const MemoryUse after = memory_use();
+    Report report;
+    report.requests = settings.requests;
+    report.errors = load.tally().errors;
+    report.first_error = load.tally().first_error();
+    const auto grown = [](std::size_t to, std::size_t from) {
+        return static_cast<double>(to) - static_cast<double>(from);
+    };
+    report.values = {{"resident_growth_bytes", grown(after.resident, before.resident)},
+                     {"heap_growth_bytes", grown(after.heap, before.heap)}};
+    return report;
+}
+
 Report queued_memory(const Settings& settings)
 {
     constexpr std::size_t waiting = 10'000;
