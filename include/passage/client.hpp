@@ -25,7 +25,8 @@ namespace passage {
 class UserRange;
 namespace client {
 class Core;
-}
+class SharedReads;
+} // namespace client
 
 /// Connections and calls of a client, at one moment.
 struct ClientStats
@@ -113,6 +114,14 @@ public:
     /// Reads a user: `GET /apps/{app_id}/users/{user_id}`.
     boost::asio::awaitable<expected<UserInfo>> get_user(std::string_view user_id, const CallOptions& options = {});
 
+    /// Reads a user as `get_user` does, and shares one request with all who read the same user at the same time.
+    ///
+    /// What it yields may be as old as the request that was under way. The shared request has the client's time-outs
+    /// and retries; each caller has a deadline of its own, and cancelling one leaves the others waiting. A call with
+    /// header fields of its own, or without retries, is not shared.
+    boost::asio::awaitable<expected<UserInfo>> coalesced_get_user(std::string_view user_id,
+                                                                  const CallOptions& options = {});
+
     /// Finds a user by e-mail address (any case) or phone number, and reads it.
     ///
     /// Two requests under one deadline: `GET /apps/{app_id}/users?limit=1&identifier=...` and
@@ -182,9 +191,10 @@ public:
     ClientStats stats() const noexcept;
 
 private:
-    explicit Client(std::shared_ptr<client::Core> core) noexcept;
+    explicit Client(std::shared_ptr<client::Core> core);
 
     std::shared_ptr<client::Core> core_;
+    std::shared_ptr<client::SharedReads> shared_reads_;
 };
 
 /// All users of a list, fetched page by page as they are asked for; made by `Client::users`.

@@ -221,9 +221,9 @@ asio::awaitable<Result> Authenticator::State::wait_and_check(std::shared_ptr<Sta
             co_return failure(Error{Errc::cancelled});
         // A setting of the caller's coroutine: cancelling must be a result here, and stay what it was there.
         co_await asio::this_coro::throw_if_cancelled(false);
-        const bool landed = co_await client::Flight::landing(std::move(flight));
+        const client::Flight::End end = co_await client::Flight::landing(std::move(flight));
         co_await asio::this_coro::throw_if_cancelled(throws);
-        if (!landed)
+        if (end != client::Flight::End::landed)
             co_return failure(Error{Errc::cancelled});
     }
 }

@@ -2,6 +2,7 @@
 
 #include "api/responses.hpp"
 #include "client/core.hpp"
+#include "client/shared_reads.hpp"
 #include "client/token_keys.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -167,6 +168,16 @@ expected<http::Request> get_found_user(const api::Requests& requests, const http
     return id ? requests.get_user(*id) : unexpected{id.error()};
 }
 
+asio::awaitable<expected<UserInfo>> share(std::shared_ptr<client::SharedReads> reads, CorePtr core, std::string id,
+                                          CallOptions options)
+{
+    const auto deadline = core->deadline(options, Clock::now());
+    auto begin = [by = std::move(core), id] {
+        return start(by, api::get_user, {}, &api::read_user, &api::Requests::get_user, id);
+    };
+    co_return co_await client::SharedReads::read(std::move(reads), std::move(id), std::move(begin), deadline);
+}
+
 expected<CorePtr> make_core(asio::any_io_executor executor, const Config& config)
 {
     if (config.api_key.empty())
@@ -186,10 +197,12 @@ Client::Client(asio::any_io_executor executor, Config config)
     auto core = make_core(std::move(executor), config);
     if (!core)
         throw boost::system::system_error{make_error_code(core.error().code), to_string(core.error())};
-    core_ = std::move(*core);
+    *this = Client{std::move(*core)};
 }
 
-Client::Client(std::shared_ptr<client::Core> core) noexcept : core_{std::move(core)} {}
+Client::Client(std::shared_ptr<client::Core> core)
+    : core_{std::move(core)}, shared_reads_{std::make_shared<client::SharedReads>(core_->strand().get_inner_executor())}
+{}
 
 expected<Client> Client::create(asio::any_io_executor executor, Config config)
 {
@@ -206,6 +219,7 @@ Client& Client::operator=(Client&& other) noexcept
     if (this != &other) {
         close();
         core_ = std::move(other.core_);
+        shared_reads_ = std::move(other.shared_reads_);
     }
     return *this;
 }
@@ -229,6 +243,13 @@ asio::awaitable<expected<UserInfo>> Client::create_user(const CreateUserRequest&
 asio::awaitable<expected<UserInfo>> Client::get_user(std::string_view user_id, const CallOptions& options)
 {
     return start(core_, api::get_user, options, &api::read_user, &api::Requests::get_user, user_id);
+}
+
+asio::awaitable<expected<UserInfo>> Client::coalesced_get_user(std::string_view user_id, const CallOptions& options)
+{
+    if (!core_ || !options.retries() || !options.headers().empty() || !api::check_id("user_id", user_id))
+        return get_user(user_id, options);
+    return share(shared_reads_, core_, std::string{user_id}, options);
 }
 
 asio::awaitable<expected<UserInfo>> Client::get_user_by_identifier(std::string_view identifier,

@@ -1,0 +1,225 @@
+#include "support/canary.hpp"
+#include "support/run.hpp"
+#include "support/script_server.hpp"
+
+#include <passage/client.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <chrono>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace passage;
+using namespace std::chrono_literals;
+using passage::test::run;
+using passage::test::Script;
+namespace asio = boost::asio;
+namespace steps = passage::test::steps;
+
+namespace {
+
+/// A connection on which the first request is not answered until the server is told to go on.
+Script holding(std::vector<test::Step> then)
+{
+    Script script{{steps::tls(), steps::request(), steps::hold()}, true};
+    script.steps.insert(script.steps.end(), then.begin(), then.end());
+    return script;
+}
+
+struct Fixture
+{
+    Config config() const
+    {
+        Config config;
+        config.app_id = "app";
+        config.api_key = test::canary_api_key;
+        config.base_url = server.url();
+        config.tls.ca_pem = server.ca_pem();
+        return config;
+    }
+
+    void finish()
+    {
+        client.reset();
+        context.restart();
+        context.run();
+        BOOST_TEST(server.finish() == "");
+    }
+
+    test::ScriptServer server;
+    asio::io_context context;
+    std::unique_ptr<Client> client = std::make_unique<Client>(context, config());
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(shared_reads, Fixture)
+
+BOOST_AUTO_TEST_CASE(a_thousand_equal_reads_are_one_request)
+{
+    server.plan({holding({steps::answer(), steps::serve()})});
+    int right = 0;
+    for (int i = 0; i < 1'000; ++i)
+        asio::co_spawn(context, client->coalesced_get_user("u1"),
+                       [&](std::exception_ptr, const expected<UserInfo>& user) { right += user && user->id == "u1"; });
+    context.poll();
+    server.release();
+    context.run();
+    BOOST_TEST(right == 1'000);
+    BOOST_TEST(server.requests().size() == 1u);
+
+    // What has ended is read anew.
+    BOOST_TEST(run(context, client->coalesced_get_user("u1")).value().id == "u1");
+    BOOST_TEST(server.requests().size() == 2u);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(reads_of_different_users_are_their_own)
+{
+    server.plan({});
+    int right = 0;
+    for (int i = 0; i < 300; ++i)
+        asio::co_spawn(context, client->coalesced_get_user(std::to_string(i % 3)),
+                       [&, i](std::exception_ptr, const expected<UserInfo>& user) {
+                           right += user && user->id == std::to_string(i % 3);
+                       });
+    context.run();
+    BOOST_TEST(right == 300);
+    BOOST_TEST(server.requests().size() == 3u);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(each_caller_has_a_deadline_and_a_cancellation_of_its_own)
+{
+    server.plan({holding({steps::answer(), steps::serve()})});
+    std::vector<std::optional<expected<UserInfo>>> ends(4);
+    const auto keep = [&](std::size_t at) {
+        return [&, at](std::exception_ptr error, expected<UserInfo> user) {
+            BOOST_TEST(!error);
+            ends[at] = std::move(user);
+        };
+    };
+    asio::cancellation_signal signal;
+    // The first one, whose request it is, is cancelled.
+    asio::co_spawn(context, client->coalesced_get_user("u"), asio::bind_cancellation_slot(signal.slot(), keep(0)));
+    asio::co_spawn(context, client->coalesced_get_user("u", CallOptions{}.timeout(30ms)), keep(1));
+    asio::co_spawn(context, client->coalesced_get_user("u", CallOptions{}.deadline(std::chrono::steady_clock::now())),
+                   keep(2));
+    asio::co_spawn(context, client->coalesced_get_user("u"), keep(3));
+    context.poll();
+    signal.emit(asio::cancellation_type::terminal);
+    while (!ends[0] || !ends[1] || !ends[2])
+        context.run_one();
+    BOOST_TEST(is_cancelled(ends[0]->error()));
+    BOOST_TEST(is_timeout(ends[1]->error()));
+    BOOST_TEST(is_timeout(ends[2]->error()));
+    BOOST_TEST(ends[1]->error().operation == "get_user");
+    BOOST_TEST(!ends[3]);
+    server.release();
+    context.run();
+    BOOST_TEST(ends[3]->value().id == "u");
+    BOOST_TEST(server.requests().size() == 1u);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(an_error_is_shared_too)
+{
+    const auto answer = test::response(404, {}, R"({"code":"user_not_found","error":"User not found."})");
+    server.plan({holding({steps::send(answer), steps::serve()})});
+    int right = 0;
+    for (int i = 0; i < 10; ++i)
+        asio::co_spawn(context, client->coalesced_get_user("u"),
+                       [&](std::exception_ptr, const expected<UserInfo>& user) {
+                           right += !user && is_not_found(user.error()) && user.error().operation == "get_user";
+                       });
+    context.poll();
+    server.release();
+    context.run();
+    BOOST_TEST(right == 10);
+    BOOST_TEST(server.requests().size() == 1u);
+    const auto refused = run(context, client->coalesced_get_user(".."));
+    BOOST_TEST(is_invalid_argument(refused.error()));
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(calls_with_settings_of_their_own_are_not_shared)
+{
+    server.plan({});
+    int right = 0;
+    for (const bool with_header : {false, true})
+        for (int i = 0; i < 2; ++i) {
+            CallOptions options;
+            if (with_header)
+                options.header("X-Trace", std::to_string(i));
+            else
+                options.retries(false);
+            asio::co_spawn(context, client->coalesced_get_user("u", options),
+                           [&](std::exception_ptr, const expected<UserInfo>& user) { right += user.has_value(); });
+        }
+    context.run();
+    BOOST_TEST(right == 4);
+    BOOST_TEST(server.requests().size() == 4u);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_goes_ends_those_who_wait)
+{
+    server.plan({holding({})});
+    int ended = 0;
+    for (int i = 0; i < 3; ++i)
+        asio::co_spawn(context, client->coalesced_get_user("u"),
+                       [&](std::exception_ptr, const expected<UserInfo>& user) {
+                           ended += !user && user.error().code == Errc::shut_down;
+                       });
+    context.poll();
+    client.reset();
+    context.run();
+    BOOST_TEST(ended == 3);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_takes_those_who_wait_along)
+{
+    server.plan({holding({})});
+    auto own = std::make_unique<asio::io_context>();
+    client = std::make_unique<Client>(*own, config());
+    const auto witness = std::make_shared<int>();
+    for (asio::io_context* waits_on : {own.get(), &context})
+        asio::co_spawn(*waits_on, client->coalesced_get_user("u"),
+                       [witness](std::exception_ptr, const expected<UserInfo>&) { BOOST_ERROR("it can't end"); });
+    own->poll();
+    context.poll();
+    BOOST_TEST(witness.use_count() == 3);
+    client.reset();
+    own.reset();
+    context.poll(); // each coroutine is unwound on its own executor
+    BOOST_TEST(witness.use_count() == 1);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(reads_are_shared_on_every_thread)
+{
+    server.plan({});
+    asio::thread_pool pool{4};
+    Client shared{pool, config()};
+    std::vector<std::future<expected<UserInfo>>> ends;
+    for (int i = 0; i < 400; ++i)
+        ends.push_back(asio::co_spawn(
+            pool, shared.coalesced_get_user(std::to_string(i % 4), CallOptions{}.timeout(20s)), asio::use_future));
+    for (std::size_t i = 0; i < ends.size(); ++i)
+        BOOST_TEST(ends[i].get().value().id == std::to_string(i % 4));
+    BOOST_TEST(server.requests().size() < 400u);
+    shared.close();
+    pool.join();
+    finish();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
