@@ -158,6 +158,26 @@ BOOST_FIXTURE_TEST_CASE(calls_after_close_end_at_once, Fixture)
     }(*client));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_client_that_becomes_another_one_ends_its_own_calls, Fixture)
+{
+    expected<Client> other = Client::create(context.get_executor(), service.config());
+    BOOST_REQUIRE(other);
+    std::optional<expected<UserInfo>> result;
+    asio::co_spawn(context, client->get_user("nobody"),
+                   [&](std::exception_ptr, expected<UserInfo> user) { result.emplace(std::move(user)); });
+    context.poll_one();
+    *client = std::move(*other);
+    context.run();
+    BOOST_REQUIRE(result);
+    BOOST_TEST((result->error().code == Errc::shut_down));
+
+    Client& same = *client;
+    *client = std::move(same);
+    run(context, [](Client& psg) -> asio::awaitable<void> {
+        BOOST_TEST(is_not_found((co_await psg.get_user("nobody")).error()));
+    }(*client));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_context_that_is_stopped_takes_its_calls_along, Fixture)
 {
     for (int turns = 0; turns < 60; ++turns) {

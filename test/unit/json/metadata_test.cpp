@@ -3,6 +3,7 @@
 #include "json/documents.hpp"
 #include "json/encode.hpp"
 
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -187,6 +188,11 @@ BOOST_AUTO_TEST_CASE(metadata_that_nest_too_deep_are_refused)
         BOOST_TEST(body.error().message.starts_with("at /user_metadata/k/"), body.error().message);
         BOOST_TEST(body.error().message.ends_with(": nested too deep"), body.error().message);
     }
+    boost::json::value lists = boost::json::parse(nested_arrays(json::max_metadata_depth - 1));
+    BOOST_TEST(json::encode(CreateUserRequest{}.metadata({{"k", lists}})).has_value());
+    lists = boost::json::parse(nested_arrays(json::max_metadata_depth));
+    BOOST_TEST(
+        json::encode(CreateUserRequest{}.metadata({{"k", lists}})).error().message.ends_with(": nested too deep"));
     BOOST_TEST(decode_message(R"({"k":)" + nested_arrays(json::max_depth - 3) + "}") == "no error");
     BOOST_TEST(decode_message(R"({"k":)" + nested_arrays(json::max_depth - 2) + "}") ==
                "invalid JSON near /user/user_metadata: too deep");
