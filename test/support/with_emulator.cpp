@@ -1,5 +1,5 @@
-// with_emulator COMMAND...: runs a command with the environment of a client of an emulator made for it, and ends with
-// the command's exit status.
+// with_emulator COMMAND...: runs a command with the environment of a client of an emulator made for it, and a token by
+// which one of its users signs in (PASSAGE_TOKEN), and ends with the command's exit status.
 
 #include "support/canary.hpp"
 
@@ -20,7 +20,7 @@ try {
         std::cerr << "usage: with_emulator COMMAND...\n";
         return 2;
     }
-    const passage::Emulator emulator{passage::EmulatorOptions{}.seed(100).api_key(passage::test::canary_api_key)};
+    passage::Emulator emulator{passage::EmulatorOptions{}.seed(100).api_key(passage::test::canary_api_key)};
 
     std::string folder = (std::filesystem::temp_directory_path() / "passage-XXXXXX").string();
     if (!mkdtemp(folder.data())) {
@@ -32,6 +32,9 @@ try {
     setenv("PASSAGE_APP_ID", emulator.app_id().c_str(), 1);
     setenv("PASSAGE_API_KEY", emulator.api_key().c_str(), 1);
     setenv("PASSAGE_BASE_URL", emulator.base_url().c_str(), 1);
+    setenv("PASSAGE_AUTH_URL", emulator.auth_url().c_str(), 1);
+    const std::string user = emulator.plant_user(R"({"email":"jane.doe@example.com"})");
+    setenv("PASSAGE_TOKEN", emulator.issue_token(user).c_str(), 1);
     setenv("PASSAGE_CA_FILE", ca_file.c_str(), 1);
 
     const pid_t child = fork();
