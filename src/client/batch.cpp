@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <iterator>
-#include <optional>
 #include <string_view>
 #include <unordered_map>
 
@@ -43,9 +42,8 @@ private:
 };
 
 /// The error of an item that was not asked for.
-Error not_asked(const BatchSummary& summary)
+Error not_asked(Error error)
 {
-    Error error = summary.stopped.value_or(Error{Errc::cancelled});
     error.effect = Effect::none;
     error.attempts = 0;
     return error;
@@ -55,17 +53,19 @@ Error not_asked(const BatchSummary& summary)
 template <class T, class Items, class Operation>
 asio::awaitable<std::vector<expected<T>>> in_order(Items items, Operation operation, BatchOptions options)
 {
-    std::vector<std::optional<expected<T>>> results(items.size());
+    std::vector<expected<T>> results(items.size());
+    std::vector<bool> asked(items.size());
     auto begin = [&](std::size_t index, const CallOptions& call) { return operation(items[index], call); };
-    auto deliver = [&](std::size_t index, expected<T>&& result) { results[index] = std::move(result); };
+    auto deliver = [&](std::size_t index, expected<T>&& result) {
+        results[index] = std::move(result);
+        asked[index] = true;
+    };
     const BatchSummary summary =
         co_await for_each(Indices{items.size()}, std::move(begin), std::move(deliver), std::move(options));
-
-    std::vector<expected<T>> all;
-    all.reserve(results.size());
-    for (auto& result : results)
-        all.push_back(result ? *std::move(result) : unexpected{not_asked(summary)});
-    co_return all;
+    for (std::size_t i = 0; summary.stopped && i < results.size(); ++i)
+        if (!asked[i])
+            results[i] = unexpected{not_asked(*summary.stopped)};
+    co_return results;
 }
 
 /// Likewise, with equal ids asked for once.
