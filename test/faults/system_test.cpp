@@ -27,6 +27,7 @@ struct Attempted
 {
     Result result;
     std::array<std::size_t, 4> calls{};
+    std::size_t sends_that_signal = 0;
     std::size_t of(SystemCall call) const { return calls[static_cast<std::size_t>(call)]; }
 };
 
@@ -40,6 +41,7 @@ std::function<asio::awaitable<Result>(Client&)> call_with(Operation operation,
         seen.result = co_await perform(client, operation);
         for (const SystemCall call : {SystemCall::socket, SystemCall::connect, SystemCall::send, SystemCall::recv})
             seen.calls[static_cast<std::size_t>(call)] = faults.calls(call);
+        seen.sends_that_signal = faults.sends_that_signal();
         co_return seen.result;
     };
 }
@@ -133,6 +135,7 @@ BOOST_AUTO_TEST_CASE(bytes_in_segments_of_their_own_are_put_together_in_both_dir
                 bytes += request.bytes.size();
             BOOST_TEST(bytes > 100u);
             BOOST_TEST(seen.of(SystemCall::send) >= bytes);
+            BOOST_TEST(seen.sends_that_signal == 0u);
         }
     }
 }

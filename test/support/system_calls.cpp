@@ -96,6 +96,8 @@ extern "C" [[gnu::visibility("default")]] int connect(int descriptor, const sock
 extern "C" [[gnu::visibility("default")]] ssize_t send(int descriptor, const void* data, std::size_t size, int flags)
 {
     static const auto system = original<decltype(send)>("send");
+    if (faults_of_thread && (flags & MSG_NOSIGNAL) == 0)
+        faults_of_thread->note_send_that_signals();
     return fails(SystemCall::send) ? -1 : system(descriptor, data, bounded(size), flags);
 }
 

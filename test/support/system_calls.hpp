@@ -31,11 +31,15 @@ public:
     /// Calls of a kind so far.
     std::size_t calls(SystemCall call) const noexcept { return calls_[static_cast<std::size_t>(call)]; }
 
+    /// Sends so far that a lost connection would have answered with SIGPIPE.
+    std::size_t sends_that_signal() const noexcept { return sends_that_signal_; }
+
     static constexpr std::size_t always = std::numeric_limits<std::size_t>::max();
 
     /// Notes a call; its errno if it is to fail, else 0. For the functions in place of the system's.
     int next(SystemCall call) noexcept;
     std::size_t most_bytes() const noexcept { return most_bytes_; }
+    void note_send_that_signals() noexcept { ++sends_that_signal_; }
 
 private:
     struct Plan
@@ -48,6 +52,7 @@ private:
 
     std::array<Plan, 4> plans_{};
     std::array<std::size_t, 4> calls_{};
+    std::size_t sends_that_signal_ = 0;
     std::size_t most_bytes_ = std::numeric_limits<std::size_t>::max();
 };
 
