@@ -79,6 +79,13 @@ namespace {
 
 using Step = Stream::Step;
 
+/// `SSL_get_error` takes what others left in the thread's queue for its own. Looking is much cheaper than clearing.
+void clear_errors()
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 int clamp_size(std::size_t size)
 {
     return static_cast<int>(std::min<std::size_t>(size, std::numeric_limits<int>::max()));
@@ -116,9 +123,9 @@ Stream::~Stream()
 {
     // Tells the peer that this end is deliberate (close_notify); what it answers is of no interest.
     if (ssl_ && origin_.is_here() && SSL_is_init_finished(ssl_.get()) && transport_.error == 0) {
-        ERR_clear_error();
+        clear_errors();
         SSL_shutdown(ssl_.get());
-        ERR_clear_error();
+        clear_errors();
     }
 }
 
@@ -133,7 +140,7 @@ Stream::Step Stream::handshake()
         return refused_elsewhere();
     if (!ssl_)
         return {};
-    ERR_clear_error();
+    clear_errors();
     Step step = ssl_step(SSL_do_handshake(ssl_.get()));
     if (step.result == Step::Result::ended)
         step = lost(0);
@@ -162,7 +169,7 @@ Stream::Step Stream::read(std::span<char> into)
         return refused_elsewhere();
     if (!ssl_)
         return plain_step(::recv(transport_.descriptor, into.data(), into.size(), 0), Step::Result::want_read);
-    ERR_clear_error();
+    clear_errors();
     return ssl_step(SSL_read(ssl_.get(), into.data(), clamp_size(into.size())));
 }
 
@@ -176,7 +183,7 @@ Stream::Step Stream::write(std::string_view bytes)
         transport_.sent += step.size;
         return step;
     }
-    ERR_clear_error();
+    clear_errors();
     return ssl_step(SSL_write(ssl_.get(), bytes.data(), clamp_size(bytes.size())));
 }
 
@@ -246,10 +253,13 @@ bool Stream::is_quiet()
 {
     if (!origin_.is_here())
         return false;
+    // To ask the socket is cheaper than to ask TLS, and mostly enough.
     char byte = 0;
-    if (!ssl_)
-        return ::recv(transport_.descriptor, &byte, 1, MSG_PEEK) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-    ERR_clear_error();
+    const bool nothing_came =
+        ::recv(transport_.descriptor, &byte, 1, MSG_PEEK) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    if (!ssl_ || (nothing_came && !has_buffered()))
+        return nothing_came;
+    clear_errors();
     const Step step = ssl_step(SSL_peek(ssl_.get(), &byte, 1));
     return step.result == Step::Result::want_read;
 }
