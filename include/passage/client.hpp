@@ -66,8 +66,9 @@ struct ClientStats
 /// names.
 ///
 /// **Lifetime.** Destroying the client, or `close()`, ends all calls in flight with
-/// `Errc::shut_down`. The client must not outlive the execution context that its executor refers
-/// to. Calls on a moved-from client end with `Errc::shut_down`.
+/// `Errc::shut_down`. Neither the client nor a call of it, awaited on whatever context, must outlive the execution
+/// context that its executor refers to; a context that is destroyed takes the calls along that are awaited on it.
+/// Calls on a moved-from client end with `Errc::shut_down`.
 class PASSAGE_EXPORT Client
 {
 public:
