@@ -106,18 +106,18 @@ void PoolFsm::dropped(Slot slot)
 
 void PoolFsm::expire(TimePoint now)
 {
-    const auto expired = [&](Slot slot) { return slots_[slot].idle_until <= now; };
-    const auto first = std::stable_partition(idle_.begin(), idle_.end(), [&](Slot slot) { return !expired(slot); });
-    std::for_each(first, idle_.end(), [&](Slot slot) { free_slot(slot); });
-    idle_.erase(first, idle_.end());
-}
-
-std::optional<TimePoint> PoolFsm::next_expiry() const
-{
-    std::optional<TimePoint> next;
-    for (const Slot slot : idle_)
-        next = std::min(next.value_or(TimePoint::max()), slots_[slot].idle_until);
-    return next;
+    if (now < none_expires_before_)
+        return;
+    none_expires_before_ = TimePoint::max();
+    std::erase_if(idle_, [&](Slot slot) {
+        const TimePoint until = slots_[slot].idle_until;
+        if (until > now) {
+            none_expires_before_ = std::min(none_expires_before_, until);
+            return false;
+        }
+        free_slot(slot);
+        return true;
+    });
 }
 
 void PoolFsm::close()
@@ -162,6 +162,7 @@ void PoolFsm::keep(Slot slot, TimePoint now, milliseconds idle_limit)
         free_slot(slot);
     } else {
         connection.idle_until = std::min(connection.retire_at, now + idle_limit);
+        none_expires_before_ = std::min(none_expires_before_, connection.idle_until);
         idle_.push_back(slot);
     }
 }

@@ -87,9 +87,6 @@ public:
     /// Closes the connections that were idle too long.
     void expire(TimePoint now);
 
-    /// When `expire` has something to do next; none while nothing is idle.
-    std::optional<TimePoint> next_expiry() const;
-
     /// Turns away every waiting and later call; closes what is idle now and what comes back later.
     void close();
 
@@ -126,6 +123,7 @@ private:
     std::vector<Connection> slots_;
     std::vector<Slot> free_;
     std::vector<Slot> idle_; ///< The last used one last.
+    TimePoint none_expires_before_ = TimePoint::max();
     boost::intrusive::list<Waiter> waiters_;
     std::vector<PoolAction> actions_;
     std::size_t next_action_ = 0;

@@ -404,10 +404,6 @@ private:
                 "a call waits that a connection could be made for");
         require(!closed_ || (queue_.empty() && idle_.empty()), "a closed pool keeps something");
 
-        std::optional<TimePoint> expiry;
-        for (const unsigned slot : idle_)
-            expiry = std::min(expiry.value_or(TimePoint::max()), slots_[slot].idle_until);
-        require(pool_.next_expiry() == expiry, "the next expiry is wrong");
         for (std::size_t position = 0; position < queue_.size(); ++position)
             require(pool_.is_dialled_for(waiters_[queue_[position]]) ==
                         (lent == 0 ? dialling > 0 : position < dialling),
