@@ -31,8 +31,10 @@ if(PASSAGE_SANITIZE MATCHES "thread")
     endif()
 endif()
 
-# All programs whose tests have the label `threads`.
-add_custom_target(passage_threads_tests)
+# The programs of all tests with a label.
+foreach(label IN ITEMS integration threads)
+    add_custom_target(passage_${label}_tests)
+endforeach()
 
 function(passage_add_test)
     cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT;PROCESSORS" "SOURCES;LIBRARIES;LABELS;ARGS")
@@ -40,9 +42,11 @@ function(passage_add_test)
     add_executable(${target} ${arg_SOURCES})
     target_link_libraries(${target} PRIVATE
         ${arg_LIBRARIES} passage_test_main Boost::unit_test_framework passage_warnings)
-    if("threads" IN_LIST arg_LABELS)
-        add_dependencies(passage_threads_tests ${target})
-    endif()
+    foreach(label IN LISTS arg_LABELS)
+        if(TARGET passage_${label}_tests)
+            add_dependencies(passage_${label}_tests ${target})
+        endif()
+    endforeach()
     if(arg_ARGS)
         list(PREPEND arg_ARGS --)
     endif()
