@@ -152,6 +152,8 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
 
     dial_stage_ = Stage::connect;
     expected<net::Socket, Failure> socket = co_await net::connect(std::move(*addresses), port_);
+    if (!socket)
+        resolver_.suspect();
     if (dial->stopped || !socket)
         co_return failed(socket ? Failure{} : std::move(socket.error()));
 

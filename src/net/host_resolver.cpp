@@ -11,12 +11,10 @@
 #include <optional>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 namespace passage::net {
 namespace {
-
-constexpr std::chrono::seconds fresh_for{60};
-constexpr std::chrono::minutes usable_for{5};
 
 Failure dns_failure(error_code cause, bool transient)
 {
@@ -86,10 +84,8 @@ HostResolver::HostResolver(const Executor& executor, std::string host, Lookup lo
 {
     error_code not_an_address;
     const auto address = asio::ip::make_address(host_, not_an_address);
-    if (!not_an_address) {
-        addresses_.push_back(address);
-        fresh_until_ = Clock::time_point::max();
-    }
+    if (!not_an_address)
+        cache_.put_forever(address);
 }
 
 HostResolver::~HostResolver()
@@ -104,8 +100,8 @@ Task<expected<Addresses, Failure>> HostResolver::resolve()
 {
     if (!origin_.is_here())
         co_return unexpected{Failure{Error{Errc::shut_down, "the client is another process's"}, false}};
-    if (Clock::now() < fresh_until_)
-        co_return addresses_;
+    if (const Addresses* fresh = cache_.fresh(Clock::now()))
+        co_return *fresh;
 
     if (!job_) {
         try {
@@ -149,13 +145,10 @@ void HostResolver::finish(Job& job, expected<Addresses, Failure> result)
 {
     const auto now = Clock::now();
     job_.reset();
-    if (result) {
-        addresses_ = *result;
-        fresh_until_ = now + fresh_for;
-        usable_until_ = now + usable_for;
-    } else if (now < usable_until_) {
-        result = addresses_;
-    }
+    if (result)
+        cache_.put(*result, now);
+    else if (const Addresses* usable = cache_.usable(now))
+        result = *usable;
     job.answer = std::move(result);
     for (Event* waiting : job.waiting)
         waiting->set();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/address_cache.hpp"
 #include "net/event.hpp"
 #include "net/failure.hpp"
 #include "net/origin.hpp"
@@ -9,11 +10,8 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace passage::net {
-
-using Addresses = std::vector<asio::ip::address>;
 
 /// Looks a name up and blocks for as long as it takes; called on a thread of its own.
 using Lookup = std::function<expected<Addresses, Failure>(const std::string& host)>;
@@ -23,8 +21,8 @@ expected<Addresses, Failure> system_lookup(const std::string& host);
 
 /// The addresses of one host.
 ///
-/// Look-ups run on a thread, one at a time, and are left to themselves when nobody waits any more. Results are kept for
-/// a minute, and served for five while the look-up fails. Used on the strand only.
+/// Look-ups run on a thread, one at a time, and are left to themselves when nobody waits any more. `AddressCache` says
+/// how long their results are used. Used on the strand only.
 class HostResolver
 {
 public:
@@ -34,6 +32,9 @@ public:
     /// The addresses, in the order of preference; an empty list if the coroutine was cancelled. `Errc::shut_down` in a
     /// child made by fork(): a client's calls were copied with it, and would be made twice.
     Task<expected<Addresses, Failure>> resolve();
+
+    /// None of the addresses could be reached.
+    void suspect() noexcept { cache_.suspect(); }
 
 private:
     struct Job;
@@ -46,9 +47,7 @@ private:
     std::string host_;
     Lookup lookup_;
     std::shared_ptr<Job> job_; ///< The look-up under way, if any.
-    Addresses addresses_;
-    Clock::time_point fresh_until_ = Clock::time_point::min();
-    Clock::time_point usable_until_ = Clock::time_point::min();
+    AddressCache cache_;
 };
 
 } // namespace passage::net
