@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <stdexcept>
 
 Program::Program(std::vector<std::string> words)
@@ -22,6 +23,7 @@ Program::Program(std::vector<std::string> words)
     if (child_ == 0) {
         dup2(ends[1], STDOUT_FILENO);
         dup2(ends[1], STDERR_FILENO);
+        setenv("TMPDIR", temporary_.path().c_str(), 1);
         execv(arguments[0], arguments.data());
         _exit(127);
     }

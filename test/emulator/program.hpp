@@ -1,5 +1,7 @@
 #pragma once
 
+#include "temporary_folder.hpp"
+
 #include <string>
 #include <vector>
 
@@ -23,6 +25,7 @@ public:
     int wait();
 
 private:
+    TemporaryFolder temporary_; ///< For what it leaves behind when it is killed.
     pid_t child_ = -1;
     int output_ = -1;
 };
