@@ -52,7 +52,8 @@ Connections::Lease::~Lease()
 {
     if (!connections_)
         return;
-    if (can_return && (**this).is_reusable())
+    // To lend what comes back while a context is being destroyed would go from one waiting call into the next.
+    if (can_return && !connections_->stopped_.load(std::memory_order_relaxed) && (**this).is_reusable())
         connections_->pool_.released(slot_, Clock::now(), idle_limit);
     else
         connections_->pool_.dropped(slot_);
