@@ -1,5 +1,7 @@
 #pragma once
 
+#include <passage/trace_parent.hpp>
+
 #include <chrono>
 #include <optional>
 #include <string>
@@ -34,6 +36,14 @@ public:
         retries_ = allowed;
         return *this;
     }
+    /// The place in a distributed trace that the call belongs to, sent as `traceparent` with each attempt (W3C Trace
+    /// Context); `Config::observer` may have a span of its own sent in its place. Goes well with
+    /// `header("tracestate", ...)`.
+    CallOptions& trace_parent(const TraceParent& place)
+    {
+        trace_parent_ = place;
+        return *this;
+    }
     /// Adds a header field to the request. Those that the library sets itself are refused, and so
     /// are names and values that RFC 9110, section 5, does not allow.
     CallOptions& header(std::string name, std::string value)
@@ -48,6 +58,8 @@ public:
     std::optional<std::chrono::milliseconds> timeout() const noexcept { return timeout_; }
     /// Whether failed attempts may be repeated.
     bool retries() const noexcept { return retries_; }
+    /// The place in a trace, if given.
+    const std::optional<TraceParent>& trace_parent() const noexcept { return trace_parent_; }
     /// The further header fields: names and values.
     const std::vector<std::pair<std::string, std::string>>& headers() const noexcept { return headers_; }
 
@@ -55,6 +67,7 @@ private:
     std::optional<std::chrono::steady_clock::time_point> deadline_;
     std::optional<std::chrono::milliseconds> timeout_;
     bool retries_ = true;
+    std::optional<TraceParent> trace_parent_;
     std::vector<std::pair<std::string, std::string>> headers_;
 };
 

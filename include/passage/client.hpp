@@ -2,6 +2,7 @@
 
 #include <passage/app.hpp>
 #include <passage/call_options.hpp>
+#include <passage/client_stats.hpp>
 #include <passage/config.hpp>
 #include <passage/expected.hpp>
 #include <passage/list_users.hpp>
@@ -27,18 +28,6 @@ namespace client {
 class Core;
 class SharedReads;
 } // namespace client
-
-/// Connections and calls of a client, at one moment.
-struct ClientStats
-{
-    ClientStats() = default;
-
-    std::size_t connections = 0;        ///< Open, or being made.
-    std::size_t idle_connections = 0;   ///< Open and unused.
-    std::size_t peak_connections = 0;   ///< The most there ever were at a time.
-    std::uint64_t connections_made = 0; ///< Handshakes completed so far.
-    std::size_t waiting_calls = 0;      ///< Calls waiting for a connection.
-};
 
 /// A client of the Passage management API over a pool of kept-alive TLS connections.
 ///

@@ -5,9 +5,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string>
 
 namespace passage {
+
+class Observer;
 
 /// How the server is verified (RFC 9325, RFC 9525). There is no way to turn verification off.
 struct TlsOptions
@@ -107,6 +110,9 @@ struct Config
     TimeoutOptions timeouts; ///< Time limits.
     RetryOptions retry;      ///< Retries.
     LimitOptions limits;     ///< Size limits.
+
+    /// Is told of every call and connection; may be shared by clients. None: that costs nothing.
+    std::shared_ptr<Observer> observer;
 
     /// The defaults, with what the environment sets: `PASSAGE_APP_ID`, `PASSAGE_API_KEY` (both
     /// needed), `PASSAGE_BASE_URL`, `PASSAGE_AUTH_URL`, `PASSAGE_CA_FILE`.

@@ -23,25 +23,16 @@ constexpr bool spoils_connection(int status) noexcept
     return status == 500 || status == 502 || status == 504;
 }
 
-FailedAttempt failed_attempt(const Error& error)
-{
-    FailedAttempt attempt;
-    attempt.code = error.code;
-    attempt.stage = error.stage;
-    attempt.http_status = error.http_status;
-    attempt.cause = error.cause;
-    return attempt;
-}
-
 } // namespace
 
 Call::Call(std::shared_ptr<Core> core, const api::Operation& operation, Secret request, bool retries,
-           Clock::time_point deadline)
+           Clock::time_point deadline, std::shared_ptr<Observation> observation)
     : core_{std::move(core)},
       operation_{operation},
       request_{std::move(request)},
       retries_{retries},
-      deadline_{deadline}
+      deadline_{deadline},
+      observation_{std::move(observation)}
 {}
 
 Call::~Call()
@@ -105,6 +96,8 @@ void Call::begin_attempt()
     progress_ = {Stage::pool};
     facts_ = {};
     const auto now = Clock::now();
+    if (observation_)
+        observation_->begin_attempt(now);
     if (now >= deadline_)
         stop(Errc::timeout);
     core_->connections().deadlines().watch(*this, deadline_);
@@ -166,10 +159,13 @@ void Call::begin_exchange(Connections::Lease lease, Clock::time_point now)
     lease_.emplace(std::move(lease));
     net::Connection& connection = **lease_;
     facts_.connection_reused = connection.was_used();
+    std::string_view request = request_.reveal();
+    if (observation_)
+        request = observation_->begin_exchange(connection, now, request);
     core_->connections().deadlines().watch(*this, std::min(deadline_, now + core_->config().timeouts.attempt));
     if (stopped_)
         return end_exchange(unexpected{stopped_failure(*stopped_, Stage::write)});
-    if (!connection.begin(request_.reveal(), progress_))
+    if (!connection.begin(request, progress_))
         return go_on_with_exchange({});
     waits_for_ = Wait::exchange;
     connection.wait(shared_from_this());
@@ -179,6 +175,8 @@ void Call::go_on_with_exchange(const boost::system::error_code& ec)
 {
     net::Connection& connection = **lease_;
     std::optional<Result> result = connection.advance(progress_);
+    if (observation_)
+        observation_->advance(progress_);
     if (!result && ec && !stopped_ && !attempt_expired_)
         result.emplace(unexpected{net::connection_lost(ec)});
     if (!result && !stopped_ && !attempt_expired_) {
@@ -212,12 +210,14 @@ void Call::end_exchange(Result result)
 
 void Call::end_attempt(Result result)
 {
-    if (result && api::is_success(result->status)) {
+    const bool succeeded = result && api::is_success(result->status);
+    const bool was_done_before =
+        result && effect_ == Effect::unknown && result->status == 404 && operation_.repeated_not_found_is_success;
+    if (succeeded)
         core_->retry_budget().give_back(taken_from_budget_);
-        outcome.result = std::move(*result);
-        return end();
-    }
-    if (result && effect_ == Effect::unknown && result->status == 404 && operation_.repeated_not_found_is_success) {
+    if (succeeded || was_done_before) {
+        if (observation_)
+            observation_->end_attempt(result->status, std::nullopt);
         outcome.result = std::move(*result);
         return end();
     }
@@ -228,6 +228,8 @@ void Call::end_attempt(Result result)
     Error error = result ? api::read_error(*result, core_->config().api_key.reveal()) : std::move(result.error().error);
     if (policy::effect_of(facts_) == Effect::unknown)
         effect_ = Effect::unknown;
+    if (observation_)
+        observation_->end_attempt(error.http_status, failed_attempt(error));
 
     using Next = policy::Decision::Next;
     policy::Decision decision;
@@ -242,10 +244,14 @@ void Call::end_attempt(Result result)
         ++replays_;
         --outcome.attempts;
         wants_new = true;
+        if (observation_)
+            observation_->retry(error, {}, true);
         return begin_attempt();
     case Next::repeat:
         taken_from_budget_ = decision.taken;
         earlier_attempts_.push_back(failed_attempt(error));
+        if (observation_)
+            observation_->retry(error, decision.wait, false);
         outcome.result = unexpected{std::move(error)};
         return begin_backoff(decision.wait);
     case Next::out_of_time:

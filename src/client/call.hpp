@@ -2,6 +2,7 @@
 
 #include "api/operation.hpp"
 #include "client/connections.hpp"
+#include "client/observation.hpp"
 #include "http/response.hpp"
 #include "policy/attempt.hpp"
 
@@ -40,8 +41,9 @@ class Call : public net::Resumable,
              public std::enable_shared_from_this<Call>
 {
 public:
+    /// `observation` may be none.
     Call(std::shared_ptr<Core> core, const api::Operation& operation, Secret request, bool retries,
-         net::Clock::time_point deadline);
+         net::Clock::time_point deadline, std::shared_ptr<Observation> observation);
     virtual ~Call();
 
     void start();
@@ -87,6 +89,7 @@ private:
     const Secret request_;
     const bool retries_;
     const net::Clock::time_point deadline_;
+    const std::shared_ptr<Observation> observation_;
 
     Wait waits_for_ = Wait::nothing;
     bool ended_ = false;

@@ -31,12 +31,16 @@ class Session
 {
 public:
     Session(CorePtr core, const api::Operation& operation, const CallOptions& options)
-        : core_{std::move(core)}, operation_{&operation}, options_{options}, deadline_{core_->deadline(options, begin_)}
+        : core_{std::move(core)},
+          operation_{&operation},
+          options_{options},
+          deadline_{core_->deadline(options, begin_)},
+          observation_{core_->observe(operation, options)}
     {}
 
     asio::awaitable<CallPtr> send(Secret request)
     {
-        return core_->call(*operation_, std::move(request), options_.retries(), deadline_);
+        return core_->call(*operation_, std::move(request), options_.retries(), deadline_, observation_);
     }
 
     /// Makes the request that follows on a response of success; false if there is none, or it can't be made.
@@ -67,7 +71,21 @@ public:
         expected<T> value = read(*response);
         if (!value)
             return failure(complete(std::move(value.error()), *response));
+        if (observation_)
+            observation_->end(attempts_, elapsed(), nullptr);
         return value;
+    }
+
+    /// An error of this call. A server may echo the API key anywhere, so all that leaves is looked through.
+    unexpected<Error> failure(Error error) const
+    {
+        core_->redact(error);
+        error.operation = operation_->name;
+        error.attempts = attempts_;
+        error.elapsed = elapsed();
+        if (observation_)
+            observation_->end(attempts_, error.elapsed, &error);
+        return unexpected{std::move(error)};
     }
 
 private:
@@ -81,14 +99,9 @@ private:
         return error;
     }
 
-    /// An error of this call. A server may echo the API key anywhere, so all that leaves is looked through.
-    unexpected<Error> failure(Error error) const
+    std::chrono::microseconds elapsed() const
     {
-        core_->redact(error);
-        error.operation = operation_->name;
-        error.attempts = attempts_;
-        error.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin_);
-        return unexpected{std::move(error)};
+        return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin_);
     }
 
     CorePtr core_;
@@ -97,24 +110,23 @@ private:
     Clock::time_point begin_ = Clock::now();
     Clock::time_point deadline_;
     unsigned attempts_ = 0;
+    std::shared_ptr<client::Observation> observation_;
 };
 
-/// The error of a call that was never begun.
-unexpected<Error> refused(Error error, const api::Operation& operation)
-{
-    error.operation = operation.name;
-    return unexpected{std::move(error)};
-}
-
-Error no_client()
-{
-    return Error{Errc::shut_down, "the client was moved from"};
-}
-
+/// A call of a client that was moved from.
 template <class T>
-asio::awaitable<expected<T>> refuse(Error error, const api::Operation* operation)
+asio::awaitable<expected<T>> refuse(const api::Operation* operation)
 {
-    co_return refused(std::move(error), *operation);
+    Error error{Errc::shut_down, "the client was moved from"};
+    error.operation = operation->name;
+    co_return unexpected{std::move(error)};
+}
+
+/// A call that can't be made.
+template <class T>
+asio::awaitable<expected<T>> refuse(CorePtr core, const api::Operation* operation, CallOptions options, Error error)
+{
+    co_return Session{std::move(core), *operation, options}.failure(std::move(error));
 }
 
 /// The caller's coroutine: all that a call costs but the call itself, so it is kept small.
@@ -145,10 +157,11 @@ asio::awaitable<expected<T>> start(const CorePtr& core, const api::Operation& op
                                    expected<http::Request> (api::Requests::*build)(Args...) const,
                                    const std::type_identity_t<Args>&... args)
 {
-    expected<Secret> request =
-        core ? core->write((core->requests().*build)(args...), options) : unexpected{no_client()};
+    if (!core)
+        return refuse<T>(&operation);
+    expected<Secret> request = core->write((core->requests().*build)(args...), options);
     if (!request)
-        return refuse<T>(std::move(request.error()), &operation);
+        return refuse<T>(core, &operation, options, std::move(request.error()));
     return run<T>(core, &operation, std::move(*request), options, read, next);
 }
 
@@ -389,8 +402,10 @@ asio::awaitable<expected<std::optional<UserSummary>>> UserRange::next()
                                                  &api::Requests::list_users, state.request);
         if (!page)
             co_return unexpected{std::move(page.error())};
-        if (auto error = state.take(std::move(*page)))
-            co_return refused(*std::move(error), api::list_users);
+        if (auto error = state.take(std::move(*page))) {
+            error->operation = api::list_users.name;
+            co_return unexpected{*std::move(error)};
+        }
     }
     co_return std::move(state.users[state.next_user++]);
 }

@@ -26,6 +26,20 @@ Failure no_memory()
     return {Error{Errc::connect, "no memory"}, true};
 }
 
+class Stopwatch
+{
+public:
+    /// Since it was made, or since the last lap.
+    std::chrono::microseconds lap()
+    {
+        const auto begin = std::exchange(last_, Clock::now());
+        return std::chrono::duration_cast<std::chrono::microseconds>(last_ - begin);
+    }
+
+private:
+    Clock::time_point last_ = Clock::now();
+};
+
 } // namespace
 
 /// A connection being made.
@@ -38,6 +52,7 @@ struct Connections::Dial final : net::Deadlines::Watched
     }
 
     std::optional<Errc> stopped;
+    ConnectionTimings timings;
     asio::cancellation_signal signal;
 };
 
@@ -68,6 +83,7 @@ Connections::Connections(const net::Executor& strand, const Config& config, cons
       port_{url.port},
       limits_{config.limits.header_bytes, config.limits.header_fields, config.limits.body_bytes,
               config.limits.interim_responses},
+      observer_{config.observer},
       tls_{std::move(tls)},
       resolver_{strand_, url.host, std::move(lookup)},
       deadlines_{std::make_shared<net::Deadlines>(strand_, [this] { sweep(); })},
@@ -109,7 +125,7 @@ try {
                                                     std::exception_ptr error, expected<ConnectionPtr, Failure> result) {
                                                     if (error) // there is but one: no memory
                                                         result = unexpected{no_memory()};
-                                                    end_dial(slot, std::move(result));
+                                                    end_dial(slot, dial->timings, std::move(result));
                                                 }));
 } catch (const std::bad_alloc&) {
     // The pool must hear of it: it counts on a dial that it asked for to come to an end.
@@ -117,11 +133,19 @@ try {
     pool_.dial_failed(slot);
 }
 
-void Connections::end_dial(pool::Slot slot, expected<ConnectionPtr, Failure> result)
+void Connections::end_dial(pool::Slot slot, const ConnectionTimings& timings, expected<ConnectionPtr, Failure> result)
 {
+    if (observer_) {
+        ConnectionMade made;
+        made.timings = timings;
+        if (!result)
+            made.failure = failed_attempt(result.error().error);
+        observer_->connection_made(made);
+    }
     if (result) {
         stats_.made.fetch_add(1, std::memory_order_relaxed);
         open_[slot] = std::move(*result);
+        open_[slot]->timings = timings;
         // Not all at the same time: connections made together would be renewed together.
         std::uniform_real_distribution<> spread{0.9, 1.1};
         const auto lifetime = std::chrono::duration<double, std::milli>{options_.max_lifetime} * spread(random_);
@@ -146,13 +170,16 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
         return unexpected{std::move(failure)};
     };
 
+    Stopwatch watch;
     dial_stage_ = Stage::dns;
     expected<net::Addresses, Failure> addresses = co_await resolver_.resolve();
+    dial->timings.dns = watch.lap();
     if (dial->stopped || !addresses)
         co_return failed(addresses ? Failure{} : std::move(addresses.error()));
 
     dial_stage_ = Stage::connect;
     expected<net::Socket, Failure> socket = co_await net::connect(std::move(*addresses), port_);
+    dial->timings.connect = watch.lap();
     if (!socket)
         resolver_.suspect();
     if (dial->stopped || !socket)
@@ -161,6 +188,7 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
     dial_stage_ = Stage::tls;
     auto connection = std::make_unique<net::Connection>(std::move(*socket), tls_ ? tls_->make_ssl() : nullptr, limits_);
     std::optional<Failure> failure = co_await connection->handshake();
+    dial->timings.tls = watch.lap();
     if (dial->stopped || failure)
         co_return failed(std::move(failure).value_or(Failure{}));
     co_return connection;
@@ -191,12 +219,20 @@ void Connections::run_pool_actions()
             break;
         }
     }
+    publish_stats();
+}
 
+void Connections::publish_stats()
+{
     constexpr auto relaxed = std::memory_order_relaxed;
     stats_.connections.store(pool_.connections(), relaxed);
     stats_.idle.store(pool_.idle(), relaxed);
     stats_.waiting.store(pool_.waiting(), relaxed);
     stats_.peak.store(std::max(stats_.peak.load(relaxed), pool_.connections()), relaxed);
+    if (observer_) {
+        if (const ClientStats now = stats(); now != std::exchange(told_, now))
+            observer_->pool_changed(now);
+    }
 }
 
 void Connections::sweep()

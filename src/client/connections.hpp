@@ -94,9 +94,10 @@ private:
     using ConnectionPtr = std::unique_ptr<net::Connection>;
 
     void start_dial(pool::Slot slot);
-    void end_dial(pool::Slot slot, expected<ConnectionPtr, net::Failure> result);
+    void end_dial(pool::Slot slot, const ConnectionTimings& timings, expected<ConnectionPtr, net::Failure> result);
     net::Task<expected<ConnectionPtr, net::Failure>> connect(std::shared_ptr<Dial> dial);
     void run_pool_actions();
+    void publish_stats();
     void sweep();
 
     net::Executor strand_;
@@ -104,7 +105,8 @@ private:
     const std::chrono::milliseconds connect_timeout_;
     const std::uint16_t port_;
     const http::ResponseLimits limits_;
-    std::unique_ptr<net::TlsContext> tls_; ///< None for plain HTTP.
+    const std::shared_ptr<Observer> observer_; ///< May be none.
+    std::unique_ptr<net::TlsContext> tls_;     ///< None for plain HTTP.
     net::HostResolver resolver_;
     std::shared_ptr<net::Deadlines> deadlines_;
     net::WaitingRoom waiting_room_;
@@ -115,6 +117,7 @@ private:
     net::Failure dial_failure_; ///< The last one.
     std::atomic<bool> stopped_ = false;
     std::minstd_rand random_;
+    ClientStats told_; ///< To the observer.
     struct
     {
         std::atomic<std::size_t> connections, idle, peak, waiting;

@@ -83,6 +83,11 @@ expected<Secret> Core::write(expected<http::Request> request, const CallOptions&
     return writer_.write(*request, options.headers());
 }
 
+std::shared_ptr<Observation> Core::observe(const api::Operation& operation, const CallOptions& options) const
+{
+    return client::observe(config_.observer.get(), operation, url_, options);
+}
+
 void Core::redact(Error& error) const
 {
     api::redact(error, config_.api_key.reveal());
@@ -100,14 +105,14 @@ Clock::time_point Core::deadline(const CallOptions& options, Clock::time_point n
 }
 
 asio::awaitable<std::shared_ptr<Call>> Core::call(const api::Operation& operation, Secret request, bool retries,
-                                                  Clock::time_point deadline)
+                                                  Clock::time_point deadline, std::shared_ptr<Observation> observation)
 {
-    auto initiate = [this](auto handler, const api::Operation* what, Secret bytes, bool repeat,
-                           Clock::time_point until) {
+    auto initiate = [this](auto handler, const api::Operation* what, Secret bytes, bool repeat, Clock::time_point until,
+                           std::shared_ptr<Observation> told) {
         using Handler = decltype(handler);
         auto slot = asio::get_associated_cancellation_slot(handler);
-        const std::shared_ptr<Call> call = std::make_shared<CallFor<Handler>>(std::move(handler), shared_from_this(),
-                                                                              *what, std::move(bytes), repeat, until);
+        const std::shared_ptr<Call> call = std::make_shared<CallFor<Handler>>(
+            std::move(handler), shared_from_this(), *what, std::move(bytes), repeat, until, std::move(told));
         if (slot.is_connected()) {
             // The slot belongs to the caller's executor, the call to the strand; each keeps to its own.
             slot.assign([weak = std::weak_ptr{call}, strand = strand_](asio::cancellation_type type) {
@@ -120,7 +125,8 @@ asio::awaitable<std::shared_ptr<Call>> Core::call(const api::Operation& operatio
         asio::dispatch(strand_, [call] { call->start(); });
     };
     return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, std::shared_ptr<Call>)>(
-        std::move(initiate), asio::use_awaitable, &operation, std::move(request), retries, deadline);
+        std::move(initiate), asio::use_awaitable, &operation, std::move(request), retries, deadline,
+        std::move(observation));
 }
 
 void Core::close() noexcept

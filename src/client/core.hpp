@@ -36,6 +36,9 @@ public:
     /// The bytes of a request with a call's own header fields. Any thread.
     expected<Secret> write(expected<http::Request> request, const CallOptions& options) const;
 
+    /// Tells that a call begins; none if nobody is to hear of it. Any thread.
+    std::shared_ptr<Observation> observe(const api::Operation& operation, const CallOptions& options) const;
+
     /// Masks the API key in an error's texts. Any thread.
     void redact(Error& error) const;
 
@@ -45,7 +48,8 @@ public:
     /// Makes a call and returns it when it is complete. Cancellation and completion are on the awaiting coroutine's
     /// executor. Any thread.
     asio::awaitable<std::shared_ptr<Call>> call(const api::Operation& operation, Secret request, bool retries,
-                                                net::Clock::time_point deadline);
+                                                net::Clock::time_point deadline,
+                                                std::shared_ptr<Observation> observation);
 
     /// Ends all calls, those under way and later ones. Any thread.
     void close() noexcept;

@@ -33,4 +33,15 @@ inline net::Failure attempt_timeout(Stage stage)
     return failure;
 }
 
+/// What is short enough, and general enough, to be kept and told of an error.
+inline FailedAttempt failed_attempt(const Error& error)
+{
+    FailedAttempt attempt;
+    attempt.code = error.code;
+    attempt.stage = error.stage;
+    attempt.http_status = error.http_status;
+    attempt.cause = error.cause;
+    return attempt;
+}
+
 } // namespace passage::client

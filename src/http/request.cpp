@@ -9,24 +9,11 @@
 namespace passage::http {
 namespace {
 
-constexpr std::array<std::string_view, 18> reserved_fields{"accept",
-                                                           "accept-encoding",
-                                                           "authorization",
-                                                           "connection",
-                                                           "content-encoding",
-                                                           "content-length",
-                                                           "content-type",
-                                                           "expect",
-                                                           "host",
-                                                           "keep-alive",
-                                                           "passage-version",
-                                                           "proxy-authorization",
-                                                           "proxy-connection",
-                                                           "te",
-                                                           "trailer",
-                                                           "transfer-encoding",
-                                                           "upgrade",
-                                                           "user-agent"};
+constexpr std::array<std::string_view, 19> reserved_fields{
+    "accept",          "accept-encoding",     "authorization",    "connection", "content-encoding",
+    "content-length",  "content-type",        "expect",           "host",       "keep-alive",
+    "passage-version", "proxy-authorization", "proxy-connection", "te",         "traceparent",
+    "trailer",         "transfer-encoding",   "upgrade",          "user-agent"};
 
 /// More than servers take.
 constexpr std::size_t max_extra_bytes = 64 * 1024;
@@ -69,6 +56,12 @@ Secret RequestWriter::write(const Request& request, const ExtraFields& extra) co
     }
     return Secret::join(
         {request.method, " ", request.target, " HTTP/1.1\r\n", common_fields_.reveal(), fields, "\r\n", request.body});
+}
+
+Secret add_field(std::string_view request, std::string_view name, std::string_view value)
+{
+    const std::size_t line = request.find("\r\n") + 2;
+    return Secret::join({request.substr(0, line), name, ": ", value, "\r\n", request.substr(line)});
 }
 
 expected<void> check_extra_fields(const ExtraFields& fields)

@@ -36,6 +36,9 @@ private:
     Secret common_fields_;
 };
 
+/// A request with a further field.
+Secret add_field(std::string_view request, std::string_view name, std::string_view value);
+
 /// Refuses fields that the library sets itself or that would break the framing, and names and values that RFC 9110,
 /// section 5, does not allow; `Errc::too_large` if they exceed 64 KiB together.
 expected<void> check_extra_fields(const ExtraFields& fields);

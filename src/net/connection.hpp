@@ -5,6 +5,7 @@
 #include "net/stream.hpp"
 
 #include <passage/expected.hpp>
+#include <passage/observer.hpp>
 
 #include <boost/beast/core/flat_buffer.hpp>
 
@@ -54,6 +55,9 @@ public:
 
     /// Whether a request was sent on it before.
     bool was_used() const noexcept { return used_; }
+
+    /// How it was made.
+    ConnectionTimings timings;
 
 private:
     void send(Progress& progress);

@@ -73,8 +73,9 @@ BOOST_AUTO_TEST_CASE(extra_fields_are_taken_or_refused)
         {"X-Trace", "1", true},
         {"x", "", true},
         {"!#$%&'*+-.^_`|~09azAZ", "all of a token", true},
-        {"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true},
+        {"tracestate", "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE", true},
         {"Cookie", "a=\"b\"; c={}", true},
+        {"TraceParent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", false},
         {"", "v", false},
         {"X Y", "v", false},
         {"X:Y", "v", false},
@@ -171,3 +172,9 @@ BOOST_AUTO_TEST_CASE(freed_memory_does_not_show_the_key)
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_CASE(a_field_can_be_added_to_a_request)
+{
+    const Secret request = add_field("POST /a HTTP/1.1\r\nHost: b\r\n\r\n\r\n{}", "n", "v");
+    BOOST_TEST(request.reveal() == "POST /a HTTP/1.1\r\nn: v\r\nHost: b\r\n\r\n\r\n{}");
+}

@@ -1,0 +1,121 @@
+#include "client/observation.hpp"
+
+#include "client/failures.hpp"
+#include "http/request.hpp"
+
+#include <utility>
+
+namespace passage::client {
+
+using net::Clock;
+using std::chrono::microseconds;
+
+namespace {
+
+microseconds between(Clock::time_point begin, Clock::time_point end)
+{
+    return std::chrono::duration_cast<microseconds>(end - begin);
+}
+
+} // namespace
+
+Observation::Observation(std::shared_ptr<CallObserver> observer, std::optional<TraceParent> trace_parent)
+    : observer_{std::move(observer)}, given_{std::move(trace_parent)}
+{}
+
+void Observation::begin_attempt(Clock::time_point now)
+{
+    const unsigned number = attempt_.number + 1;
+    attempt_ = {};
+    attempt_.number = number;
+    attempt_begin_ = now;
+    exchange_begin_.reset();
+    first_byte_.reset();
+    sent_ = given_;
+    if (observer_) {
+        if (const auto own = observer_->attempt_started())
+            sent_ = own;
+    }
+}
+
+std::string_view Observation::begin_exchange(const net::Connection& connection, Clock::time_point now,
+                                             std::string_view request)
+{
+    exchange_begin_ = now;
+    attempt_.connection_reused = connection.was_used();
+    if (!attempt_.connection_reused)
+        attempt_.connection = connection.timings;
+    if (!sent_ || !sent_->is_valid())
+        return request;
+    request_ = http::add_field(request, "traceparent", to_string(*sent_));
+    return request_.reveal();
+}
+
+void Observation::advance(const net::Progress& progress)
+{
+    if (progress.response_begun && !first_byte_)
+        first_byte_ = Clock::now();
+}
+
+void Observation::end_attempt(int http_status, std::optional<FailedAttempt> failure)
+{
+    request_ = {};
+    if (!observer_)
+        return;
+    const auto now = Clock::now();
+    attempt_.waited = between(attempt_begin_, exchange_begin_.value_or(now));
+    if (exchange_begin_)
+        attempt_.first_byte = between(*exchange_begin_, first_byte_.value_or(now));
+    if (first_byte_)
+        attempt_.body = between(*first_byte_, now);
+    attempt_.http_status = http_status;
+    attempt_.failure = failure;
+    observer_->attempt_ended(attempt_);
+}
+
+void Observation::retry(const Error& reason, std::chrono::milliseconds wait, bool is_replay)
+{
+    if (!observer_)
+        return;
+    Retrying retrying;
+    retrying.reason = failed_attempt(reason);
+    retrying.wait = wait;
+    retrying.is_replay = is_replay;
+    observer_->retrying(retrying);
+}
+
+void Observation::end(unsigned attempts, microseconds elapsed, const Error* error)
+{
+    if (!observer_)
+        return;
+    CallEnded ended;
+    ended.attempts = attempts;
+    ended.elapsed = elapsed;
+    if (error) {
+        ended.failure = failed_attempt(*error);
+        ended.effect = error->effect;
+        ended.api_code = error->api_code;
+        ended.request_id = error->request_id;
+    }
+    observer_->ended(ended);
+}
+
+std::shared_ptr<Observation> observe(Observer* observer, const api::Operation& operation, const http::BaseUrl& url,
+                                     const CallOptions& options)
+{
+    std::shared_ptr<CallObserver> call_observer;
+    if (observer) {
+        CallStarted started;
+        started.operation = operation.name;
+        started.method = operation.method;
+        started.server_address = url.host;
+        started.server_port = url.port;
+        started.trace_parent = options.trace_parent();
+        call_observer = observer->call_started(started);
+    }
+    if (!call_observer && !options.trace_parent())
+        return nullptr;
+    return std::make_shared<Observation>(std::move(call_observer), options.trace_parent());
+}
+
+} // namespace passage::client

@@ -1,0 +1,76 @@
+#include <passage/trace_parent.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+
+namespace passage {
+namespace {
+
+/// Of version 00; later ones may go on after it.
+constexpr std::size_t field_size = 55;
+
+/// Reads pairs of digits, lower case alone.
+bool read(std::string_view digits, std::span<std::uint8_t> into) noexcept
+{
+    for (std::size_t i = 0; i < digits.size(); ++i) {
+        const char c = digits[i];
+        const bool is_decimal = c >= '0' && c <= '9';
+        if (!is_decimal && (c < 'a' || c > 'f'))
+            return false;
+        const int digit = is_decimal ? c - '0' : c - 'a' + 10;
+        into[i / 2] = static_cast<std::uint8_t>(into[i / 2] << 4 | digit);
+    }
+    return true;
+}
+
+void append(std::string& out, std::span<const std::uint8_t> bytes)
+{
+    constexpr std::string_view digits = "0123456789abcdef";
+    for (const std::uint8_t byte : bytes) {
+        out += digits[byte >> 4];
+        out += digits[byte & 15];
+    }
+}
+
+constexpr std::uint8_t sampled_flag = 1;
+
+} // namespace
+
+std::optional<TraceParent> TraceParent::parse(std::string_view field) noexcept
+{
+    if (field.size() < field_size || field[2] != '-' || field[35] != '-' || field[52] != '-')
+        return std::nullopt;
+    TraceParent place;
+    std::array<std::uint8_t, 1> version{};
+    std::array<std::uint8_t, 1> flags{};
+    if (!read(field.substr(0, 2), version) || !read(field.substr(3, 32), place.trace_id) ||
+        !read(field.substr(36, 16), place.parent_id) || !read(field.substr(53, 2), flags))
+        return std::nullopt;
+    const bool may_go_on = version[0] > 0 && version[0] < 0xff;
+    const bool good_end = field.size() == field_size || (may_go_on && field[field_size] == '-');
+    if (version[0] == 0xff || !good_end || !place.is_valid())
+        return std::nullopt;
+    place.sampled = (flags[0] & sampled_flag) != 0;
+    return place;
+}
+
+bool TraceParent::is_valid() const noexcept
+{
+    const auto is_set = [](std::uint8_t byte) { return byte != 0; };
+    return std::any_of(trace_id.begin(), trace_id.end(), is_set) &&
+           std::any_of(parent_id.begin(), parent_id.end(), is_set);
+}
+
+std::string to_string(const TraceParent& place)
+{
+    std::string field = "00-";
+    field.reserve(field_size);
+    append(field, place.trace_id);
+    field += '-';
+    append(field, place.parent_id);
+    field += place.sampled ? "-01" : "-00";
+    return field;
+}
+
+} // namespace passage
