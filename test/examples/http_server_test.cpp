@@ -1,0 +1,227 @@
+#include "emulator/program.hpp"
+#include "emulator/temporary_folder.hpp"
+#include "support/canary.hpp"
+#include "support/script_server.hpp"
+
+#include <passage/emulator.hpp>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <future>
+#include <string>
+
+using namespace passage;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+namespace steps = passage::test::steps;
+
+namespace {
+
+/// The example's program, as a client of a service.
+class Server
+{
+public:
+    Server(const std::string& base_url, const std::string& app_id, const std::string& ca_pem)
+        : program_{{prepare(base_url, app_id, ca_pem)}}
+    {
+        const std::string url = program_.read_line(); // http://127.0.0.1:PORT/users/{id}
+        BOOST_REQUIRE(url.starts_with("http://"));
+        port_ = static_cast<std::uint16_t>(std::stoul(url.substr(url.rfind(':') + 1)));
+    }
+
+    std::uint16_t port() const { return port_; }
+    std::string read_line() { return program_.read_line(); }
+    void interrupt() const { program_.signal(SIGTERM); }
+    int wait() { return program_.wait(); }
+
+private:
+    std::vector<std::string> prepare(const std::string& base_url, const std::string& app_id,
+                                     const std::string& ca_pem) const
+    {
+        const std::string ca_file = (folder_.path() / "ca.pem").string();
+        std::ofstream{ca_file} << ca_pem;
+        setenv("PASSAGE_APP_ID", app_id.c_str(), 1);
+        setenv("PASSAGE_API_KEY", test::canary_api_key, 1);
+        setenv("PASSAGE_BASE_URL", base_url.c_str(), 1);
+        setenv("PASSAGE_CA_FILE", ca_file.c_str(), 1);
+        return {boost::unit_test::framework::master_test_suite().argv[1], "0"};
+    }
+
+    TemporaryFolder folder_;
+    Program program_;
+    std::uint16_t port_ = 0;
+};
+
+/// A connection to the server.
+class Browser
+{
+public:
+    explicit Browser(const Server& server) { socket_.connect({asio::ip::address_v4::loopback(), server.port()}); }
+
+    void send(const std::string& head) { asio::write(socket_, asio::buffer(head + "\r\nHost: localhost\r\n\r\n")); }
+
+    http::response<http::string_body> receive()
+    {
+        http::response<http::string_body> response;
+        http::read(socket_, buffer_, response);
+        return response;
+    }
+
+    http::response<http::string_body> ask(const std::string& head)
+    {
+        send(head);
+        return receive();
+    }
+
+    void go_away() { socket_.close(); }
+
+    /// Waits until the server ends the connection.
+    bool is_ended()
+    {
+        char byte = 0;
+        boost::system::error_code error;
+        socket_.read_some(asio::buffer(&byte, 1), error);
+        return error == asio::error::eof;
+    }
+
+private:
+    asio::io_context context_;
+    asio::ip::tcp::socket socket_{context_};
+    beast::flat_buffer buffer_;
+};
+
+/// The server and a real service.
+struct Served
+{
+    Emulator emulator{EmulatorOptions{}.api_key(test::canary_api_key)};
+    std::string user = emulator.plant_user(R"({"email":"jane.doe@example.com","status":"active"})");
+    Server server{emulator.base_url(), emulator.app_id(), emulator.ca_pem()};
+    Browser browser{server};
+};
+
+/// The server and a service whose answers wait until they are released.
+struct Held
+{
+    Held()
+    {
+        const auto arrive = [this](test::Peer&) { arrived_.set_value(); };
+        service.plan(
+            {{{steps::tls(), steps::request(), arrive, steps::hold(), steps::answer(), steps::serve()}, true}});
+    }
+
+    /// Asks for a user, and waits until the service was asked.
+    void begin(Browser& browser)
+    {
+        browser.send("GET /users/one HTTP/1.1");
+        BOOST_REQUIRE((arrived_.get_future().wait_for(test::ScriptServer::patience) == std::future_status::ready));
+    }
+
+    /// Waits until the server, which was interrupted, has ended in good order.
+    void finish()
+    {
+        BOOST_TEST(server.wait() == 0);
+        BOOST_TEST(service.finish() == "");
+    }
+
+    test::ScriptServer service;
+    Server server{service.url(), "app", service.ca_pem()};
+
+private:
+    std::promise<void> arrived_;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(users_are_answered_over_one_connection, Served)
+{
+    const auto found = browser.ask("GET /users/" + user + " HTTP/1.1");
+    BOOST_TEST(found.result_int() == 200u);
+    const auto body = boost::json::parse(found.body());
+    BOOST_TEST((body.at("email") == "jane.doe@example.com"));
+    BOOST_TEST((body.at("status") == "active"));
+    BOOST_TEST(browser.ask("GET /users/nobody HTTP/1.1").result_int() == 404u);
+    BOOST_TEST(browser.ask("GET /users/ HTTP/1.1").result_int() == 400u);
+    BOOST_TEST(browser.ask("GET /elsewhere HTTP/1.1").result_int() == 404u);
+    BOOST_TEST(browser.ask("DELETE /users/" + user + " HTTP/1.1").result_int() == 405u);
+    BOOST_TEST(emulator.connections_accepted() == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(each_failure_of_the_service_has_its_status, Served)
+{
+    const std::string get = "GET /users/" + user + " HTTP/1.1";
+    emulator.set_faults(Faults{}.throttle(0.001, 100s));
+    BOOST_TEST(browser.ask(get).result_int() == 200u);
+    const auto throttled = browser.ask(get);
+    BOOST_TEST(throttled.result_int() == 429u);
+    BOOST_TEST(throttled[http::field::retry_after] == "100");
+    emulator.set_faults(Faults{}.error(500));
+    BOOST_TEST(browser.ask(get).result_int() == 502u);
+    emulator.set_faults(Faults{}.latency(1h));
+    BOOST_TEST(browser.ask(get).result_int() == 504u);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_no_request_is_refused, Served)
+{
+    BOOST_TEST(browser.ask("GET\t/users/one").result_int() == 400u);
+    BOOST_TEST(browser.is_ended());
+    Browser other{server};
+    BOOST_TEST(other.ask("GET /users/one HTTP/1.1\r\nX: " + std::string(10'000, 'x')).result_int() == 400u);
+}
+
+BOOST_FIXTURE_TEST_CASE(call_ends_when_the_one_who_asked_goes_away, Held)
+{
+    Browser browser{server};
+    begin(browser);
+    browser.go_away();
+    // It was never answered, and its deadline has another word for its end.
+    const std::string line = server.read_line();
+    BOOST_TEST(line.starts_with("get_user: cancelled"), line);
+    service.release();
+    BOOST_TEST(Browser{server}.ask("GET /users/two HTTP/1.1").result_int() == 200u);
+    server.interrupt();
+    finish();
+    BOOST_TEST(service.connections() == 2u);
+}
+
+BOOST_FIXTURE_TEST_CASE(call_goes_on_when_the_next_request_comes_meanwhile, Held)
+{
+    Browser browser{server};
+    begin(browser);
+    browser.send("GET /users/two HTTP/1.1");
+    // The server has but one thread: when it has answered this, it has seen that.
+    BOOST_TEST(Browser{server}.ask("GET /health HTTP/1.1").result_int() == 200u);
+    service.release();
+    BOOST_TEST((boost::json::parse(browser.receive().body()).at("id") == "one"));
+    BOOST_TEST((boost::json::parse(browser.receive().body()).at("id") == "two"));
+    server.interrupt();
+    finish();
+}
+
+BOOST_FIXTURE_TEST_CASE(server_that_is_stopped_answers_what_is_under_way, Held)
+{
+    Browser idle{server};
+    BOOST_TEST(idle.ask("GET /health HTTP/1.1").result_int() == 200u);
+    Browser browser{server};
+    begin(browser);
+    server.interrupt();
+    BOOST_TEST(idle.is_ended());
+    service.release();
+    const auto last = browser.receive();
+    BOOST_TEST(last.result_int() == 200u);
+    BOOST_TEST(!last.keep_alive());
+    finish();
+}
