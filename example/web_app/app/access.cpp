@@ -1,0 +1,37 @@
+#include "access.hpp"
+
+namespace app {
+
+/// A token says who signed in, but neither the user's address nor whether the user was deactivated since.
+asio::awaitable<passage::expected<Visitor>> Access::who_asks(const web::Request& request) const
+{
+    const auto claims = co_await authenticator_.authenticate_request(request.message);
+    if (!claims)
+        co_return passage::unexpected{claims.error()};
+    auto user = co_await client_.coalesced_get_user(claims->user_id);
+    if (!user)
+        co_return passage::unexpected{user.error()};
+    Visitor visitor;
+    visitor.is_administrator = user->email_verified && administrators_.contains(user->email);
+    visitor.user = std::move(*user);
+    co_return visitor;
+}
+
+web::Handler Access::guard(Page page, bool administrators_only) const
+{
+    return [this, page = std::move(page),
+            administrators_only](const web::Request& request) -> asio::awaitable<web::Response> {
+        const auto visitor = co_await who_asks(request);
+        if (!visitor && (passage::is_token_refused(visitor.error()) || passage::is_not_found(visitor.error())))
+            co_return web::redirect("/sign-in");
+        if (!visitor)
+            co_return view_.failure(request, nullptr, visitor.error());
+        if (visitor->user.status == passage::UserStatus::inactive)
+            co_return view_.failure(request, nullptr, http::status::forbidden, "Your account is deactivated.");
+        if (administrators_only && !visitor->is_administrator)
+            co_return view_.failure(request, &*visitor, http::status::forbidden, "This page is for administrators.");
+        co_return co_await page(request, *visitor);
+    };
+}
+
+} // namespace app

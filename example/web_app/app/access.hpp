@@ -1,0 +1,43 @@
+#pragma once
+
+#include "app/view.hpp"
+#include "web/site.hpp"
+
+#include <passage/auth.hpp>
+#include <passage/client.hpp>
+
+#include <functional>
+#include <set>
+#include <string>
+
+namespace app {
+
+namespace asio = boost::asio;
+
+/// Answers a request of a visitor who may make it.
+using Page = std::function<asio::awaitable<web::Response>(const web::Request&, const Visitor&)>;
+
+/// Lets visitors in: whoever signed in, or administrators alone.
+class Access
+{
+public:
+    /// Administrators are users who verified one of these e-mail addresses.
+    Access(passage::Client& client, passage::Authenticator& authenticator, const View& view,
+           std::set<std::string> administrators)
+        : client_{client}, authenticator_{authenticator}, view_{view}, administrators_{std::move(administrators)}
+    {}
+
+    web::Handler for_users(Page page) const { return guard(std::move(page), false); }
+    web::Handler for_administrators(Page page) const { return guard(std::move(page), true); }
+
+private:
+    web::Handler guard(Page page, bool administrators_only) const;
+    asio::awaitable<passage::expected<Visitor>> who_asks(const web::Request& request) const;
+
+    passage::Client& client_;
+    passage::Authenticator& authenticator_;
+    const View& view_;
+    std::set<std::string> administrators_;
+};
+
+} // namespace app

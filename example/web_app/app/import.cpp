@@ -1,0 +1,119 @@
+#include "import.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace app {
+namespace {
+
+constexpr std::size_t users_at_a_time = 16;
+
+/// The request that a row is; fields without a value are left out.
+passage::CreateUserRequest to_request(const std::vector<std::string>& header, const std::vector<std::string>& fields)
+{
+    passage::CreateUserRequest request;
+    for (std::size_t i = 0; i < header.size(); ++i) {
+        if (fields[i].empty())
+            continue;
+        if (header[i] == "email")
+            request.email(fields[i]);
+        else if (header[i] == "phone")
+            request.phone(fields[i]);
+        else
+            request.metadata(header[i], fields[i]);
+    }
+    return request;
+}
+
+} // namespace
+
+std::variant<ImportPlan, std::string> plan_import(const CsvTable& table)
+{
+    if (table.header.empty())
+        return table.bad_lines.empty() ? "The file is empty."
+                                       : "The first line can't be read: " + table.bad_lines.front().reason + ".";
+    const auto has_column = [&](std::string_view name) { return std::ranges::count(table.header, name) > 0; };
+    if (!has_column("email") && !has_column("phone"))
+        return "The first line must name the columns, and one of them must be “email” or “phone”.";
+    for (const std::string& name : table.header)
+        if (name.empty() || std::ranges::count(table.header, name) > 1)
+            return "The columns must have names, and each another one.";
+
+    ImportPlan plan;
+    for (const CsvTable::Row& row : table.rows) {
+        plan.requests.push_back(to_request(table.header, row.fields));
+        plan.lines.push_back(row.line);
+    }
+    for (const CsvTable::BadLine& bad : table.bad_lines)
+        plan.failed_lines.push_back({bad.line, "", bad.reason});
+    return plan;
+}
+
+Import::Import(const asio::any_io_executor& executor, passage::Client& client, ImportPlan plan)
+    : strand_{asio::make_strand(executor)}, client_{client}, plan_{std::move(plan)}
+{
+    progress_.total = plan_.requests.size() + plan_.failed_lines.size();
+    progress_.done = progress_.failed = plan_.failed_lines.size();
+}
+
+void Import::start()
+{
+    asio::co_spawn(
+        strand_, run(),
+        asio::bind_cancellation_slot(cancellation_.slot(), [self = shared_from_this()](std::exception_ptr error) {
+            if (error)
+                std::rethrow_exception(error);
+        }));
+}
+
+void Import::cancel()
+{
+    asio::dispatch(strand_,
+                   [self = shared_from_this()] { self->cancellation_.emit(asio::cancellation_type::terminal); });
+}
+
+asio::awaitable<void> Import::run()
+{
+    const std::size_t unread = plan_.failed_lines.size();
+    passage::BatchOptions options;
+    options.window(users_at_a_time).on_progress([this, unread](const passage::BatchProgress& now) {
+        const std::lock_guard lock{mutex_};
+        progress_.done = unread + now.done;
+        progress_.failed = unread + now.failed;
+    });
+    const auto users = co_await passage::create_users(client_, plan_.requests, options);
+
+    const std::lock_guard lock{mutex_};
+    for (std::size_t i = 0; i < users.size(); ++i) {
+        if (users[i])
+            continue;
+        const passage::CreateUserRequest& request = plan_.requests[i];
+        const passage::Error& error = users[i].error();
+        progress_.is_cancelled |= passage::is_cancelled(error);
+        const bool begun = error.attempts > 0 || !passage::is_cancelled(error);
+        plan_.failed_lines.push_back({plan_.lines[i], request.email().value_or(request.phone().value_or("")),
+                                      begun ? error.message : "not begun: the import was cancelled"});
+    }
+    std::ranges::sort(plan_.failed_lines, {}, &FailedLine::line);
+    progress_.is_running = false;
+}
+
+Import::Progress Import::progress() const
+{
+    const std::lock_guard lock{mutex_};
+    return progress_;
+}
+
+std::vector<FailedLine> Import::failed_lines() const
+{
+    const std::lock_guard lock{mutex_};
+    return plan_.failed_lines;
+}
+
+} // namespace app

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "fields.hpp"
+
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include <string>
+#include <utility>
+
+namespace web {
+
+namespace http = boost::beast::http;
+
+/// A request, with what its path, query and body say.
+struct Request
+{
+    http::request<http::string_body> message;
+    Fields names; ///< What the path has where the route's pattern has a name in braces.
+    Fields query;
+    Fields form;
+    std::string form_token; ///< What every form must send as its field `csrf`.
+};
+
+using Response = http::response<http::string_body>;
+
+inline Response respond(http::status status, std::string content_type, std::string body)
+{
+    Response response{status, 11};
+    response.set(http::field::content_type, content_type);
+    response.body() = std::move(body);
+    return response;
+}
+
+/// Has the browser get another page of this site; after a form it will not be sent twice.
+inline Response redirect(std::string path)
+{
+    Response response{http::status::see_other, 11};
+    response.set(http::field::location, path);
+    return response;
+}
+
+} // namespace web

@@ -1,0 +1,177 @@
+#include "session.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include <utility>
+
+namespace web {
+namespace {
+
+namespace beast = boost::beast;
+using boost::system::error_code;
+using namespace asio::experimental::awaitable_operators;
+using namespace std::chrono_literals;
+
+constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
+
+constexpr auto read_time = 30s;  ///< For a request to come, and for its body.
+constexpr auto write_time = 30s; ///< For an answer to be accepted.
+constexpr auto close_time = 2s;  ///< For the browser to read the last answer.
+constexpr std::size_t max_header = 32 * 1024;
+
+/// The status with which a request is refused that can't be read; none if there is nobody to tell.
+std::optional<http::status> refusal(const error_code& error)
+{
+    if (error == http::error::header_limit)
+        return http::status::request_header_fields_too_large;
+    if (error == http::error::body_limit)
+        return http::status::payload_too_large;
+    const bool is_parsers = error.category() == make_error_code(http::error::bad_method).category();
+    if (!is_parsers || error == http::error::end_of_stream || error == http::error::partial_message)
+        return std::nullopt;
+    return http::status::bad_request;
+}
+
+} // namespace
+
+Session::Session(asio::ip::tcp::socket socket, const Site& site)
+    : stream_{std::move(socket)}, buffer_{max_header + 64 * 1024}, site_{site}
+{}
+
+void Session::finish()
+{
+    asio::dispatch(stream_.get_executor(), [self = shared_from_this()] {
+        self->finishing_ = true;
+        if (self->idle_)
+            self->stream_.close();
+    });
+}
+
+void Session::cut()
+{
+    asio::dispatch(stream_.get_executor(), [self = shared_from_this()] { self->stream_.close(); });
+}
+
+asio::awaitable<void> Session::run()
+{
+    while (!finishing_) {
+        idle_ = true;
+        std::optional<Message> message = co_await read();
+        if (!message)
+            co_return;
+        idle_ = false;
+        const bool goes_on = co_await answer(std::move(*message));
+        if (!goes_on)
+            co_return;
+    }
+    co_await close();
+}
+
+/// The next request; none if there is no more.
+asio::awaitable<std::optional<Session::Message>> Session::read()
+{
+    http::request_parser<http::string_body> parser;
+    parser.header_limit(max_header);
+    parser.body_limit(Site::max_body);
+    stream_.expires_after(read_time);
+    auto [error, header_size] = co_await http::async_read_header(stream_, buffer_, parser, use_tuple);
+    std::optional<http::status> refused = error ? refusal(error) : std::nullopt;
+    if (!error && !parser.is_done()) {
+        idle_ = false;
+        const auto length = parser.content_length();
+        if (!length) {
+            refused = http::status::length_required; // the limit is known before the first byte is read
+        } else if (*length > site_.body_limit(parser.get())) {
+            refused = http::status::payload_too_large;
+        } else {
+            stream_.expires_after(read_time);
+            std::tie(error, header_size) = co_await http::async_read(stream_, buffer_, parser, use_tuple);
+            refused = error ? refusal(error) : std::nullopt;
+        }
+    }
+    if (refused)
+        co_await refuse(*refused);
+    if (error || refused)
+        co_return std::nullopt;
+    co_return parser.release();
+}
+
+/// Whether the connection goes on.
+asio::awaitable<bool> Session::answer(Message message)
+{
+    const bool keep_alive = message.keep_alive();
+    const bool is_head = message.method() == http::verb::head;
+    stream_.expires_never(); // handlers have deadlines of their own
+    // Who has gone away needs no answer: what the handler waits for is cancelled.
+    std::variant<Response, std::monostate> first = co_await (site_.answer(std::move(message)) || peer_gone());
+    if (first.index() == 1)
+        co_return false;
+    Response response = std::get<0>(std::move(first));
+    response.keep_alive(keep_alive && !finishing_);
+    const bool goes_on = co_await write(std::move(response), is_head);
+    co_return goes_on;
+}
+
+/// Ends when the browser has closed the connection, or reset it. One that sends its next request already is there, and
+/// is not looked at any more.
+asio::awaitable<void> Session::peer_gone()
+{
+    asio::ip::tcp::socket& socket = stream_.socket();
+    auto [error] = co_await socket.async_wait(asio::socket_base::wait_read, use_tuple);
+    char byte{};
+    if (!error)
+        socket.receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, error);
+    if (error)
+        co_return;
+    asio::steady_timer never{stream_.get_executor(), asio::steady_timer::time_point::max()};
+    co_await never.async_wait(use_tuple);
+}
+
+/// Whether the connection goes on.
+asio::awaitable<bool> Session::write(Response response, bool is_head)
+{
+    const bool keep_alive = response.keep_alive();
+    error_code error;
+    response.prepare_payload();
+    stream_.expires_after(write_time);
+    if (is_head) {
+        http::response<http::empty_body> head{std::move(response.base())};
+        std::tie(error, std::ignore) = co_await http::async_write(stream_, head, use_tuple);
+    } else {
+        std::tie(error, std::ignore) = co_await http::async_write(stream_, response, use_tuple);
+    }
+    if (!error && !keep_alive)
+        co_await close();
+    co_return !error && keep_alive;
+}
+
+asio::awaitable<void> Session::refuse(http::status status)
+{
+    Response response = respond(status, "text/plain; charset=utf-8", std::string{http::obsolete_reason(status)} + "\n");
+    response.keep_alive(false);
+    co_await write(std::move(response), false);
+}
+
+/// Says that no more comes, and waits for the browser to say so: if it still sends, a socket closed at once would take
+/// the last answer away from it.
+asio::awaitable<void> Session::close()
+{
+    error_code error;
+    stream_.socket().shutdown(asio::socket_base::shutdown_send, error);
+    stream_.expires_after(close_time);
+    std::size_t size = 0;
+    while (!error) {
+        buffer_.clear();
+        std::tie(error, size) = co_await stream_.async_read_some(buffer_.prepare(16 * 1024), use_tuple);
+    }
+}
+
+} // namespace web

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "site.hpp"
+
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+
+#include <memory>
+#include <optional>
+
+namespace web {
+
+/// One connection with a browser. All of it happens on the socket's executor, a strand.
+class Session : public std::enable_shared_from_this<Session>
+{
+public:
+    Session(asio::ip::tcp::socket socket, const Site& site);
+
+    /// Answers requests until there are no more.
+    asio::awaitable<void> run();
+
+    /// Answers the request that has come, and no more. From any thread.
+    void finish();
+
+    /// Ends at once; what is being answered is cancelled. From any thread.
+    void cut();
+
+private:
+    using Message = http::request<http::string_body>;
+
+    asio::awaitable<std::optional<Message>> read();
+    asio::awaitable<bool> answer(Message message);
+    asio::awaitable<void> peer_gone();
+    asio::awaitable<bool> write(Response response, bool is_head);
+    asio::awaitable<void> refuse(http::status status);
+    asio::awaitable<void> close();
+
+    boost::beast::tcp_stream stream_;
+    boost::beast::flat_buffer buffer_;
+    const Site& site_;
+    bool idle_ = true;
+    bool finishing_ = false;
+};
+
+} // namespace web

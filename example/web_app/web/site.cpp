@@ -1,0 +1,216 @@
+#include "site.hpp"
+
+#include "cookie.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <iostream>
+#include <optional>
+#include <random>
+#include <utility>
+
+namespace web {
+namespace {
+
+std::vector<std::string> segments(std::string_view path)
+{
+    std::vector<std::string> result;
+    while (!path.empty()) {
+        path.remove_prefix(1);
+        const std::string_view segment = path.substr(0, path.find('/'));
+        result.emplace_back(segment);
+        path.remove_prefix(segment.size());
+    }
+    return result;
+}
+
+std::string_view path_of(std::string_view target)
+{
+    return target.substr(0, target.find('?'));
+}
+
+/// Whether a segment of a pattern stands for any text.
+bool is_name(std::string_view segment)
+{
+    return segment.starts_with('{');
+}
+
+bool matches(const std::vector<std::string>& pattern, const std::vector<std::string>& path)
+{
+    return std::ranges::equal(pattern, path, [](const std::string& wanted, const std::string& segment) {
+        return is_name(wanted) ? !segment.empty() : wanted == segment;
+    });
+}
+
+/// HEAD is answered as GET, without the body.
+http::verb effective(http::verb method)
+{
+    return method == http::verb::head ? http::verb::get : method;
+}
+
+std::optional<Fields> read_form(const http::request<http::string_body>& message)
+{
+    const std::string_view type = message[http::field::content_type];
+    if (type.starts_with("multipart/form-data"))
+        return decode_multipart(type, message.body());
+    if (type.starts_with("application/x-www-form-urlencoded"))
+        return decode_urlencoded(message.body());
+    return std::nullopt;
+}
+
+constexpr std::size_t token_length = 32;
+
+/// 128 bits of the system's chance.
+std::string random_token()
+{
+    std::random_device device;
+    std::string token;
+    while (token.size() < token_length) {
+        std::uint32_t bits = device();
+        for (int digit = 0; digit < 8; ++digit, bits >>= 4)
+            token += "0123456789abcdef"[bits & 15];
+    }
+    return token;
+}
+
+/// Whether two tokens are equal, found out in a time that does not tell where they differ.
+bool equal_tokens(std::string_view left, std::string_view right)
+{
+    int difference = left.size() == token_length && right.size() == token_length ? 0 : 1;
+    for (std::size_t i = 0; i < std::min(left.size(), right.size()); ++i)
+        difference |= left[i] ^ right[i];
+    return difference == 0;
+}
+
+/// Whether a page of another site sent the request, as far as its browser says.
+bool is_from_elsewhere(const http::request<http::string_body>& message)
+{
+    const std::string_view origin = message[http::field::origin];
+    const std::size_t scheme_end = origin.find("://");
+    return !origin.empty() &&
+           (scheme_end == std::string_view::npos || origin.substr(scheme_end + 3) != message[http::field::host]);
+}
+
+void set_headers(Response& response, bool behind_tls)
+{
+    response.set("Content-Security-Policy",
+                 "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+                 "form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+    response.set("X-Content-Type-Options", "nosniff");
+    response.set("Referrer-Policy", "same-origin");
+    response.set("Cross-Origin-Opener-Policy", "same-origin");
+    response.set("Cross-Origin-Resource-Policy", "same-origin");
+    if (behind_tls)
+        response.set("Strict-Transport-Security", "max-age=31536000");
+    if (response.count(http::field::cache_control) == 0)
+        response.set(http::field::cache_control, "no-store");
+}
+
+} // namespace
+
+void Site::get(std::string_view pattern, Handler handler)
+{
+    routes_.push_back({http::verb::get, segments(pattern), std::move(handler), 0});
+}
+
+void Site::post(std::string_view pattern, Handler handler, std::size_t body_limit)
+{
+    routes_.push_back({http::verb::post, segments(pattern), std::move(handler), body_limit});
+}
+
+void Site::add(StaticFile file)
+{
+    const std::string path = file.path;
+    get(path, [file = std::move(file)](const Request& request) -> asio::awaitable<Response> {
+        const bool is_known = request.message[http::field::if_none_match] == file.etag;
+        Response response = is_known ? Response{http::status::not_modified, 11}
+                                     : respond(http::status::ok, file.content_type, file.content);
+        response.set(http::field::etag, file.etag);
+        response.set(http::field::cache_control, "no-cache");
+        co_return response;
+    });
+}
+
+const Site::Route* Site::find(http::verb method, std::string_view path, Fields* names) const
+{
+    std::vector<std::string> parts = segments(path);
+    for (std::string& part : parts)
+        part = percent_decode(part);
+    const auto found = std::ranges::find_if(routes_, [&](const Route& route) {
+        return route.method == effective(method) && matches(route.pattern, parts);
+    });
+    if (found == routes_.end())
+        return nullptr;
+    for (std::size_t i = 0; names && i < parts.size(); ++i)
+        if (const std::string& name = found->pattern[i]; is_name(name))
+            names->add(name.substr(1, name.size() - 2), parts[i]);
+    return &*found;
+}
+
+std::size_t Site::body_limit(const http::request_header<>& head) const
+{
+    const Route* const route = find(head.method(), path_of(head.target()), nullptr);
+    return route ? route->body_limit : 0;
+}
+
+asio::awaitable<Response> Site::answer(http::request<http::string_body> message) const
+{
+    // Whom the answer is for may go away meanwhile; handlers see that as an error of what they wait for.
+    co_await asio::this_coro::throw_if_cancelled(false);
+
+    Request request;
+    request.message = std::move(message);
+    const std::string_view cookie = find_cookie(request.message[http::field::cookie], form_cookie());
+    const bool is_new = cookie.size() != token_length || cookie.find_first_not_of("0123456789abcdef") != cookie.npos;
+    request.form_token = is_new ? random_token() : std::string{cookie};
+
+    Response response;
+    try {
+        response = co_await route(request);
+    } catch (const std::exception& error) {
+        std::clog << std::string{request.message.method_string()} + " failed: " + error.what() + "\n";
+        response = failure_page_(request, http::status::internal_server_error, "Something went wrong here.");
+    }
+    set_headers(response, behind_tls_);
+    if (is_new)
+        response.insert(http::field::set_cookie, to_field({form_cookie(), request.form_token, behind_tls_}));
+    co_return response;
+}
+
+Response Site::no_route(const Request& request, std::string_view path) const
+{
+    const bool is_page = find(http::verb::get, path, nullptr);
+    if (!is_page && !find(http::verb::post, path, nullptr))
+        return failure_page_(request, http::status::not_found, "There is no such page.");
+    Response response = failure_page_(request, http::status::method_not_allowed, "That can't be done with this page.");
+    response.set(http::field::allow, is_page ? "GET, HEAD" : "POST");
+    return response;
+}
+
+asio::awaitable<Response> Site::route(Request& request) const
+{
+    const std::string_view target = request.message.target();
+    const std::string_view path = path_of(target);
+    if (!path.starts_with('/'))
+        co_return failure_page_(request, http::status::bad_request, "The address is no path.");
+
+    const Route* const found = find(request.message.method(), path, &request.names);
+    if (!found)
+        co_return no_route(request, path);
+    request.query = decode_urlencoded(target.substr(std::min(path.size() + 1, target.size())));
+    if (found->method == http::verb::post) {
+        std::optional<Fields> form = read_form(request.message);
+        if (!form)
+            co_return failure_page_(request, http::status::unsupported_media_type, "This is no form.");
+        request.form = std::move(*form);
+        if (is_from_elsewhere(request.message) || !equal_tokens(request.form["csrf"], request.form_token))
+            co_return failure_page_(
+                request, http::status::forbidden,
+                "This form is out of date, or of another site. Go back, load the page again, and repeat.");
+    }
+    co_return co_await found->handler(request);
+}
+
+} // namespace web
