@@ -18,10 +18,8 @@ constexpr std::string_view prologue = R"(
 #include <vector>
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-asio::awaitable<void> snippet([[maybe_unused]] passage::Client& psg, [[maybe_unused]] std::string id)
-{
 )";
-constexpr std::string_view epilogue = "co_return;\n}\n";
+constexpr std::string_view parameters = "([[maybe_unused]] passage::Client& psg, [[maybe_unused]] std::string id)";
 
 } // namespace
 
@@ -52,12 +50,23 @@ std::vector<Snippet> find_snippets(const std::string& file, std::string_view mar
     return snippets;
 }
 
-std::string translation_unit(const Snippet& snippet)
+std::vector<std::string> translation_units(const std::vector<Snippet>& snippets)
 {
-    const std::string code = "#line " + std::to_string(snippet.line) + " \"" + snippet.file + "\"\n" + snippet.code;
-    if (snippet.code.starts_with("#include"))
-        return code;
-    return std::string{prologue} + code + std::string{epilogue};
+    std::vector<std::string> units;
+    std::string bodies;
+    int count = 0;
+    for (const Snippet& snippet : snippets) {
+        const std::string line = std::to_string(snippet.line);
+        const std::string code = "#line " + line + " \"" + snippet.file + "\"\n" + snippet.code;
+        if (snippet.code.starts_with("#include"))
+            units.push_back(code);
+        else
+            bodies += "asio::awaitable<void> snippet_" + std::to_string(++count) + std::string{parameters} + "\n{\n" +
+                      code + "co_return;\n}\n";
+    }
+    if (!bodies.empty())
+        units.push_back(std::string{prologue} + bodies);
+    return units;
 }
 
 } // namespace structure

@@ -17,12 +17,12 @@ struct Snippet
 /// All fences of a Markdown text whose language is C++ by any of its names.
 std::vector<Snippet> find_snippets(const std::string& file, std::string_view markdown);
 
-/// Makes a translation unit of a snippet; the compiler names its lines by those of its file.
+/// Makes translation units of snippets; the compiler names their lines by those of their files.
 ///
-/// A snippet that begins with `#include` is one already. Any other is the body of a coroutine that
-/// has `passage::Client& psg` and `std::string id`, and sees `passage/passage.hpp`,
-/// `boost/asio.hpp`, `<chrono>`, `<iostream>`, `<string>`, `<vector>`, `namespace asio` and
-/// `std::chrono_literals`.
-std::string translation_unit(const Snippet& snippet);
+/// A snippet that begins with `#include` is one already. All others are in one together: each is the
+/// body of a coroutine that has `passage::Client& psg` and `std::string id`, and sees
+/// `passage/passage.hpp`, `boost/asio.hpp`, `<chrono>`, `<iostream>`, `<string>`, `<vector>`,
+/// `namespace asio` and `std::chrono_literals`.
+std::vector<std::string> translation_units(const std::vector<Snippet>& snippets);
 
 } // namespace structure

@@ -1,26 +1,14 @@
 #include "compiler.hpp"
 #include "snippets.hpp"
 
-#include <boost/test/data/monomorphic.hpp>
-#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <ostream>
 
 using structure::Compiled;
 using structure::Snippet;
-
-namespace structure {
-
-std::ostream& operator<<(std::ostream& stream, const Snippet& snippet)
-{
-    return stream << snippet.file << ':' << snippet.line;
-}
-
-} // namespace structure
 
 namespace {
 
@@ -43,17 +31,24 @@ std::vector<Snippet> documented_snippets()
 }
 
 // A snippet may leave unused what it shows how to get.
+Compiled compile(const std::string& unit)
+{
+    return structure::compile(unit, "-Wno-unused");
+}
+
 Compiled compile(const Snippet& snippet)
 {
-    return structure::compile(structure::translation_unit(snippet), "-Wno-unused");
+    return compile(structure::translation_units({snippet}).front());
 }
 
 } // namespace
 
-BOOST_DATA_TEST_CASE(documented_snippet_compiles, boost::unit_test::data::make(documented_snippets()), snippet)
+BOOST_AUTO_TEST_CASE(documented_snippets_compile)
 {
-    const Compiled compiled = compile(snippet);
-    BOOST_TEST(compiled.accepted, compiled.messages);
+    for (const std::string& unit : structure::translation_units(documented_snippets())) {
+        const Compiled compiled = compile(unit);
+        BOOST_TEST(compiled.accepted, compiled.messages);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(readme_shows_code)
@@ -81,6 +76,16 @@ BOOST_AUTO_TEST_CASE(fences_of_cpp_are_found_and_others_are_not)
     BOOST_TEST(snippets[0].line == 3);
     BOOST_TEST(snippets[1].code == "two;\n```\n");
     BOOST_TEST(snippets[1].line == 9);
+}
+
+BOOST_AUTO_TEST_CASE(parts_of_functions_are_compiled_together_and_programs_by_themselves)
+{
+    const std::vector<std::string> units =
+        structure::translation_units({{"a.md", 1, "one;\n"}, {"a.md", 5, "#include <two>\n"}, {"b.md", 1, "three;\n"}});
+    BOOST_REQUIRE_EQUAL(units.size(), 2U);
+    BOOST_TEST(units[0] == "#line 5 \"a.md\"\n#include <two>\n");
+    BOOST_TEST(units[1].find("#line 1 \"a.md\"\none;\n") != std::string::npos);
+    BOOST_TEST(units[1].find("#line 1 \"b.md\"\nthree;\n") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(wrong_statement_is_refused_at_its_line)
