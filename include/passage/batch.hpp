@@ -21,8 +21,8 @@ namespace passage {
 ///
 /// `operation(item, call_options)` begins a call, as `client.get_user(item, call_options)` does, and returns its
 /// `awaitable<expected<T>>`; the call options hold the item's share of the deadlines. `deliver(index, result)` takes
-/// the result of the item at an index, as results come: `expected<T>&&`. The range is read as items are begun, and may
-/// be as long as it likes: no more than the window is in memory.
+/// the result of the item at an index, `expected<T>&&`: as results come, or in order if the options say so. The range
+/// is read as items are begun, and may be as long as it likes: no more than the window is in memory.
 ///
 /// Range, operation and deliver are copied or moved in; what they refer to must live until the end. They are called on
 /// the executor of the awaiting coroutine, one after another, also if it has several threads.

@@ -42,6 +42,14 @@ public:
         window_ = items > 0 ? items : 1;
         return *this;
     }
+    /// Whether `for_each` hands results over in the order of the items; as they come, without this. The window then
+    /// holds all items whose results are not handed over yet, so that one that takes long may hold up others: a wider
+    /// window evens that out.
+    BatchOptions& in_order(bool ordered)
+    {
+        in_order_ = ordered;
+        return *this;
+    }
     /// The whole batch ends by then.
     BatchOptions& deadline(std::chrono::steady_clock::time_point time)
     {
@@ -70,6 +78,8 @@ public:
 
     /// Most items at a time.
     std::size_t window() const noexcept { return window_; }
+    /// Whether results are handed over in the order of the items.
+    bool in_order() const noexcept { return in_order_; }
     /// By when the batch ends, if set.
     std::optional<std::chrono::steady_clock::time_point> deadline() const noexcept { return deadline_; }
     /// Settings of the call for each item.
@@ -86,6 +96,7 @@ public:
 
 private:
     std::size_t window_ = 64;
+    bool in_order_ = false;
     std::optional<std::chrono::steady_clock::time_point> deadline_;
     CallOptions each_;
     std::function<void(const BatchProgress&)> on_progress_;

@@ -1,7 +1,8 @@
 #include <passage/batch.hpp>
 
 #include <cstddef>
-#include <iterator>
+#include <numeric>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 
@@ -9,37 +10,6 @@ namespace passage {
 namespace {
 
 namespace asio = boost::asio;
-
-/// 0 to n - 1. The standard's own such range is one that clang 14 can't compile with libstdc++ 12.
-class Indices
-{
-public:
-    explicit Indices(std::size_t count) noexcept : count_{count} {}
-
-    struct Iterator
-    {
-        using value_type = std::size_t;
-        using difference_type = std::ptrdiff_t;
-        using iterator_concept = std::input_iterator_tag;
-
-        std::size_t operator*() const noexcept { return index; }
-        Iterator& operator++() noexcept
-        {
-            ++index;
-            return *this;
-        }
-        void operator++(int) noexcept { ++index; }
-        friend bool operator==(const Iterator&, const Iterator&) = default;
-
-        std::size_t index = 0;
-    };
-
-    Iterator begin() const noexcept { return {0}; }
-    Iterator end() const noexcept { return {count_}; }
-
-private:
-    std::size_t count_;
-};
 
 /// The error of an item that was not asked for.
 Error not_asked(Error error)
@@ -49,49 +19,55 @@ Error not_asked(Error error)
     return error;
 }
 
-/// The results of all items in their order.
+/// The results of all items in their order. Those at `places` are asked for, in this order; the results of others are
+/// copies of what came at `sources`, which is of each item, or empty if there are no others.
 template <class T, class Items, class Operation>
-asio::awaitable<std::vector<expected<T>>> in_order(Items items, Operation operation, BatchOptions options)
+asio::awaitable<std::vector<expected<T>>> collect(Items items, std::vector<std::size_t> places,
+                                                  std::vector<std::size_t> sources, Operation operation,
+                                                  BatchOptions options)
 {
     std::vector<expected<T>> results(items.size());
     std::vector<bool> asked(items.size());
-    auto begin = [&](std::size_t index, const CallOptions& call) { return operation(items[index], call); };
+    auto begin = [&](std::size_t place, const CallOptions& call) { return operation(items[place], call); };
     auto deliver = [&](std::size_t index, expected<T>&& result) {
-        results[index] = std::move(result);
-        asked[index] = true;
+        results[places[index]] = std::move(result);
+        asked[places[index]] = true;
     };
     const BatchSummary summary =
-        co_await for_each(Indices{items.size()}, std::move(begin), std::move(deliver), std::move(options));
-    for (std::size_t i = 0; summary.stopped && i < results.size(); ++i)
-        if (!asked[i])
-            results[i] = unexpected{not_asked(*summary.stopped)};
+        co_await for_each(std::span{places}, std::move(begin), std::move(deliver), std::move(options));
+    for (const std::size_t place : places)
+        if (summary.stopped && !asked[place])
+            results[place] = unexpected{not_asked(*summary.stopped)};
+    for (std::size_t i = 0; i < sources.size(); ++i)
+        if (sources[i] != i)
+            results[i] = results[sources[i]];
     co_return results;
 }
 
-/// Likewise, with equal ids asked for once.
+/// The results of all items in their order, each asked for.
+template <class T, class Items, class Operation>
+asio::awaitable<std::vector<expected<T>>> each(Items items, Operation operation, BatchOptions options)
+{
+    std::vector<std::size_t> places(items.size());
+    std::iota(places.begin(), places.end(), std::size_t{0});
+    return collect<T>(std::move(items), std::move(places), {}, std::move(operation), std::move(options));
+}
+
+/// The results of all ids in their order, with equal ones asked for once.
 template <class T, class Operation>
 asio::awaitable<std::vector<expected<T>>> each_once(std::vector<std::string> ids, Operation operation,
                                                     BatchOptions options)
 {
     std::unordered_map<std::string_view, std::size_t> first;
-    std::vector<std::string_view> distinct;
-    std::vector<std::size_t> places; // of each id, in `distinct`
-    places.reserve(ids.size());
-    for (const std::string& id : ids) {
-        const auto [at, is_new] = first.emplace(id, distinct.size());
+    std::vector<std::size_t> places;
+    std::vector<std::size_t> sources(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const auto [at, is_new] = first.emplace(ids[i], i);
         if (is_new)
-            distinct.push_back(id);
-        places.push_back(at->second);
+            places.push_back(i);
+        sources[i] = at->second;
     }
-    std::vector<expected<T>> results =
-        co_await in_order<T>(std::move(distinct), std::move(operation), std::move(options));
-    if (results.size() == places.size())
-        co_return results;
-    std::vector<expected<T>> all;
-    all.reserve(places.size());
-    for (const std::size_t place : places)
-        all.push_back(results[place]);
-    co_return all;
+    return collect<T>(std::move(ids), std::move(places), std::move(sources), std::move(operation), std::move(options));
 }
 
 } // namespace
@@ -116,7 +92,7 @@ asio::awaitable<std::vector<expected<void>>> delete_users(Client& client, std::v
 asio::awaitable<std::vector<expected<UserInfo>>> create_users(Client& client, std::vector<CreateUserRequest> requests,
                                                               BatchOptions options)
 {
-    return in_order<UserInfo>(
+    return each<UserInfo>(
         std::move(requests),
         [&client](const CreateUserRequest& request, const CallOptions& call) {
             return client.create_user(request, call);
@@ -127,7 +103,7 @@ asio::awaitable<std::vector<expected<UserInfo>>> create_users(Client& client, st
 asio::awaitable<std::vector<expected<UserInfo>>>
 update_users(Client& client, std::vector<std::pair<std::string, UpdateUserRequest>> updates, BatchOptions options)
 {
-    return in_order<UserInfo>(
+    return each<UserInfo>(
         std::move(updates),
         [&client](const auto& update, const CallOptions& call) {
             return client.update_user(update.first, update.second, call);

@@ -222,6 +222,70 @@ BOOST_AUTO_TEST_CASE(no_more_than_the_window_is_under_way)
     }
 }
 
+BOOST_AUTO_TEST_CASE(results_in_order_keep_to_the_window)
+{
+    for (const std::size_t window : {1U, 3U, 64U, 1000U}) {
+        std::size_t begun = 0;
+        std::size_t delivered = 0;
+        std::size_t most = 0;
+        const auto operation = [&](int item, const CallOptions&) -> asio::awaitable<expected<int>> {
+            most = std::max(most, ++begun - delivered);
+            for (int i = 0; i <= item * 7 % 11; ++i)
+                co_await turn();
+            co_return item;
+        };
+        const auto deliver = [&](std::size_t index, expected<int>&& result) {
+            BOOST_TEST(index == delivered);
+            BOOST_TEST(static_cast<std::size_t>(*result) == delivered);
+            ++delivered;
+        };
+        const BatchSummary summary =
+            run(context, for_each(Numbers{500}, operation, deliver, BatchOptions{}.window(window).in_order(true)));
+        BOOST_TEST(summary.done == 500u);
+        BOOST_TEST(delivered == 500u);
+        BOOST_TEST(most == std::min<std::size_t>(window, 500));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_item_that_is_left_out_holds_up_no_later_one)
+{
+    std::vector<std::size_t> delivered;
+    const auto operation = [](int item, const CallOptions&) {
+        if (item > 1)
+            return answer(item);
+        Error error = api_error(item == 0 ? 429 : 400); // the first is asked for again, were it not for the second
+        error.retry_after = 1ms;
+        return refuse(std::move(error));
+    };
+    const auto deliver = [&](std::size_t index, expected<int>&&) { delivered.push_back(index); };
+    const auto rule = [](const Error& error) { return error.http_status == 400; };
+    const auto summary = run(
+        context, for_each(Numbers{100}, operation, deliver, BatchOptions{}.window(4).in_order(true).stop_when(rule)));
+    BOOST_TEST(summary.stopped.has_value());
+    BOOST_TEST((delivered == std::vector<std::size_t>{1, 2, 3}));
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_that_waits_for_its_first_item_can_be_cancelled)
+{
+    asio::cancellation_signal signal;
+    std::vector<std::size_t> delivered;
+    std::optional<BatchSummary> ended;
+    const auto operation = [](int item, const CallOptions&) { return item == 0 ? never_answer() : answer(item); };
+    const auto deliver = [&](std::size_t index, expected<int>&&) { delivered.push_back(index); };
+    asio::co_spawn(context, for_each(Numbers{100}, operation, deliver, BatchOptions{}.window(4).in_order(true)),
+                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr error, BatchSummary summary) {
+                       BOOST_TEST(!error);
+                       ended = std::move(summary);
+                   }));
+    context.poll();
+    BOOST_TEST(delivered.empty());
+    signal.emit(asio::cancellation_type::terminal);
+    context.run();
+    BOOST_TEST_REQUIRE(ended.has_value());
+    BOOST_TEST(ended->done == 4u);
+    BOOST_TEST((delivered == std::vector<std::size_t>{0, 1, 2, 3}));
+}
+
 BOOST_AUTO_TEST_CASE(of_a_million_items_no_more_than_the_window_are_in_memory)
 {
     std::int64_t sum = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <passage/batch_options.hpp>
+#include <passage/detail/in_turn.hpp>
 #include <passage/expected.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -29,6 +30,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <type_traits>
 #include <utility>
 
 // How `passage::for_each` does its work; not for use.
@@ -47,7 +49,10 @@ public:
     using Clock = std::chrono::steady_clock;
 
     BatchCore(const asio::any_io_executor& executor, BatchOptions options)
-        : options_{std::move(options)}, strand_{asio::make_strand(executor)}, deadline_timer_{strand_}
+        : options_{std::move(options)},
+          strand_{asio::make_strand(executor)},
+          deadline_timer_{strand_},
+          room_{strand_, Clock::time_point::max()}
     {}
     virtual ~BatchCore() = default;
     BatchCore(const BatchCore&) = delete;
@@ -123,14 +128,30 @@ protected:
             options_.on_progress()(summary_);
     }
 
-    /// Returns when items may be begun: at once, unless the service throttles.
+    /// Whether the service throttles, so that nothing may be begun yet.
+    bool is_paused() const { return !is_stopped() && Clock::now() < resume_at_; }
+
+    /// Returns when the pause is over.
     asio::awaitable<void> pace()
     {
-        while (!is_stopped() && Clock::now() < resume_at_) {
+        while (is_paused()) {
             asio::steady_timer timer{strand_, resume_at_};
             co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
         }
     }
+
+    bool is_in_order() const noexcept { return options_.in_order(); }
+
+    /// Whether no item may be begun before the results of those before it are handed over.
+    bool is_full(std::size_t not_handed_over) const
+    {
+        return is_in_order() && !is_stopped() && not_handed_over >= options_.window();
+    }
+
+    /// Returns when a result was handed over, for one of those who wait.
+    asio::awaitable<void> wait_for_room() { co_await room_.async_wait(asio::as_tuple(asio::use_awaitable)); }
+
+    void make_room() { room_.cancel_one(); }
 
 private:
     void begin()
@@ -201,6 +222,7 @@ private:
     const BatchOptions options_;
     const asio::strand<asio::any_io_executor> strand_;
     asio::steady_timer deadline_timer_;
+    asio::steady_timer room_; ///< Never expires.
     std::function<void(std::exception_ptr, BatchSummary)> complete_;
 
     std::size_t workers_ = 0;
@@ -247,28 +269,57 @@ public:
     }
 
 private:
+    using Item = std::ranges::range_value_t<Range>;
+    using Result = typename std::invoke_result_t<Operation&, Item&, const CallOptions&>::value_type;
+
     bool has_next() override { return next_ != std::ranges::end(range_); }
 
     asio::awaitable<void> work() override
     {
         co_await asio::this_coro::throw_if_cancelled(false);
-        while (!is_stopped() && has_next()) {
-            std::ranges::range_value_t<Range> item = *next_;
+        for (;;) {
+            while (is_full(begun_ - results_.next()))
+                co_await wait_for_room();
+            if (is_stopped() || !has_next())
+                co_return;
+            Item item = *next_;
             ++next_;
             const std::size_t index = begun_++;
             for (unsigned times = 0;; ++times) {
-                co_await pace();
-                if (is_stopped())
+                if (is_paused())
+                    co_await pace();
+                if (is_stopped()) {
+                    if (is_in_order())
+                        hand_over_in_turn(index, std::nullopt);
                     co_return;
+                }
                 auto result = co_await operation_(item, call_options());
                 if (!result && asks_again(result.error(), times))
                     continue;
                 settle(result ? nullptr : &result.error());
-                deliver_(index, std::move(result));
+                hand_over(index, std::move(result));
                 report();
                 break;
             }
         }
+    }
+
+    void hand_over(std::size_t index, Result&& result)
+    {
+        if (is_in_order())
+            hand_over_in_turn(index, std::move(result));
+        else
+            deliver_(index, std::move(result));
+    }
+
+    /// Takes the result of an item, none if there will be none.
+    void hand_over_in_turn(std::size_t index, std::optional<Result> result)
+    {
+        results_.put(index, std::move(result), [this](std::size_t number, std::optional<Result>&& value) {
+            make_room();
+            if (value)
+                deliver_(number, std::move(*value));
+        });
     }
 
     Range range_;
@@ -276,6 +327,7 @@ private:
     Deliver deliver_;
     std::ranges::iterator_t<Range> next_;
     std::size_t begun_ = 0;
+    InTurn<std::optional<Result>> results_; ///< Unused unless they are to be in order.
 };
 
 } // namespace passage::detail
