@@ -15,6 +15,8 @@ std::span<const Scenario> scenarios()
         Scenario{"passage", "mixed", "creates a user in one of ten calls, and reads one in the others", mixed},
         Scenario{"passage", "list_users", "reads pages of 500 users", list_users},
         Scenario{"passage", "queued", "as get_user, with 10,000 callers at a time", queued},
+        Scenario{"passage", "batch", "reads users by get_users, and in turn by a loop written by hand", batch},
+        Scenario{"passage", "batch_memory", "what get_users of 100,000 ids holds beside its results", batch_memory},
         Scenario{"passage", "threads_one_client", "as get_user, on two threads that share a client",
                  threads_one_client},
         Scenario{"passage", "threads_own_clients", "as get_user, on two threads with a client each",

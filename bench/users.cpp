@@ -8,23 +8,26 @@
 
 namespace passage::bench {
 
-std::vector<KnownUser> find_users(const Config& config)
+std::vector<KnownUser> find_users(const Config& config, std::size_t most)
 {
     asio::io_context context;
     Client client{context, config};
-    expected<UserPage> page;
+    std::vector<KnownUser> users;
     const auto ask = [&]() -> asio::awaitable<void> {
-        page = co_await client.list_users(ListUsersRequest{}.limit(500));
+        UserRange range = client.users(ListUsersRequest{}.limit(500));
+        while (users.size() < most) {
+            const auto user = co_await range.next();
+            if (!user)
+                throw std::runtime_error{to_string(user.error())};
+            if (!*user)
+                break;
+            users.push_back({(*user)->id, (*user)->email});
+        }
     };
     asio::co_spawn(context, ask, rethrow);
     context.run();
-    if (!page)
-        throw std::runtime_error{to_string(page.error())};
-    if (page->users.empty())
+    if (users.empty())
         throw std::runtime_error{"the service has no users to ask for"};
-    std::vector<KnownUser> users;
-    for (const UserSummary& user : page->users)
-        users.push_back({user.id, user.email});
     return users;
 }
 

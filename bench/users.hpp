@@ -2,6 +2,7 @@
 
 #include <passage/client.hpp>
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,8 +16,8 @@ struct KnownUser
     std::string email;
 };
 
-/// Up to 500 users of the service. Throws `runtime_error` if it has none.
-std::vector<KnownUser> find_users(const Config& config);
+/// Users of the service, as many as asked for if it has them. Throws `runtime_error` if it has none.
+std::vector<KnownUser> find_users(const Config& config, std::size_t most = 500);
 
 /// What is wrong with an answer about a user.
 template <class User>
