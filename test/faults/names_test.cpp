@@ -60,12 +60,13 @@ struct Caller
     {
         auto result = std::make_shared<std::optional<client::Outcome>>();
         auto request = core->write(core->requests().get_user("subject"), options).value();
-        asio::co_spawn(context,
-                       core->call(api::get_user, std::move(request), true, core->deadline(options, Clock::now())),
-                       [result](std::exception_ptr, std::shared_ptr<client::Call> call) {
-                           if (call)
-                               result->emplace(std::move(call->outcome));
-                       });
+        asio::co_spawn(
+            context,
+            core->call(api::get_user, std::move(request), true, core->deadline(options, Clock::now()), nullptr),
+            [result](std::exception_ptr, std::shared_ptr<client::Call> call) {
+                if (call)
+                    result->emplace(std::move(call->outcome));
+            });
         return result;
     }
 
