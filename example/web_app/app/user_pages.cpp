@@ -172,7 +172,8 @@ web::Response UserPages::user_page(http::status status, const passage::UserInfo&
     values["may_delete_devices"] = true;
     values["is_self"] = is_self(visitor, request);
     values["entered"] = std::move(entered);
-    return view_.page(status, "user", values["name"].as_string(), request, &visitor, std::move(values));
+    const std::string name{values["name"].as_string()};
+    return view_.page(status, "user", name, request, &visitor, std::move(values));
 }
 
 UserPages::Answer UserPages::show(const web::Request& request, const Visitor& visitor)

@@ -49,9 +49,10 @@ web::Response View::failure(const web::Request& request, const Visitor* visitor,
 
 web::Response View::failure(const web::Request& request, const Visitor* visitor, const passage::Error& error) const
 {
-    if (!passage::is_cancelled(error))
-        std::clog << to_string(error) + "\n";
     const Failure failed = explain(error);
+    // What the visitor got wrong is no matter of the operators; nor is that the visitor went away.
+    if (failed.status >= 500 && !passage::is_cancelled(error))
+        std::clog << to_string(error) + "\n";
     web::Response response = failure(request, visitor, http::int_to_status(failed.status), failed.text);
     if (failed.retry_after)
         response.set(http::field::retry_after, std::to_string(failed.retry_after->count()));

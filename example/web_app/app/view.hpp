@@ -34,7 +34,7 @@ public:
     web::Response page(http::status status, std::string_view name, std::string_view title, const web::Request& request,
                        const Visitor* visitor, json::object values = {}) const;
 
-    /// A page that says why something can't be done, and writes an error of the library to the log.
+    /// A page that says why something can't be done. The log has the errors of the library that operators can see to.
     web::Response failure(const web::Request& request, const Visitor* visitor, http::status status,
                           std::string_view text) const;
     web::Response failure(const web::Request& request, const Visitor* visitor, const passage::Error& error) const;

@@ -3,7 +3,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -44,7 +43,9 @@ std::optional<http::status> refusal(const error_code& error)
 
 Session::Session(asio::ip::tcp::socket socket, const Site& site)
     : stream_{std::move(socket)}, buffer_{max_header + 64 * 1024}, site_{site}
-{}
+{
+    stream_.socket().non_blocking(true); // peer_gone must not block a thread
+}
 
 void Session::finish()
 {
@@ -120,19 +121,20 @@ asio::awaitable<bool> Session::answer(Message message)
     co_return goes_on;
 }
 
-/// Ends when the browser has closed the connection, or reset it. One that sends its next request already is there, and
-/// is not looked at any more.
+/// Ends when the browser has closed the connection, or reset it. Of one that sends its next request already, only a
+/// reset can be seen.
 asio::awaitable<void> Session::peer_gone()
 {
     asio::ip::tcp::socket& socket = stream_.socket();
-    auto [error] = co_await socket.async_wait(asio::socket_base::wait_read, use_tuple);
-    char byte{};
+    error_code error = asio::error::would_block; // said also where a wait ends for what was read already
+    while (error == asio::error::would_block) {
+        std::tie(error) = co_await socket.async_wait(asio::socket_base::wait_read, use_tuple);
+        char byte{};
+        if (!error)
+            socket.receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, error);
+    }
     if (!error)
-        socket.receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, error);
-    if (error)
-        co_return;
-    asio::steady_timer never{stream_.get_executor(), asio::steady_timer::time_point::max()};
-    co_await never.async_wait(use_tuple);
+        co_await socket.async_wait(asio::socket_base::wait_error, use_tuple);
 }
 
 /// Whether the connection goes on.
