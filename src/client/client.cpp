@@ -214,7 +214,7 @@ Client::Client(asio::any_io_executor executor, Config config)
 }
 
 Client::Client(std::shared_ptr<client::Core> core)
-    : core_{std::move(core)}, shared_reads_{std::make_shared<client::SharedReads>(core_->strand().get_inner_executor())}
+    : core_{std::move(core)}, shared_reads_{std::make_shared<client::SharedReads>(core_->strand().inner())}
 {}
 
 expected<Client> Client::create(asio::any_io_executor executor, Config config)

@@ -186,7 +186,8 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
         co_return failed(socket ? Failure{} : std::move(socket.error()));
 
     dial_stage_ = Stage::tls;
-    auto connection = std::make_unique<net::Connection>(std::move(*socket), tls_ ? tls_->make_ssl() : nullptr, limits_);
+    auto connection =
+        std::make_unique<net::Connection>(strand_, std::move(*socket), tls_ ? tls_->make_ssl() : nullptr, limits_);
     std::optional<Failure> failure = co_await connection->handshake();
     dial->timings.tls = watch.lap();
     if (dial->stopped || failure)

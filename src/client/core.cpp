@@ -69,7 +69,7 @@ Core::Core(asio::any_io_executor executor, const Config& config, http::BaseUrl u
       requests_{url_.path, config.app_id, config.limits.request_bytes},
       writer_{url_.host_field(), config.api_key, config.user_agent},
       retry_rules_{config.retry.max_attempts, config.retry.base, config.retry.throttled_base, config.retry.cap},
-      strand_{asio::make_strand(std::move(executor))},
+      strand_{std::move(executor)},
       connections_{std::make_shared<Connections>(strand_, config, url_, std::move(tls), std::move(lookup))},
       random_{std::random_device{}()}
 {}
@@ -111,6 +111,8 @@ asio::awaitable<std::shared_ptr<Call>> Core::call(const api::Operation& operatio
                            std::shared_ptr<Observation> told) {
         using Handler = decltype(handler);
         auto slot = asio::get_associated_cancellation_slot(handler);
+        // What is awaited begins on its own executor: mostly the one beneath the strand.
+        const bool is_inner = asio::get_associated_executor(handler) == strand_.inner();
         const std::shared_ptr<Call> call = std::make_shared<CallFor<Handler>>(
             std::move(handler), shared_from_this(), *what, std::move(bytes), repeat, until, std::move(told));
         if (slot.is_connected()) {
@@ -122,7 +124,10 @@ asio::awaitable<std::shared_ptr<Call>> Core::call(const api::Operation& operatio
                 });
             });
         }
-        asio::dispatch(strand_, [call] { call->start(); });
+        if (is_inner)
+            strand_.enter([call] { call->start(); });
+        else
+            asio::dispatch(strand_, [call] { call->start(); });
     };
     return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, std::shared_ptr<Call>)>(
         std::move(initiate), asio::use_awaitable, &operation, std::move(request), retries, deadline,

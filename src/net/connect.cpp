@@ -1,5 +1,6 @@
 #include "net/connect.hpp"
 
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -31,9 +32,9 @@ struct Race
 void start(const std::shared_ptr<Race>& race, const Endpoint& endpoint)
 {
     const std::size_t index = race->sockets.size();
-    race->sockets.push_back(std::make_unique<Socket>(race->timer.get_executor()));
+    race->sockets.push_back(std::make_unique<Socket>(race->timer.get_executor().inner()));
     ++race->pending;
-    race->sockets.back()->async_connect(endpoint, [race, index](const error_code& ec) {
+    const auto on_end = [race, index](const error_code& ec) {
         --race->pending;
         if (!ec && !race->winner) {
             race->winner = index;
@@ -41,7 +42,8 @@ void start(const std::shared_ptr<Race>& race, const Endpoint& endpoint)
             race->error = ec;
         }
         race->timer.cancel();
-    });
+    };
+    race->sockets.back()->async_connect(endpoint, asio::bind_executor(race->timer.get_executor(), on_end));
 }
 
 /// Errors are left alone: a system without one of these options does without it.

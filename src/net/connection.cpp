@@ -19,8 +19,8 @@ Failure connection_lost(error_code cause)
     return failure;
 }
 
-Connection::Connection(Socket socket, SslPtr ssl, const http::ResponseLimits& limits)
-    : stream_{std::move(socket), std::move(ssl)}, parser_{limits}
+Connection::Connection(const Executor& strand, Socket socket, SslPtr ssl, const http::ResponseLimits& limits)
+    : stream_{strand, std::move(socket), std::move(ssl)}, parser_{limits}
 {}
 
 Task<std::optional<Failure>> Connection::handshake()

@@ -28,7 +28,7 @@ Failure connection_lost(error_code cause);
 class Connection
 {
 public:
-    Connection(Socket socket, SslPtr ssl, const http::ResponseLimits& limits);
+    Connection(const Executor& strand, Socket socket, SslPtr ssl, const http::ResponseLimits& limits);
 
     /// Secures the connection.
     Task<std::optional<Failure>> handshake();

@@ -1,12 +1,13 @@
 #pragma once
 
+#include "net/strand.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -18,7 +19,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 /// All I/O and all state of a client live on one strand.
-using Executor = asio::strand<asio::any_io_executor>;
+using Executor = Strand;
 
 /// A coroutine on the client's strand.
 template <class T>
@@ -36,7 +37,8 @@ inline bool is_cancelled(const asio::cancellation_state& state)
 
 using Clock = std::chrono::steady_clock;
 using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
-using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
+/// Beneath the strand: what waits for a socket enters the strand by itself, or is bound to it.
+using Socket = asio::basic_stream_socket<asio::ip::tcp, asio::any_io_executor>;
 using Endpoint = asio::ip::tcp::endpoint;
 
 } // namespace passage::net

@@ -1,5 +1,6 @@
 #include "net/stream.hpp"
 
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -108,7 +109,8 @@ Step lost(int system_error)
 
 } // namespace
 
-Stream::Stream(Socket socket, SslPtr ssl) : socket_{std::move(socket)}, ssl_{std::move(ssl)}
+Stream::Stream(const Executor& strand, Socket socket, SslPtr ssl)
+    : strand_{strand}, socket_{std::move(socket)}, ssl_{std::move(ssl)}
 {
     error_code ignored; // a socket that can't be set so fails at its first use
     socket_.native_non_blocking(true, ignored);
@@ -228,7 +230,9 @@ Task<error_code> Stream::wait(Socket::wait_type what)
 
 void Stream::wait_readable(std::shared_ptr<Resumable> who)
 {
-    socket_.async_wait(Socket::wait_read, [who = std::move(who)](const error_code& ec) { who->resume(ec); });
+    socket_.async_wait(Socket::wait_read, [strand = strand_, who = std::move(who)](const error_code& ec) mutable {
+        strand.enter([who = std::move(who), ec] { who->resume(ec); });
+    });
 }
 
 void Stream::wait_either(std::shared_ptr<Resumable> who)
@@ -239,8 +243,8 @@ void Stream::wait_either(std::shared_ptr<Resumable> who)
         if (const auto first = std::exchange(*waiting, nullptr))
             first->resume(ec);
     };
-    socket_.async_wait(Socket::wait_read, on_ready);
-    socket_.async_wait(Socket::wait_write, on_ready);
+    socket_.async_wait(Socket::wait_read, asio::bind_executor(strand_, on_ready));
+    socket_.async_wait(Socket::wait_write, asio::bind_executor(strand_, on_ready));
 }
 
 void Stream::cancel()

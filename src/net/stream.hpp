@@ -36,8 +36,8 @@ public:
         std::optional<Failure> failure;
     };
 
-    /// `ssl` is none for plain bytes.
-    Stream(Socket socket, SslPtr ssl);
+    /// `ssl` is none for plain bytes. Who waits is resumed on `strand`.
+    Stream(const Executor& strand, Socket socket, SslPtr ssl);
     ~Stream();
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
@@ -83,6 +83,7 @@ private:
     Step ssl_step(int returned);
     Step plain_step(std::int64_t returned, Step::Result would_block);
 
+    Executor strand_;
     Socket socket_;
     Transport transport_;
     SslPtr ssl_;

@@ -96,6 +96,6 @@ BOOST_AUTO_TEST_CASE(every_allocation_of_a_call_may_fail)
                     BOOST_TEST(open_descriptors() == descriptors);
                 }
             }
-            BOOST_TEST(n > 5);
+            BOOST_TEST(n > 3);
         }
 }

@@ -1,0 +1,188 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/query.hpp>
+#include <boost/asio/require.hpp>
+
+#include <atomic>
+#include <concepts>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+namespace passage::net {
+
+namespace asio = boost::asio;
+
+/// An executor that runs functions one at a time, in the order in which they came, on another executor.
+///
+/// As `asio::strand` does, and with `enter` besides: who is on the other executor's thread already, which is so for
+/// whatever a socket completes, needs no allocation and no detour to begin. That is half of what a call costs in Asio.
+class Strand
+{
+public:
+    /// A template, so that a strand itself is not tried as what `any_io_executor` is made of.
+    template <std::same_as<asio::any_io_executor> Inner>
+    explicit Strand(Inner inner) : queue_{std::make_shared<Queue>(std::move(inner))}
+    {}
+
+    /// What the functions run on.
+    const asio::any_io_executor& inner() const noexcept { return queue_->inner; }
+
+    /// Runs a function, in this call if that can be; never in it if this strand is one that `require(blocking.never)`
+    /// returned. Any thread.
+    template <class Function>
+    void execute(Function&& function) const
+    {
+        if (!never_blocks_ && queue_->is_here())
+            return std::forward<Function>(function)();
+        if (!queue_->push(make_entry(std::forward<Function>(function))))
+            return;
+        if (never_blocks_)
+            asio::require(queue_->inner, asio::execution::blocking.never).execute(Turn{queue_});
+        else
+            queue_->inner.execute(Turn{queue_});
+    }
+
+    /// Runs a function, in this call unless others are on the strand. Only for a thread that runs the inner executor.
+    template <class Function>
+    void enter(Function&& function) const
+    {
+        if (queue_->is_here())
+            std::forward<Function>(function)();
+        else if (queue_->try_begin())
+            Turn{queue_}.run(std::forward<Function>(function));
+        else if (queue_->push(make_entry(std::forward<Function>(function))))
+            Turn{queue_}(); // the others have left meanwhile
+    }
+
+    // What makes this an executor of Asio's (boost::asio::execution::executor).
+
+    friend bool operator==(const Strand& left, const Strand& right) noexcept
+    {
+        return left.queue_ == right.queue_ && left.never_blocks_ == right.never_blocks_;
+    }
+    asio::execution_context& query(asio::execution::context_t what) const noexcept
+    {
+        return asio::query(queue_->inner, what);
+    }
+    asio::execution::blocking_t query(asio::execution::blocking_t) const noexcept
+    {
+        return never_blocks_ ? asio::execution::blocking_t{asio::execution::blocking.never}
+                             : asio::execution::blocking_t{asio::execution::blocking.possibly};
+    }
+    Strand require(asio::execution::blocking_t::never_t) const
+    {
+        Strand other = *this;
+        other.never_blocks_ = true;
+        return other;
+    }
+    Strand require(asio::execution::blocking_t::possibly_t) const
+    {
+        Strand other = *this;
+        other.never_blocks_ = false;
+        return other;
+    }
+    /// Keeps the inner executor's context from running out of work.
+    Strand require(asio::execution::outstanding_work_t::tracked_t tracked) const
+    {
+        Strand other = *this;
+        other.work_ = asio::prefer(queue_->inner, tracked);
+        return other;
+    }
+
+private:
+    /// A function that waits.
+    struct Entry
+    {
+        virtual ~Entry() = default;
+        virtual void run() = 0;
+        std::unique_ptr<Entry> next;
+    };
+
+    template <class Function>
+    static std::unique_ptr<Entry> make_entry(Function&& function)
+    {
+        struct EntryOf final : Entry
+        {
+            explicit EntryOf(Function&& from) : of{std::forward<Function>(from)} {}
+            void run() override { std::move(of)(); }
+            std::decay_t<Function> of;
+        };
+        return std::make_unique<EntryOf>(std::forward<Function>(function));
+    }
+
+    /// Who waits, and whether somebody has the turn.
+    class Queue
+    {
+    public:
+        explicit Queue(asio::any_io_executor executor) : inner{std::move(executor)} {}
+        ~Queue();
+
+        bool is_here() const noexcept { return runner_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
+        /// Takes the turn for this thread, if nobody has it.
+        bool try_begin();
+        /// Adds an entry. True if nobody had the turn: it is the caller's to have somebody run the entries.
+        bool push(std::unique_ptr<Entry> entry);
+        /// The turn is this thread's.
+        void begin() noexcept { runner_.store(std::this_thread::get_id(), std::memory_order_relaxed); }
+        /// The next entry; if there is none, none, and the turn is over.
+        std::unique_ptr<Entry> pop() noexcept;
+        /// Ends a turn that does not come, as the context is being destroyed, and destroys the entries.
+        void abandon() noexcept;
+
+        const asio::any_io_executor inner;
+
+    private:
+        std::atomic<std::thread::id> runner_;
+        std::mutex mutex_;
+        bool taken_ = false;
+        std::unique_ptr<Entry> first_;
+        Entry* last_ = nullptr;
+    };
+
+    /// A turn: what was added is run until nothing is left.
+    class Turn
+    {
+    public:
+        explicit Turn(std::shared_ptr<Queue> queue) noexcept : queue_{std::move(queue)} {}
+        Turn(Turn&&) noexcept = default;
+        ~Turn();
+
+        /// As a function of the inner executor.
+        void operator()()
+        {
+            queue_->begin();
+            run([] {});
+        }
+
+        /// With a function that comes before those that wait. What is thrown first comes out when all have run.
+        template <class Function>
+        void run(Function&& function)
+        {
+            std::exception_ptr thrown;
+            try {
+                std::forward<Function>(function)();
+            } catch (...) {
+                thrown = std::current_exception();
+            }
+            run_waiting(std::move(thrown));
+        }
+
+    private:
+        void run_waiting(std::exception_ptr thrown);
+
+        std::shared_ptr<Queue> queue_; ///< None once the turn is over.
+    };
+
+    std::shared_ptr<Queue> queue_;
+    bool never_blocks_ = false;
+    asio::any_io_executor work_; ///< Of a strand that keeps its context busy.
+};
+
+} // namespace passage::net
