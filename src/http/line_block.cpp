@@ -1,6 +1,8 @@
 #include "http/line_block.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
 namespace passage::http {
 namespace {
@@ -13,15 +15,29 @@ bool is_digit(char c) noexcept
     return c >= '0' && c <= '9';
 }
 
-/// VCHAR, SP, HTAB or obs-text only. Without an early end, so that many bytes are looked at together.
-bool is_text(std::string_view line) noexcept
-{
-    bool other = false;
-    for (const char c : line) {
-        const auto byte = static_cast<unsigned char>(c);
-        other |= (byte < 0x20 && byte != '\t') || byte == 0x7f;
+enum ByteClass : std::uint8_t {
+    text_byte = 1, ///< VCHAR, SP, HTAB or obs-text.
+    name_byte = 2, ///< VCHAR.
+};
+
+constexpr auto byte_classes = [] {
+    std::array<std::uint8_t, 256> classes{};
+    for (unsigned byte = 0; byte < classes.size(); ++byte) {
+        if ((byte >= 0x20 && byte != 0x7f) || byte == '\t')
+            classes[byte] |= text_byte;
+        if (byte > 0x20 && byte < 0x7f)
+            classes[byte] |= name_byte;
     }
-    return !other;
+    return classes;
+}();
+
+/// Without an early end: bytes of other classes are seldom, and every byte of every header comes by here.
+bool is_all(ByteClass wanted, std::string_view bytes) noexcept
+{
+    std::uint8_t common = wanted;
+    for (const char c : bytes)
+        common &= byte_classes[static_cast<unsigned char>(c)];
+    return common != 0;
 }
 
 /// `HTTP/1.x SP 3DIGIT SP reason`
@@ -46,11 +62,7 @@ bool is_field_line(std::string_view line) noexcept
     const std::size_t colon = line.find(':');
     if (colon == 0 || colon == line.npos)
         return false;
-    const std::string_view name = line.substr(0, colon);
-    return std::all_of(name.begin(), name.end(), [](char c) {
-        const auto byte = static_cast<unsigned char>(c);
-        return byte > 0x20 && byte < 0x7f;
-    });
+    return is_all(name_byte, line.substr(0, colon));
 }
 
 /// `1*HEXDIG [ chunk-ext ]`
@@ -82,7 +94,7 @@ LineBlock::Result LineBlock::check(std::string_view bytes, std::size_t max_field
             return Result::malformed;
         const std::string_view line = bytes.substr(checked_, feed - 1 - checked_);
         checked_ = feed + 1;
-        if (!is_text(line))
+        if (!is_all(text_byte, line))
             return Result::malformed;
 
         switch (next_) {

@@ -139,7 +139,11 @@ expected<BaseUrl> parse_base_url(std::string_view text)
 
 void append_percent_encoded(std::string& out, std::string_view text)
 {
-    urls::encode(text, urls::unreserved_chars, {}, urls::string_token::append_to(out));
+    // Ids are in every request, and need no encoding.
+    if (std::all_of(text.begin(), text.end(), urls::unreserved_chars))
+        out.append(text);
+    else
+        urls::encode(text, urls::unreserved_chars, {}, urls::string_token::append_to(out));
 }
 
 std::string percent_encode(std::string_view text)
