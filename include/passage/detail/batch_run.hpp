@@ -2,6 +2,7 @@
 
 #include <passage/batch_options.hpp>
 #include <passage/detail/in_turn.hpp>
+#include <passage/detail/serial_executor.hpp>
 #include <passage/expected.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -17,7 +18,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -50,7 +50,8 @@ public:
 
     BatchCore(const asio::any_io_executor& executor, BatchOptions options)
         : options_{std::move(options)},
-          strand_{asio::make_strand(executor)},
+          strand_{SerialExecutor::make(executor)},
+          work_{executor},
           deadline_timer_{strand_},
           room_{strand_, Clock::time_point::max()}
     {}
@@ -184,7 +185,7 @@ private:
         ++workers_;
         signals_.emplace_back();
         asio::co_spawn(
-            asio::any_io_executor{strand_}, work(),
+            strand_, work(),
             asio::bind_cancellation_slot(signals_.back().slot(), [self = shared_from_this()](std::exception_ptr error) {
                 if (error)
                     self->fail(std::move(error));
@@ -220,7 +221,8 @@ private:
     static constexpr unsigned max_throttled = 8;
 
     const BatchOptions options_;
-    const asio::strand<asio::any_io_executor> strand_;
+    const asio::any_io_executor strand_;
+    const asio::executor_work_guard<asio::any_io_executor> work_;
     asio::steady_timer deadline_timer_;
     asio::steady_timer room_; ///< Never expires.
     std::function<void(std::exception_ptr, BatchSummary)> complete_;
