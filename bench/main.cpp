@@ -6,6 +6,7 @@
 #include <iostream>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -17,7 +18,7 @@ constexpr const char* usage = R"(passage-bench - what a call costs
 
 Makes calls and prints what each took of this process: CPU time, user and system; time; heap allocations;
 percentiles of latency. The service and its credentials come from the environment (PASSAGE_APP_ID,
-PASSAGE_API_KEY, PASSAGE_BASE_URL, PASSAGE_CA_FILE). Ends with 0 if every answer was right.
+PASSAGE_API_KEY, PASSAGE_BASE_URL, PASSAGE_CA_FILE). Ends with 0 if every answer was right, and every bound kept.
 
 )";
 
@@ -55,6 +56,16 @@ Settings settings_of(const po::variables_map& given)
     return settings;
 }
 
+/// Whether a value of the report keeps to a bound, given as NAME=VALUE.
+bool keeps_to(const Report& report, const std::string& bound)
+{
+    const auto equals = bound.find('=');
+    const auto value = report.values.find(bound.substr(0, equals));
+    if (equals == std::string::npos || value == report.values.end())
+        throw po::error("the scenario has no such value: " + bound);
+    return value->second <= std::stod(bound.substr(equals + 1));
+}
+
 int run(const po::variables_map& given)
 {
     const auto client = given["client"].as<std::string>();
@@ -67,7 +78,12 @@ int run(const po::variables_map& given)
     const Report report = scenario.run(settings);
     const auto write = given.count("json") ? to_json : to_text;
     std::cout << write(client, name, settings.connections, report) << '\n';
-    return report.errors == 0 ? 0 : 1;
+    bool good = report.errors == 0;
+    if (given.count("at-most")) {
+        for (const std::string& bound : given["at-most"].as<std::vector<std::string>>())
+            good = keeps_to(report, bound) && good;
+    }
+    return good ? 0 : 1;
 }
 
 } // namespace
@@ -86,6 +102,7 @@ try {
     add("base-url", po::value<std::string>(), "in place of PASSAGE_BASE_URL");
     add("cpu", po::value<std::string>(), "cores to run on, from 0: \"1\" or \"0,1\"");
     add("server", po::value<int>()->default_value(defaults.server), "process whose CPU time is the server's");
+    add("at-most", po::value<std::vector<std::string>>(), "NAME=VALUE: a bound for a value that the scenario reports");
     add("json", "print a line of JSON");
     add("list", "print clients and scenarios");
     add("help", "print this text");

@@ -207,10 +207,14 @@ def bounds(results):
     demand("KiB resident per idle connection", 64, value("resident_bytes_each", "passage", "idle_memory"), 1024)
     grown = value("heap_growth_bytes", "passage", "growth")
     demand("KiB of heap that the calls of the longest run leave behind", 64, grown, 1024)
+    emulated = {"server": "emulator", "app": "-"}
+    demand("CPU of get_users, against a loop by hand", 1.05, value("cpu_ratio", "passage", "batch", **emulated))
+    beyond = value("heap_bytes_beyond_results", "passage", "batch_memory", **emulated)
+    demand("MiB that get_users of 100,000 ids hold beside its results", 32, beyond, 1024 * 1024)
     single = cpu("passage", connections=64, cores=True)
     demand("CPU on two threads, a client each, against one", 1.1, cpu("passage", "threads_own_clients"), single)
     demand("CPU on two threads, one client, against one", 1.3, cpu("passage", "threads_one_client"), single)
-    demand("the emulator's CPU µs per get_user", 60, value("server_cpu_us", "passage", server="emulator", app="-"))
+    demand("the emulator's CPU µs per get_user", 60, value("server_cpu_us", "passage", **emulated))
     demand("time to decode a user, against the DOM alone", 0.55, cpu("passage", "decode"), cpu("boost_json", "decode"))
     return found
 

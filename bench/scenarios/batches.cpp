@@ -118,7 +118,7 @@ Report batch(const Settings& settings)
         batches.push_back(each(usage[1].cpu.count()));
         ratios.push_back(batches.back() / hands.back());
         report.values["allocations_by_hand"] = each(usage[0].heap.allocations);
-        report.values["allocations_batch"] = each(usage[1].heap.allocations);
+        report.values["allocations_beyond"] = each(usage[1].heap.allocations) - report.values["allocations_by_hand"];
     }
     report.requests = readers.count();
     report.errors = readers.tally().errors;
