@@ -2,7 +2,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution.hpp>
-#include <boost/asio/prefer.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/asio/require.hpp>
 
@@ -22,7 +21,9 @@ namespace asio = boost::asio;
 /// An executor that runs functions one at a time, in the order in which they came, on another executor.
 ///
 /// As `asio::strand` does, and with `enter` besides: who is on the other executor's thread already, which is so for
-/// whatever a socket completes, needs no allocation and no detour to begin. That is half of what a call costs in Asio.
+/// whatever a socket completes, needs no allocation and no detour to begin.
+///
+/// There is no outstanding work to be tracked: who waits here waits for an operation, which is work itself.
 class Strand
 {
 public:
@@ -86,13 +87,6 @@ public:
     {
         Strand other = *this;
         other.never_blocks_ = false;
-        return other;
-    }
-    /// Keeps the inner executor's context from running out of work.
-    Strand require(asio::execution::outstanding_work_t::tracked_t tracked) const
-    {
-        Strand other = *this;
-        other.work_ = asio::prefer(queue_->inner, tracked);
         return other;
     }
 
@@ -182,7 +176,6 @@ private:
 
     std::shared_ptr<Queue> queue_;
     bool never_blocks_ = false;
-    asio::any_io_executor work_; ///< Of a strand that keeps its context busy.
 };
 
 } // namespace passage::net

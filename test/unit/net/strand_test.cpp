@@ -12,7 +12,6 @@
 
 #include <memory>
 #include <new>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -136,17 +135,6 @@ BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_takes_waiting_functions_along)
         BOOST_TEST(held.use_count() == 4);
     }
     BOOST_TEST(held.use_count() == 1);
-}
-
-BOOST_FIXTURE_TEST_CASE(outstanding_work_keeps_the_context_busy, Fixture)
-{
-    std::optional<Strand> work = asio::prefer(strand, asio::execution::outstanding_work.tracked);
-    BOOST_TEST((*work == strand));
-    context.poll();
-    BOOST_TEST(!context.stopped());
-    work.reset();
-    context.poll();
-    BOOST_TEST(context.stopped());
 }
 
 BOOST_FIXTURE_TEST_CASE(handlers_and_coroutines_run_on_it, Fixture)
