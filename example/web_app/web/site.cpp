@@ -152,7 +152,7 @@ const Site::Route* Site::find(http::verb method, std::string_view path, Fields* 
 std::size_t Site::body_limit(const http::request_header<>& head) const
 {
     const Route* const route = find(head.method(), path_of(head.target()), nullptr);
-    return route ? route->body_limit : 0;
+    return route ? route->body_limit : usual_body;
 }
 
 asio::awaitable<Response> Site::answer(http::request<http::string_body> message) const
