@@ -244,6 +244,20 @@ async function send(page, path, fields, headers = {}) {
     return response.status();
 }
 
+step('many who ask at once are all answered', async () => {
+    const ask = async () => {
+        for (let i = 0; i < 50; ++i) {
+            const response = await fetch(`${process.env.WEB_APP}/account`, {
+                headers: { Cookie: `psg_auth_token=${janesToken}` },
+                signal: AbortSignal.timeout(20_000),
+            });
+            assert.equal(response.status, 200);
+            assert.match(await response.text(), /jane@example.com/);
+        }
+    };
+    await Promise.all(Array.from({ length: 32 }, ask));
+});
+
 step('an administrator can do no harm to the own account', async () => {
     await admin.goto(`/admin/users/${ada}`);
     const csrf = await admin.locator('[name=csrf]').first().inputValue();
