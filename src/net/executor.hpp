@@ -1,6 +1,6 @@
 #pragma once
 
-#include "net/strand.hpp"
+#include <passage/detail/strand.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
@@ -19,7 +19,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 /// All I/O and all state of a client live on one strand.
-using Executor = Strand;
+using Executor = detail::Strand;
 
 /// A coroutine on the client's strand.
 template <class T>

@@ -1,6 +1,6 @@
-#include "net/strand.hpp"
+#include <passage/detail/strand.hpp>
 
-namespace passage::net {
+namespace passage::detail {
 
 Strand::Queue::~Queue()
 {
@@ -69,4 +69,4 @@ void Strand::Turn::run_waiting(std::exception_ptr thrown)
         std::rethrow_exception(std::move(thrown));
 }
 
-} // namespace passage::net
+} // namespace passage::detail

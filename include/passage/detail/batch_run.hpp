@@ -2,7 +2,7 @@
 
 #include <passage/batch_options.hpp>
 #include <passage/detail/in_turn.hpp>
-#include <passage/detail/serial_executor.hpp>
+#include <passage/detail/strand.hpp>
 #include <passage/expected.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -50,7 +50,7 @@ public:
 
     BatchCore(const asio::any_io_executor& executor, BatchOptions options)
         : options_{std::move(options)},
-          strand_{SerialExecutor::make(executor)},
+          strand_{Strand{executor}},
           work_{executor},
           deadline_timer_{strand_},
           room_{strand_, Clock::time_point::max()}

@@ -1,4 +1,4 @@
-#include "net/strand.hpp"
+#include <passage/detail/strand.hpp>
 
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -18,7 +18,7 @@
 #include <vector>
 
 namespace asio = boost::asio;
-using passage::net::Strand;
+using passage::detail::Strand;
 
 static_assert(asio::execution::is_executor<Strand>::value);
 static_assert(std::is_nothrow_copy_constructible_v<Strand>);
@@ -81,6 +81,18 @@ BOOST_FIXTURE_TEST_CASE(who_enters_comes_after_those_that_wait, Fixture)
     BOOST_TEST(order == "");
     context.run();
     BOOST_TEST(order == "ab");
+}
+
+BOOST_FIXTURE_TEST_CASE(it_can_be_held_as_any_executor, Fixture)
+{
+    const asio::any_io_executor any{strand};
+    asio::post(any, [&] {
+        asio::post(any, add('c'));
+        asio::dispatch(any, add('a'));
+        strand.enter(add('b'));
+    });
+    context.run();
+    BOOST_TEST(order == "abc");
 }
 
 BOOST_AUTO_TEST_CASE(functions_of_many_threads_run_one_at_a_time_and_each_once)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <passage/detail/build.hpp>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution.hpp>
 #include <boost/asio/query.hpp>
@@ -14,26 +16,25 @@
 #include <type_traits>
 #include <utility>
 
-namespace passage::net {
-
-namespace asio = boost::asio;
+namespace passage::detail {
 
 /// An executor that runs functions one at a time, in the order in which they came, on another executor.
 ///
 /// As `asio::strand` does, and with `enter` besides: who is on the other executor's thread already, which is so for
 /// whatever a socket completes, needs no allocation and no detour to begin.
 ///
-/// There is no outstanding work to be tracked: who waits here waits for an operation, which is work itself.
-class Strand
+/// Small enough for `any_io_executor` to hold it without the heap. It tracks no outstanding work: who waits here waits
+/// for an operation, which is work itself, or keeps the context running by himself.
+class PASSAGE_EXPORT Strand
 {
 public:
     /// A template, so that a strand itself is not tried as what `any_io_executor` is made of.
-    template <std::same_as<asio::any_io_executor> Inner>
+    template <std::same_as<boost::asio::any_io_executor> Inner>
     explicit Strand(Inner inner) : queue_{std::make_shared<Queue>(std::move(inner))}
     {}
 
     /// What the functions run on.
-    const asio::any_io_executor& inner() const noexcept { return queue_->inner; }
+    const boost::asio::any_io_executor& inner() const noexcept { return queue_->inner; }
 
     /// Runs a function, in this call if that can be; never in it if this strand is one that `require(blocking.never)`
     /// returned. Any thread.
@@ -45,7 +46,7 @@ public:
         if (!queue_->push(make_entry(std::forward<Function>(function))))
             return;
         if (never_blocks_)
-            asio::require(queue_->inner, asio::execution::blocking.never).execute(Turn{queue_});
+            boost::asio::require(queue_->inner, boost::asio::execution::blocking.never).execute(Turn{queue_});
         else
             queue_->inner.execute(Turn{queue_});
     }
@@ -68,22 +69,22 @@ public:
     {
         return left.queue_ == right.queue_ && left.never_blocks_ == right.never_blocks_;
     }
-    asio::execution_context& query(asio::execution::context_t what) const noexcept
+    boost::asio::execution_context& query(boost::asio::execution::context_t what) const noexcept
     {
-        return asio::query(queue_->inner, what);
+        return boost::asio::query(queue_->inner, what);
     }
-    asio::execution::blocking_t query(asio::execution::blocking_t) const noexcept
+    boost::asio::execution::blocking_t query(boost::asio::execution::blocking_t) const noexcept
     {
-        return never_blocks_ ? asio::execution::blocking_t{asio::execution::blocking.never}
-                             : asio::execution::blocking_t{asio::execution::blocking.possibly};
+        return never_blocks_ ? boost::asio::execution::blocking_t{boost::asio::execution::blocking.never}
+                             : boost::asio::execution::blocking_t{boost::asio::execution::blocking.possibly};
     }
-    Strand require(asio::execution::blocking_t::never_t) const
+    Strand require(boost::asio::execution::blocking_t::never_t) const
     {
         Strand other = *this;
         other.never_blocks_ = true;
         return other;
     }
-    Strand require(asio::execution::blocking_t::possibly_t) const
+    Strand require(boost::asio::execution::blocking_t::possibly_t) const
     {
         Strand other = *this;
         other.never_blocks_ = false;
@@ -112,10 +113,10 @@ private:
     }
 
     /// Who waits, and whether somebody has the turn.
-    class Queue
+    class PASSAGE_EXPORT Queue
     {
     public:
-        explicit Queue(asio::any_io_executor executor) : inner{std::move(executor)} {}
+        explicit Queue(boost::asio::any_io_executor executor) : inner{std::move(executor)} {}
         ~Queue();
 
         bool is_here() const noexcept { return runner_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
@@ -130,7 +131,7 @@ private:
         /// Ends a turn that does not come, as the context is being destroyed, and destroys the entries.
         void abandon() noexcept;
 
-        const asio::any_io_executor inner;
+        const boost::asio::any_io_executor inner;
 
     private:
         std::atomic<std::thread::id> runner_;
@@ -141,7 +142,7 @@ private:
     };
 
     /// A turn: what was added is run until nothing is left.
-    class Turn
+    class PASSAGE_EXPORT Turn
     {
     public:
         explicit Turn(std::shared_ptr<Queue> queue) noexcept : queue_{std::move(queue)} {}
@@ -178,4 +179,4 @@ private:
     bool never_blocks_ = false;
 };
 
-} // namespace passage::net
+} // namespace passage::detail
