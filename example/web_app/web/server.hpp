@@ -41,7 +41,7 @@ private:
     asio::any_io_executor executor_;
     // The rest is used on the acceptor's strand alone.
     asio::ip::tcp::acceptor acceptor_;
-    asio::steady_timer changed_; ///< Cancelled when a session ends; never expires but where it has a purpose.
+    asio::steady_timer changed_; ///< Cancelled whenever a session ends, for those who wait for that.
     std::unordered_set<std::shared_ptr<Session>> sessions_;
     const Site& site_;
 };
