@@ -41,7 +41,8 @@ async function breaches(page) {
     return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
 }
 
-/// Looks at the page: accessible in light and dark, nowhere wider than a phone, nothing to complain about.
+/// Looks at the page: accessible in light and dark, nowhere wider than a phone, without the API key, nothing to complain
+/// about.
 export async function inspect(page, name) {
     for (const colorScheme of ['dark', 'light']) {
         await page.emulateMedia({ colorScheme });
@@ -57,6 +58,7 @@ export async function inspect(page, name) {
     assert.deepEqual(await breaches(page), [], `${name} on a phone`);
     await page.screenshot({ path: `screenshots/${name}-phone.png`, fullPage: true });
     await page.setViewportSize(desktop);
+    assert.ok(!(await page.content()).includes(process.env.PASSAGE_API_KEY), `${name} shows the key`);
     assert.deepEqual(page.complaints, [], name);
 }
 
