@@ -77,11 +77,7 @@ Driver::Driver(bool secure) : server_{secure}
 
 Config Driver::config() const
 {
-    Config config;
-    config.app_id = "app";
-    config.api_key = canary_api_key;
-    config.base_url = server_.url();
-    config.tls.ca_pem = server_.ca_pem();
+    Config config = config_for(server_);
     config.retry.base = config.retry.throttled_base = config.retry.cap = std::chrono::milliseconds{0};
     return config;
 }

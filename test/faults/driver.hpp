@@ -2,7 +2,7 @@
 
 #include "support/canary.hpp"
 #include "support/figures.hpp"
-#include "support/script_server.hpp"
+#include "support/script_config.hpp"
 
 #include <passage/passage.hpp>
 

@@ -2,9 +2,8 @@
 
 #include "client/core.hpp"
 #include "support/black_hole.hpp"
-#include "support/canary.hpp"
 #include "support/figures.hpp"
-#include "support/script_server.hpp"
+#include "support/script_config.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -27,13 +26,9 @@ using Answer = expected<net::Addresses, net::Failure>;
 const asio::ip::address loopback = asio::ip::make_address("127.0.0.1");
 const asio::ip::address nobody = asio::ip::make_address("127.0.0.2"); ///< Nothing listens there.
 
-Config config_for(const ScriptServer& server)
+Config by_name(const ScriptServer& server)
 {
-    Config config;
-    config.app_id = "app";
-    config.api_key = canary_api_key;
-    config.base_url = server.url("localhost");
-    config.tls.ca_pem = server.ca_pem();
+    Config config = config_for(server, "localhost");
     config.retry.base = 0ms;
     return config;
 }
@@ -50,7 +45,7 @@ Answer failure(int code, bool transient)
 struct Caller
 {
     Caller(asio::io_context& on, const ScriptServer& server, net::Lookup lookup)
-        : context{on}, core{client::Core::create(on.get_executor(), config_for(server), std::move(lookup)).value()}
+        : context{on}, core{client::Core::create(on.get_executor(), by_name(server), std::move(lookup)).value()}
     {
         count_run();
     }

@@ -255,14 +255,8 @@ BOOST_AUTO_TEST_CASE(a_look_up_of_three_seconds_delays_neither_its_caller_nor_ot
     server.plan({});
     {
         asio::io_context context;
-        Config config;
-        config.app_id = "app";
-        config.api_key = canary_api_key;
-        config.base_url = server.url("slow.example");
-        config.tls.ca_pem = server.ca_pem();
-        Client slow{context, config};
-        config.base_url = server.url("localhost");
-        Client fast{context, config};
+        Client slow{context, config_for(server, "slow.example")};
+        Client fast{context, config_for(server, "localhost")};
 
         std::optional<Result> late, other;
         asio::co_spawn(context, perform(slow, Operation::get, CallOptions{}.timeout(200ms)),

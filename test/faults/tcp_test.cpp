@@ -149,11 +149,7 @@ BOOST_AUTO_TEST_CASE(a_refused_connection_is_tried_again)
     count_run();
     ScriptServer server{true, false};
     asio::io_context context;
-    Config config;
-    config.app_id = "app";
-    config.api_key = canary_api_key;
-    config.base_url = server.url();
-    config.tls.ca_pem = server.ca_pem();
+    const Config config = config_for(server);
 
     const auto call = [&](Client& client) {
         auto result = std::make_shared<std::optional<Result>>();

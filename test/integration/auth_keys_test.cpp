@@ -1,6 +1,6 @@
 #include "support/canary.hpp"
 #include "support/run.hpp"
-#include "support/script_server.hpp"
+#include "support/script_config.hpp"
 #include "support/token_signer.hpp"
 
 #include <passage/passage.hpp>
@@ -60,11 +60,8 @@ struct Fixture
 {
     Config config() const
     {
-        Config config;
-        config.app_id = "app";
-        config.api_key = test::canary_api_key;
+        Config config = config_for(server);
         config.auth_url = server.url() + "/auth";
-        config.tls.ca_pem = server.ca_pem();
         config.retry.max_attempts = 1;
         return config;
     }

@@ -2,7 +2,7 @@
 
 #include "support/canary.hpp"
 #include "support/run.hpp"
-#include "support/script_server.hpp"
+#include "support/script_config.hpp"
 
 #include <passage/client.hpp>
 #include <passage/observer.hpp>
@@ -122,11 +122,7 @@ struct Fixture
 {
     Config config() const
     {
-        Config config;
-        config.app_id = "app";
-        config.api_key = test::canary_api_key;
-        config.base_url = server.url();
-        config.tls.ca_pem = server.ca_pem();
+        Config config = config_for(server);
         config.retry.base = 1ms;
         config.observer = std::make_shared<LoggingObserver>(log, traces);
         return config;

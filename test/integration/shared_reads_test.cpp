@@ -1,6 +1,5 @@
-#include "support/canary.hpp"
 #include "support/run.hpp"
-#include "support/script_server.hpp"
+#include "support/script_config.hpp"
 
 #include <passage/client.hpp>
 
@@ -36,16 +35,6 @@ Script holding(std::vector<test::Step> then)
 
 struct Fixture
 {
-    Config config() const
-    {
-        Config config;
-        config.app_id = "app";
-        config.api_key = test::canary_api_key;
-        config.base_url = server.url();
-        config.tls.ca_pem = server.ca_pem();
-        return config;
-    }
-
     void finish()
     {
         client.reset();
@@ -56,7 +45,7 @@ struct Fixture
 
     test::ScriptServer server;
     asio::io_context context;
-    std::unique_ptr<Client> client = std::make_unique<Client>(context, config());
+    std::unique_ptr<Client> client = std::make_unique<Client>(context, config_for(server));
 };
 
 } // namespace
@@ -190,7 +179,7 @@ BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_takes_those_who_wait_along)
 {
     server.plan({holding({})});
     auto own = std::make_unique<asio::io_context>();
-    client = std::make_unique<Client>(*own, config());
+    client = std::make_unique<Client>(*own, config_for(server));
     const auto witness = std::make_shared<int>();
     for (asio::io_context* waits_on : {own.get(), &context})
         asio::co_spawn(*waits_on, client->coalesced_get_user("u"),
@@ -209,7 +198,7 @@ BOOST_AUTO_TEST_CASE(reads_are_shared_on_every_thread)
 {
     server.plan({});
     asio::thread_pool pool{4};
-    Client shared{pool, config()};
+    Client shared{pool, config_for(server)};
     std::vector<std::future<expected<UserInfo>>> ends;
     for (int i = 0; i < 400; ++i)
         ends.push_back(asio::co_spawn(

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "support/canary.hpp"
+#include "support/script_server.hpp"
+
+#include <passage/config.hpp>
+
+namespace passage::test {
+
+/// How a client reaches a server that keeps to scripts.
+inline Config config_for(const ScriptServer& server, const std::string& host = "127.0.0.1")
+{
+    Config config;
+    config.app_id = "app";
+    config.api_key = canary_api_key;
+    config.base_url = server.url(host);
+    config.tls.ca_pem = server.ca_pem();
+    return config;
+}
+
+} // namespace passage::test
