@@ -58,12 +58,18 @@ bool ends_in_number(std::string_view host)
            (hexadecimal && label.find_first_not_of("0123456789abcdefABCDEF", 2) == label.npos);
 }
 
-/// Whether a path has a segment "." or "..", percent-encoded or not.
-bool has_dot_segment(const urls::url_view& url)
+/// Whether a path has a segment "." or "..", percent-encoded or not. Boost.URL's own view of the segments leaves out a
+/// first one that is ".".
+bool has_dot_segment(std::string_view path)
 {
-    const auto segments = url.segments();
-    return std::any_of(segments.begin(), segments.end(),
-                       [](const std::string& segment) { return segment == "." || segment == ".."; });
+    while (!path.empty()) {
+        const std::string_view encoded = path.substr(0, path.find('/'));
+        const std::string segment = urls::pct_string_view{encoded}.decode();
+        if (segment == "." || segment == "..")
+            return true;
+        path.remove_prefix(std::min(encoded.size() + 1, path.size()));
+    }
+    return false;
 }
 
 } // namespace
@@ -107,7 +113,7 @@ expected<BaseUrl> parse_base_url(std::string_view text)
         return invalid(text, "the host is neither a name nor an address");
     while (result.path.ends_with('/'))
         result.path.pop_back();
-    if (has_dot_segment(url))
+    if (has_dot_segment(result.path))
         return invalid(text, "the path must not have the segments . and ..");
 
     const std::string_view host = url.encoded_host_address();
