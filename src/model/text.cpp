@@ -5,6 +5,13 @@
 namespace passage {
 namespace {
 
+/// A text without its first characters as long as they are of those that most texts are made of.
+std::string_view skip_printable_ascii(std::string_view text) noexcept
+{
+    const auto other = std::find_if(text.begin(), text.end(), [](char c) { return c < 0x20 || c > 0x7e; });
+    return text.substr(static_cast<std::size_t>(other - text.begin()));
+}
+
 /// Bytes of the well-formed UTF-8 sequence at the beginning of a text; 0 if there is none (Unicode, table 3-7).
 std::size_t sequence_length(std::string_view text) noexcept
 {
@@ -79,7 +86,7 @@ std::string printable(std::string_view text, std::size_t limit)
 
 bool is_utf8(std::string_view text) noexcept
 {
-    while (!text.empty()) {
+    for (text = skip_printable_ascii(text); !text.empty(); text = skip_printable_ascii(text)) {
         const std::size_t length = sequence_length(text);
         if (length == 0)
             return false;
@@ -90,7 +97,7 @@ bool is_utf8(std::string_view text) noexcept
 
 bool has_control_character(std::string_view text) noexcept
 {
-    while (!text.empty()) {
+    for (text = skip_printable_ascii(text); !text.empty(); text = skip_printable_ascii(text)) {
         const std::size_t length = std::max<std::size_t>(sequence_length(text), 1);
         if (is_control(text.substr(0, length)))
             return true;
