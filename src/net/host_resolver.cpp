@@ -70,17 +70,19 @@ expected<Addresses, Failure> system_lookup(const std::string& host)
     return interleave(addresses);
 }
 
-/// A look-up under way. The mutex guards what the thread and the strand share, `resolver`; the rest is the strand's.
+/// A look-up under way. The gate guards what the thread and the strand share, `resolver`; the rest is the strand's.
 struct HostResolver::Job
 {
-    std::mutex mutex;
     HostResolver* resolver; ///< None once it is gone.
     std::vector<Event*> waiting;
     std::optional<expected<Addresses, Failure>> answer;
 };
 
 HostResolver::HostResolver(const Executor& executor, std::string host, Lookup lookup)
-    : executor_{executor}, host_{std::move(host)}, lookup_{std::move(lookup)}
+    : executor_{executor},
+      gate_{ContextGate::of(asio::query(executor, asio::execution::context))},
+      host_{std::move(host)},
+      lookup_{std::move(lookup)}
 {
     error_code not_an_address;
     const auto address = asio::ip::make_address(host_, not_an_address);
@@ -91,7 +93,7 @@ HostResolver::HostResolver(const Executor& executor, std::string host, Lookup lo
 HostResolver::~HostResolver()
 {
     if (job_) {
-        const std::lock_guard lock{job_->mutex};
+        const std::lock_guard lock{gate_->mutex};
         job_->resolver = nullptr;
     }
 }
@@ -124,16 +126,12 @@ std::shared_ptr<HostResolver::Job> HostResolver::start()
     job->resolver = this;
     // Detached, as nothing can interrupt a look-up: what waited for it must not have to wait for the thread.
     // It holds nothing of the execution context, which it may outlive.
-    std::thread{[job, host = host_, lookup = lookup_] {
+    std::thread{[job, gate = gate_, host = host_, lookup = lookup_] {
         auto result = lookup(host);
-        const std::lock_guard lock{job->mutex};
-        if (!job->resolver)
+        const std::lock_guard lock{gate->mutex};
+        if (!gate->open || !job->resolver)
             return;
         asio::post(job->resolver->executor_, [job, result = std::move(result)]() mutable {
-            // The thread may be within post yet, with the executor in its hands: the context must outlast that.
-            {
-                const std::lock_guard thread_has_left{job->mutex};
-            }
             if (job->resolver)
                 job->resolver->finish(*job, std::move(result));
         });

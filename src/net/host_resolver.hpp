@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/address_cache.hpp"
+#include "net/context_gate.hpp"
 #include "net/event.hpp"
 #include "net/failure.hpp"
 #include "net/origin.hpp"
@@ -43,6 +44,7 @@ private:
     void finish(Job& job, expected<Addresses, Failure> result);
 
     Executor executor_;
+    std::shared_ptr<ContextGate> gate_;
     Origin origin_;
     std::string host_;
     Lookup lookup_;
