@@ -91,24 +91,23 @@ try {
         std::cerr << config.error() << '\n';
         return 2;
     }
-    asio::cancellation_signal signal;
     bool given_up = false;
     bool deactivated = false;
     asio::thread_pool pool{1};
+    asio::cancellation_signal signal; // goes before the pool, as what it cancels holds an executor of the pool
     const Strand strand = asio::make_strand(pool);
     passage::Client client{pool, *config};
 
     // The first call has a connection to make, so that no answer is faster.
     give_up(strand, client, signal, given_up);
 
+    std::string status;
     const User user = create(strand, client);
-    if (!print("future", user))
-        return 1;
-
-    const std::string status = read_status(strand, client, user->id)(asio::use_future).get();
-    std::cout << "deferred: " << status << '\n';
-
-    read_and_deactivate(strand, client, user->id, deactivated);
+    if (print("future", user)) {
+        status = read_status(strand, client, user->id)(asio::use_future).get();
+        std::cout << "deferred: " << status << '\n';
+        read_and_deactivate(strand, client, user->id, deactivated);
+    }
     pool.join();
     return status == "pending" && deactivated && given_up ? 0 : 1;
 } catch (const std::exception& error) {
