@@ -2,44 +2,41 @@
 
 namespace passage::detail {
 
-Strand::Queue::~Queue()
+bool Strand::Queue::try_begin() noexcept
 {
-    abandon();
-}
-
-bool Strand::Queue::try_begin()
-{
-    const std::lock_guard lock{mutex_};
-    if (taken_)
+    Link* nobody = nullptr;
+    if (!top_.compare_exchange_strong(nobody, &turn_, std::memory_order_acquire, std::memory_order_relaxed))
         return false;
-    taken_ = true;
     begin();
     return true;
 }
 
-bool Strand::Queue::push(std::unique_ptr<Entry> entry)
+bool Strand::Queue::push(std::unique_ptr<Entry> entry) noexcept
 {
-    const std::lock_guard lock{mutex_};
-    Entry* const added = entry.get();
-    (last_ ? last_->next : first_) = std::move(entry);
-    last_ = added;
-    return !std::exchange(taken_, true);
+    Link* const added = entry.release();
+    Link* top = top_.load(std::memory_order_relaxed);
+    do {
+        added->next = top ? top : &turn_;
+    } while (!top_.compare_exchange_weak(top, added, std::memory_order_acq_rel, std::memory_order_relaxed));
+    return !top;
 }
 
 std::unique_ptr<Strand::Entry> Strand::Queue::pop() noexcept
 {
-    const std::lock_guard lock{mutex_};
-    std::unique_ptr<Entry> entry = std::move(first_);
-    if (!entry) {
+    if (!first_) {
         // Before somebody else can begin.
         runner_.store({}, std::memory_order_relaxed);
-        taken_ = false;
-        return entry;
+        Link* top = &turn_;
+        if (top_.compare_exchange_strong(top, nullptr, std::memory_order_release, std::memory_order_relaxed))
+            return nullptr;
+        begin();
+        top = top_.exchange(&turn_, std::memory_order_acquire);
+        while (top != &turn_) {
+            Link* const before = std::exchange(top->next, first_);
+            first_ = std::exchange(top, before);
+        }
     }
-    first_ = std::move(entry->next);
-    if (!first_)
-        last_ = nullptr;
-    return entry;
+    return std::unique_ptr<Entry>{static_cast<Entry*>(std::exchange(first_, first_->next))};
 }
 
 void Strand::Queue::abandon() noexcept

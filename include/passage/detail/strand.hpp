@@ -11,7 +11,6 @@
 #include <concepts>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -92,12 +91,16 @@ public:
     }
 
 private:
+    struct Link
+    {
+        Link* next = nullptr;
+    };
+
     /// A function that waits.
-    struct Entry
+    struct Entry : Link
     {
         virtual ~Entry() = default;
         virtual void run() = 0;
-        std::unique_ptr<Entry> next;
     };
 
     template <class Function>
@@ -117,13 +120,12 @@ private:
     {
     public:
         explicit Queue(boost::asio::any_io_executor executor) : inner{std::move(executor)} {}
-        ~Queue();
 
         bool is_here() const noexcept { return runner_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
         /// Takes the turn for this thread, if nobody has it.
-        bool try_begin();
+        bool try_begin() noexcept;
         /// Adds an entry. True if nobody had the turn: it is the caller's to have somebody run the entries.
-        bool push(std::unique_ptr<Entry> entry);
+        bool push(std::unique_ptr<Entry> entry) noexcept;
         /// The turn is this thread's.
         void begin() noexcept { runner_.store(std::this_thread::get_id(), std::memory_order_relaxed); }
         /// The next entry; if there is none, none, and the turn is over.
@@ -135,10 +137,10 @@ private:
 
     private:
         std::atomic<std::thread::id> runner_;
-        std::mutex mutex_;
-        bool taken_ = false;
-        std::unique_ptr<Entry> first_;
-        Entry* last_ = nullptr;
+        Link turn_; ///< Stands for the turn itself.
+        std::atomic<Link*> top_ =
+            nullptr;            ///< None if nobody has the turn; else who came, the last first, then `turn_`.
+        Link* first_ = nullptr; ///< Whom the turn has taken from there, in the order in which they came.
     };
 
     /// A turn: what was added is run until nothing is left.
