@@ -5,6 +5,7 @@
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
+#include <boost/asio/defer.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -32,7 +33,7 @@ public:
     void complete(std::exception_ptr error) override
     {
         // Posted, so that what the caller does next neither runs on the strand nor nests.
-        asio::post(work_.get_executor(), [call = shared_from_this(), this, error = std::move(error)]() mutable {
+        asio::defer(work_.get_executor(), [call = shared_from_this(), this, error = std::move(error)]() mutable {
             Handler handler = std::move(handler_); // which outlives this call then
             std::move(handler)(std::move(error), std::move(call));
         });
