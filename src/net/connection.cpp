@@ -1,10 +1,12 @@
 #include "net/connection.hpp"
 
+#include <array>
 #include <utility>
 
 namespace passage::net {
 namespace {
 
+using State = http::ResponseParser::State;
 using Step = Stream::Step;
 
 /// TLS hands over a record at a time, of at most this size (RFC 8446, section 5.1).
@@ -73,7 +75,7 @@ std::optional<expected<http::Response, Failure>> Connection::advance(Progress& p
     send(progress);
     if (auto result = read_response(progress)) {
         if (*result)
-            reusable_ = unsent_.empty() && (*result)->keep_alive && received_.size() == 0 &&
+            reusable_ = unsent_.empty() && (*result)->keep_alive && unparsed_.empty() &&
                         (!stream_.has_buffered() || stream_.is_quiet());
         else
             result->error().error.stage = progress.stage;
@@ -97,10 +99,10 @@ void Connection::wait(std::shared_ptr<Resumable> who)
 
 std::optional<expected<http::Response, Failure>> Connection::read_response(Progress& progress)
 {
-    using State = http::ResponseParser::State;
+    // No memory of the connection's own: the same few pages serve all of them, and an idle one needs none.
+    std::array<char, read_size> buffer;
     for (;;) {
-        const auto room = received_.prepare(read_size);
-        Step step = stream_.read({static_cast<char*>(room.data()), room.size()});
+        Step step = stream_.read(buffer);
         State state = State::incomplete;
         switch (step.result) {
         case Step::Result::want_read:
@@ -115,15 +117,10 @@ std::optional<expected<http::Response, Failure>> Connection::read_response(Progr
         case Step::Result::ended:
             state = parser_.put_end(true);
             break;
-        case Step::Result::done: {
-            received_.commit(step.size);
+        case Step::Result::done:
             progress.response_begun = true;
-            const auto data = received_.cdata();
-            std::size_t consumed = 0;
-            state = parser_.put({static_cast<const char*>(data.data()), data.size()}, consumed);
-            received_.consume(consumed);
+            state = parse({buffer.data(), step.size});
             break;
-        }
         }
         if (state == State::complete)
             return parser_.take();
@@ -134,6 +131,20 @@ std::optional<expected<http::Response, Failure>> Connection::read_response(Progr
             return unexpected{std::move(failure)};
         }
     }
+}
+
+State Connection::parse(std::string_view bytes)
+{
+    std::size_t consumed = 0;
+    if (unparsed_.empty()) {
+        const State state = parser_.put(bytes, consumed);
+        unparsed_ = bytes.substr(consumed);
+        return state;
+    }
+    unparsed_ += bytes;
+    const State state = parser_.put(unparsed_, consumed);
+    unparsed_.erase(0, consumed);
+    return state;
 }
 
 } // namespace passage::net

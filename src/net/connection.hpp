@@ -7,8 +7,7 @@
 #include <passage/expected.hpp>
 #include <passage/observer.hpp>
 
-#include <boost/beast/core/flat_buffer.hpp>
-
+#include <string>
 #include <string_view>
 
 namespace passage::net {
@@ -63,6 +62,7 @@ private:
     void send(Progress& progress);
     /// Reads all that is there. None while the response is incomplete.
     std::optional<expected<http::Response, Failure>> read_response(Progress& progress);
+    http::ResponseParser::State parse(std::string_view bytes);
 
     Stream stream_;
     std::string_view unsent_; ///< Of the request.
@@ -70,7 +70,7 @@ private:
     std::uint64_t sent_before_ = 0;
     std::optional<Failure> write_failure_;
     http::ResponseParser parser_;
-    boost::beast::flat_buffer received_;
+    std::string unparsed_; ///< What came and is not yet looked at, as lines of a header are looked at as a whole.
     bool reusable_ = true;
     bool used_ = false;
 };
