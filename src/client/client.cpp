@@ -31,12 +31,16 @@ class Session
 {
 public:
     Session(CorePtr core, const api::Operation& operation, const CallOptions& options)
-        : core_{std::move(core)},
-          operation_{&operation},
-          options_{options},
-          deadline_{core_->deadline(options, begin_)},
-          observation_{core_->observe(operation, options)}
+        : core_{std::move(core)}, operation_{&operation}, options_{options}
     {}
+
+    /// To be called first, when the call is awaited: now its time runs.
+    void begin()
+    {
+        begin_ = Clock::now();
+        deadline_ = core_->deadline(options_, begin_);
+        observation_ = core_->observe(*operation_, options_);
+    }
 
     asio::awaitable<CallPtr> send(Secret request)
     {
@@ -59,19 +63,17 @@ public:
         return written.has_value();
     }
 
-    /// What the last request came to; none was sent if the caller's coroutine was cancelled.
+    /// What the last request came to.
     template <class T>
-    expected<T> result(const client::Call* call, Reader<T> read)
+    expected<T> result(const client::Call& call, Reader<T> read)
     {
-        if (!call)
-            return failure(Error{Errc::cancelled});
-        const expected<http::Response>& response = call->outcome.result;
+        const expected<http::Response>& response = call.outcome.result;
+        expected<T> value = response ? read(*response) : failure(response.error());
         if (!response)
-            return failure(response.error());
-        expected<T> value = read(*response);
+            return value;
         if (!value)
-            return failure(complete(std::move(value.error()), *response));
-        if (observation_)
+            value = failure(complete(std::move(value.error()), *response));
+        else if (observation_)
             observation_->end(attempts_, elapsed(), nullptr);
         return value;
     }
@@ -107,7 +109,7 @@ private:
     CorePtr core_;
     const api::Operation* operation_;
     CallOptions options_;
-    Clock::time_point begin_ = Clock::now();
+    Clock::time_point begin_;
     Clock::time_point deadline_;
     unsigned attempts_ = 0;
     std::shared_ptr<client::Observation> observation_;
@@ -124,17 +126,17 @@ asio::awaitable<expected<T>> refuse(const api::Operation* operation)
 
 /// A call that can't be made.
 template <class T>
-asio::awaitable<expected<T>> refuse(CorePtr core, const api::Operation* operation, CallOptions options, Error error)
+asio::awaitable<expected<T>> refuse(Session session, Error error)
 {
-    co_return Session{std::move(core), *operation, options}.failure(std::move(error));
+    session.begin();
+    co_return session.failure(std::move(error));
 }
 
 /// The caller's coroutine: all that a call costs but the call itself, so it is kept small.
 template <class T>
-asio::awaitable<expected<T>> run(CorePtr core, const api::Operation* operation, Secret request, CallOptions options,
-                                 Reader<T> read, Next next)
+asio::awaitable<expected<T>> run(Session session, Secret request, Reader<T> read, Next next)
 {
-    Session session{std::move(core), *operation, options};
+    session.begin();
     // A setting of the caller's coroutine: cancelling must be a result here, and stay what it was there.
     const bool throws = co_await asio::this_coro::throw_if_cancelled();
     co_await asio::this_coro::throw_if_cancelled(false);
@@ -147,7 +149,9 @@ asio::awaitable<expected<T>> run(CorePtr core, const api::Operation* operation, 
         call = co_await session.send(std::move(request));
     } while (session.follow(*call, std::exchange(next, nullptr), request));
     co_await asio::this_coro::throw_if_cancelled(throws);
-    co_return session.result(call.get(), read);
+    if (!call)
+        co_return session.failure(Error{Errc::cancelled});
+    co_return session.result(*call, read);
 }
 
 /// Begins a call: all arguments are read here, before there is a coroutine.
@@ -159,10 +163,11 @@ asio::awaitable<expected<T>> start(const CorePtr& core, const api::Operation& op
 {
     if (!core)
         return refuse<T>(&operation);
+    Session session{core, operation, options};
     expected<Secret> request = core->write((core->requests().*build)(args...), options);
     if (!request)
-        return refuse<T>(core, &operation, options, std::move(request.error()));
-    return run<T>(core, &operation, std::move(*request), options, read, next);
+        return refuse<T>(std::move(session), std::move(request.error()));
+    return run<T>(std::move(session), std::move(*request), read, next);
 }
 
 template <class T, class... Args>
