@@ -14,6 +14,7 @@ void Deadlines::watch(Watched& watched, Clock::time_point deadline)
         return;
     }
     watched.deadline_ = deadline;
+    none_before_ = std::min(none_before_, deadline);
     if (!watched.is_linked())
         watched_.push_back(watched);
     if (deadline < armed_for_)
@@ -51,23 +52,29 @@ void Deadlines::fire()
 {
     const auto now = Clock::now();
     armed_for_ = Clock::time_point::max();
+    if (none_before_ <= now)
+        interrupt_late(now);
+    sweep_();
+    const auto next = std::min(none_before_, now + period);
+    if (!shut_down_ && !watched_.empty() && next < armed_for_)
+        arm(next);
+}
 
+void Deadlines::interrupt_late(Clock::time_point now)
+{
     // What is late is taken out first: an interruption may watch anew, or end what else is watched.
     List late;
-    auto next = now + period;
+    none_before_ = Clock::time_point::max();
     for (auto at = watched_.begin(); at != watched_.end();) {
         Watched& watched = *at++;
         if (watched.deadline_ <= now) {
             watched.unlink();
             late.push_back(watched);
         } else {
-            next = std::min(next, watched.deadline_);
+            none_before_ = std::min(none_before_, watched.deadline_);
         }
     }
     interrupt_all(late, Interrupt::expired);
-    sweep_();
-    if (!shut_down_ && !watched_.empty() && next < armed_for_)
-        arm(next);
 }
 
 } // namespace passage::net

@@ -54,12 +54,15 @@ private:
     static void interrupt_all(List& list, Interrupt why);
     void arm(Clock::time_point at);
     void fire();
+    void interrupt_late(Clock::time_point now);
 
     static constexpr std::chrono::milliseconds period{100};
 
     Timer timer_;
     std::function<void()> sweep_;
     Clock::time_point armed_for_ = Clock::time_point::max();
+    /// No deadline is earlier; mostly far off, which spares a look at all that is watched.
+    Clock::time_point none_before_ = Clock::time_point::max();
     bool shut_down_ = false;
     List watched_;
 };
