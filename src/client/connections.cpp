@@ -200,7 +200,7 @@ void Connections::run_pool_actions()
     using Kind = pool::PoolAction::Kind;
     // What is under way ends with the client; nothing new begins, least of all while its context is being destroyed.
     const bool stopped = stopped_.load(std::memory_order_relaxed);
-    while (const auto action = pool_.next_action()) {
+    while (const pool::PoolAction* action = pool_.next_action()) {
         switch (action->kind) {
         case Kind::dial:
             if (stopped)

@@ -129,16 +129,22 @@ void PoolFsm::close()
     idle_.clear();
 }
 
-std::optional<PoolAction> PoolFsm::next_action()
+const PoolAction* PoolFsm::next_action()
 {
     if (next_action_ < actions_.size())
-        return actions_[next_action_++];
+        return &actions_[next_action_++];
     actions_.clear();
     next_action_ = 0;
-    if (turning_away_ && !waiters_.empty())
-        return PoolAction{PoolAction::Kind::fail, 0, &take_first()};
-    turning_away_ = false;
-    return std::nullopt;
+    return turning_away_ ? turn_away_next() : nullptr;
+}
+
+const PoolAction* PoolFsm::turn_away_next()
+{
+    turning_away_ = !waiters_.empty();
+    if (!turning_away_)
+        return nullptr;
+    actions_.push_back({PoolAction::Kind::fail, 0, &take_first()});
+    return &actions_[next_action_++];
 }
 
 Waiter& PoolFsm::take_first()

@@ -90,8 +90,8 @@ public:
     /// Turns away every waiting and later call; closes what is idle now and what comes back later.
     void close();
 
-    /// What is to be done next.
-    std::optional<PoolAction> next_action();
+    /// What is to be done next, if anything; until it is asked again.
+    const PoolAction* next_action();
 
     std::size_t connections() const noexcept { return slots_.size() - free_.size(); }
     std::size_t idle() const noexcept { return idle_.size(); }
@@ -109,6 +109,7 @@ private:
     };
 
     std::size_t lent() const noexcept { return connections() - dialling_ - idle_.size(); }
+    const PoolAction* turn_away_next();
     Waiter& take_first();
     void lend(Slot slot, Waiter& waiter);
     void keep(Slot slot, TimePoint now, milliseconds idle_limit);
