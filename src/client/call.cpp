@@ -78,7 +78,7 @@ void Call::break_off_wait()
     case Wait::nothing:
         break;
     case Wait::connection:
-        core_->connections().waiting_room().wake(place_);
+        core_->connections().waiting_room().wake(*this);
         break;
     case Wait::exchange:
         (*lease_)->cancel();
@@ -117,7 +117,7 @@ void Call::begin_attempt()
     if (!Pending::is_linked())
         return take_connection();
     waits_for_ = Wait::connection;
-    connections.waiting_room().enter(place_, shared_from_this());
+    connections.waiting_room().enter(*this, shared_from_this());
 }
 
 void Call::lent()
