@@ -1,8 +1,8 @@
 #include "http/line_block.hpp"
 
+#include "model/text.hpp"
+
 #include <algorithm>
-#include <array>
-#include <cstdint>
 
 namespace passage::http {
 namespace {
@@ -15,29 +15,14 @@ bool is_digit(char c) noexcept
     return c >= '0' && c <= '9';
 }
 
-enum ByteClass : std::uint8_t {
-    text_byte = 1, ///< VCHAR, SP, HTAB or obs-text.
-    name_byte = 2, ///< VCHAR.
-};
-
-constexpr auto byte_classes = [] {
-    std::array<std::uint8_t, 256> classes{};
-    for (unsigned byte = 0; byte < classes.size(); ++byte) {
-        if ((byte >= 0x20 && byte != 0x7f) || byte == '\t')
-            classes[byte] |= text_byte;
-        if (byte > 0x20 && byte < 0x7f)
-            classes[byte] |= name_byte;
-    }
-    return classes;
-}();
-
-/// Without an early end: bytes of other classes are seldom, and every byte of every header comes by here.
-bool is_all(ByteClass wanted, std::string_view bytes) noexcept
+/// VCHAR, SP, HTAB or obs-text
+bool is_text(std::string_view bytes) noexcept
 {
-    std::uint8_t common = wanted;
-    for (const char c : bytes)
-        common &= byte_classes[static_cast<unsigned char>(c)];
-    return common != 0;
+    bytes.remove_prefix(printable_ascii_size(bytes));
+    return std::all_of(bytes.begin(), bytes.end(), [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return (byte >= 0x20 && byte != 0x7f) || c == '\t';
+    });
 }
 
 /// `HTTP/1.x SP 3DIGIT SP reason`
@@ -62,7 +47,8 @@ bool is_field_line(std::string_view line) noexcept
     const std::size_t colon = line.find(':');
     if (colon == 0 || colon == line.npos)
         return false;
-    return is_all(name_byte, line.substr(0, colon));
+    const std::string_view name = line.substr(0, colon);
+    return printable_ascii_size(name) == name.size() && name.find(' ') == name.npos;
 }
 
 /// `1*HEXDIG [ chunk-ext ]`
@@ -94,7 +80,7 @@ LineBlock::Result LineBlock::check(std::string_view bytes, std::size_t max_field
             return Result::malformed;
         const std::string_view line = bytes.substr(checked_, feed - 1 - checked_);
         checked_ = feed + 1;
-        if (!is_all(text_byte, line))
+        if (!is_text(line))
             return Result::malformed;
 
         switch (next_) {

@@ -1,15 +1,27 @@
 #include "model/text.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 namespace passage {
 namespace {
 
-/// A text without its first characters as long as they are of those that most texts are made of.
+constexpr bool is_printable_ascii(char c) noexcept
+{
+    return c >= 0x20 && c <= 0x7e;
+}
+
+/// Whether all bytes of a word are printable ASCII. A borrow or a carry begins at a byte that is none.
+constexpr bool is_printable_ascii(std::uint64_t word) noexcept
+{
+    constexpr std::uint64_t each = 0x01'01'01'01'01'01'01'01;
+    return (((word - 0x20 * each) | word | (word + each)) & (0x80 * each)) == 0;
+}
+
 std::string_view skip_printable_ascii(std::string_view text) noexcept
 {
-    const auto other = std::find_if(text.begin(), text.end(), [](char c) { return c < 0x20 || c > 0x7e; });
-    return text.substr(static_cast<std::size_t>(other - text.begin()));
+    return text.substr(printable_ascii_size(text));
 }
 
 /// Bytes of the well-formed UTF-8 sequence at the beginning of a text; 0 if there is none (Unicode, table 3-7).
@@ -82,6 +94,19 @@ std::string printable(std::string_view text, std::size_t limit)
         }
     }
     return result;
+}
+
+std::size_t printable_ascii_size(std::string_view text) noexcept
+{
+    std::size_t size = 0;
+    for (std::uint64_t word = 0; text.size() - size >= sizeof word; size += sizeof word) {
+        std::memcpy(&word, text.data() + size, sizeof word);
+        if (!is_printable_ascii(word))
+            break;
+    }
+    while (size < text.size() && is_printable_ascii(text[size]))
+        ++size;
+    return size;
 }
 
 bool is_utf8(std::string_view text) noexcept

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -8,6 +9,9 @@ namespace passage {
 /// Text of strangers, fit to be printed in one line: control characters and invalid UTF-8 escaped as `\xNN`, at most
 /// `limit` bytes of it.
 std::string printable(std::string_view text, std::size_t limit = 512);
+
+/// The bytes at the beginning of a text, up to the first that is not printable ASCII. Most texts have no other.
+std::size_t printable_ascii_size(std::string_view text) noexcept;
 
 /// Whether a text is valid UTF-8 (RFC 3629).
 bool is_utf8(std::string_view text) noexcept;
