@@ -1,6 +1,7 @@
 #include "model/timestamp.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace passage {
 
@@ -42,10 +43,30 @@ private:
     std::string_view text_;
 };
 
+// Nothing, or a point and up to nine digits, which are taken off the text. What is less than a microsecond is left out.
+std::optional<chrono::microseconds> take_fraction(std::string_view& text) noexcept
+{
+    constexpr std::array<int, 10> billionths{1'000'000'000, 100'000'000, 10'000'000, 1'000'000, 100'000,
+                                             10'000,        1'000,       100,        10,        1};
+    if (text.empty() || text[0] != '.')
+        return chrono::microseconds{0};
+    std::size_t digits = 0;
+    int value = 0;
+    for (text.remove_prefix(1); digits < text.size() && is_digit(text[digits]); ++digits) {
+        if (digits == 9)
+            return std::nullopt;
+        value = 10 * value + (text[digits] - '0');
+    }
+    if (digits == 0)
+        return std::nullopt;
+    text.remove_prefix(digits);
+    return chrono::duration_cast<chrono::microseconds>(chrono::nanoseconds{value * billionths[digits]});
+}
+
 // `Z`, `+01:00` or `-01:00`.
 std::optional<chrono::minutes> parse_offset(std::string_view text) noexcept
 {
-    if (text == "Z")
+    if (text.size() == 1 && text[0] == 'Z')
         return 0min;
     if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':')
         return std::nullopt;
@@ -94,24 +115,17 @@ std::optional<Timestamp> parse_timestamp(std::string_view text)
     if (!date.ok())
         return std::nullopt;
 
-    std::size_t zone = pattern.size();
-    int microseconds = 0;
-    if (text[zone] == '.') {
-        const std::size_t first = ++zone;
-        for (int unit = 100'000; zone < text.size() && is_digit(text[zone]); ++zone, unit /= 10)
-            microseconds += unit * (text[zone] - '0');
-        if (zone == first || zone > first + 9)
-            return std::nullopt;
-    }
-    const auto offset = parse_offset(text.substr(zone));
-    if (!offset)
+    text.remove_prefix(pattern.size());
+    const auto fraction = take_fraction(text);
+    const auto offset = parse_offset(text);
+    if (!fraction || !offset)
         return std::nullopt;
 
     const chrono::sys_seconds time =
         chrono::sys_days{date} + chrono::hours{hour} + chrono::minutes{minute} + chrono::seconds{second} - *offset;
     if (second == 60 && !begins_month(time))
         return std::nullopt;
-    const Timestamp result = time + chrono::microseconds{microseconds};
+    const Timestamp result = time + *fraction;
     if (result < earliest || result > latest)
         return std::nullopt;
     return result;
