@@ -19,6 +19,12 @@ public:
         counts_[bucket_of(value)].fetch_add(1, std::memory_order_relaxed);
     }
 
+    void add(const Histogram& other) noexcept
+    {
+        for (std::size_t i = 0; i < counts_.size(); ++i)
+            counts_[i].fetch_add(other.counts_[i].load(std::memory_order_relaxed), std::memory_order_relaxed);
+    }
+
     /// The time that a share of all did not exceed, in nanoseconds; 0 if there are none.
     std::uint64_t percentile(double share) const noexcept
     {

@@ -41,10 +41,8 @@ public:
     void spawn(asio::io_context& context, std::size_t callers)
     {
         for (std::size_t i = 0; i < callers; ++i)
-            spawn_one(context, i);
+            asio::co_spawn(context, call(i), rethrow);
     }
-
-    void spawn_one(asio::io_context& context, std::size_t caller) { asio::co_spawn(context, call(caller), rethrow); }
 
     const Tally& tally() const { return tally_; }
 

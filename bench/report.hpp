@@ -27,6 +27,15 @@ struct Tally
         }
     }
 
+    void add(const Tally& other)
+    {
+        latency.add(other.latency);
+        if (other.errors > 0 && errors.fetch_add(other.errors) == 0) {
+            const std::lock_guard lock{mutex_};
+            first_error_ = other.first_error();
+        }
+    }
+
     std::string first_error() const
     {
         const std::lock_guard lock{mutex_};

@@ -6,6 +6,7 @@
 
 #include <passage/passage.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -31,22 +32,32 @@ Report run_threads(const Settings& settings, std::size_t clients)
         all.emplace_back(*contexts.back(), config);
     }
 
+    const auto wrong = [&](std::size_t number, const expected<UserInfo>& result) {
+        return wrong_user(user(number), result);
+    };
     const auto run = [&](std::size_t calls) {
-        Load load{
-            calls, settings.rate,
-            [&](std::size_t caller, std::size_t number) { return all[caller % clients].get_user(user(number).id); },
-            [&](std::size_t number, const expected<UserInfo>& result) { return wrong_user(user(number), result); }};
-        for (std::size_t i = 0; i < settings.connections; ++i)
-            load.spawn_one(*contexts[i % clients], i);
+        // A load for each client: threads that have nothing in common are not to meet in the harness.
+        const auto begin_with = [&](Client& client) {
+            return [&](std::size_t, std::size_t number) { return client.get_user(user(number).id); };
+        };
+        using LoadOfOne = Load<decltype(begin_with(all.front())), decltype(wrong)>;
+        std::vector<std::unique_ptr<LoadOfOne>> loads;
         std::vector<std::function<void()>> work;
-        for (const auto& context : contexts) {
-            context->restart();
-            for (std::size_t i = 0; i < threads_each; ++i)
-                work.emplace_back([&context = *context] { context.run(); });
+        for (std::size_t i = 0; i < clients; ++i) {
+            loads.push_back(std::make_unique<LoadOfOne>(calls / clients, settings.rate / static_cast<double>(clients),
+                                                        begin_with(all[i]), wrong));
+            loads.back()->spawn(*contexts[i], settings.connections / clients);
+            contexts[i]->restart();
+            for (std::size_t thread = 0; thread < threads_each; ++thread)
+                work.emplace_back([&context = *contexts[i]] { context.run(); });
         }
         Usage usage = Meter{settings.server}.measure(work);
-        usage.wall = load.duration();
-        return Report{calls, load.tally(), usage};
+        Tally tally;
+        for (const auto& load : loads) {
+            usage.wall = std::max(usage.wall, load->duration());
+            tally.add(load->tally());
+        }
+        return Report{calls / clients * clients, tally, usage};
     };
     run(settings.warm_up);
     return run(settings.requests);
