@@ -66,6 +66,7 @@ private:
 
     void interrupt(net::Interrupt why) override;
     void lent() override;
+    void is_next() const noexcept override;
     void refused(const net::Failure& failure) override;
     void resume(const boost::system::error_code& ec) override;
 

@@ -217,6 +217,8 @@ void Connections::run_pool_actions()
             break;
         case Kind::lend:
             static_cast<Pending&>(*action->waiter).lent();
+            if (const pool::Waiter* next = pool_.first_waiter())
+                static_cast<const Pending&>(*next).is_next();
             break;
         }
     }

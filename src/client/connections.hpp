@@ -32,6 +32,8 @@ public:
     public:
         /// It has `slot` now.
         virtual void lent() = 0;
+        /// It is the next to have one.
+        virtual void is_next() const noexcept = 0;
         /// It gets no connection.
         virtual void refused(const net::Failure& failure) = 0;
 
