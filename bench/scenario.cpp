@@ -19,7 +19,7 @@ std::span<const Scenario> scenarios()
         Scenario{"passage", "batch_memory", "what get_users of 100,000 ids holds beside its results", batch_memory},
         Scenario{"passage", "threads_one_client", "as get_user, on two threads that share a client",
                  threads_one_client},
-        Scenario{"passage", "threads_own_clients", "as get_user, on two threads with a client each",
+        Scenario{"passage", "threads_own_clients", "two threads, each with a client as in get_user",
                  threads_own_clients},
         Scenario{"passage", "idle_memory", "memory of connections that are open and unused", idle_memory},
         Scenario{"passage", "queued_memory", "memory of calls that wait for a connection", queued_memory},

@@ -22,14 +22,12 @@ Report run_threads(const Settings& settings, std::size_t clients)
     const std::vector<KnownUser> users = find_users(settings.config);
     const auto user = [&](std::size_t number) -> const KnownUser& { return users[number % users.size()]; };
     const std::size_t threads_each = thread_count / clients;
-    Config config = settings.config;
-    config.pool.max_connections = settings.connections / clients;
 
     std::vector<std::unique_ptr<asio::io_context>> contexts;
     std::vector<Client> all;
     for (std::size_t i = 0; i < clients; ++i) {
         contexts.push_back(std::make_unique<asio::io_context>(static_cast<int>(threads_each)));
-        all.emplace_back(*contexts.back(), config);
+        all.emplace_back(*contexts.back(), settings.config);
     }
 
     const auto wrong = [&](std::size_t number, const expected<UserInfo>& result) {
@@ -46,7 +44,7 @@ Report run_threads(const Settings& settings, std::size_t clients)
         for (std::size_t i = 0; i < clients; ++i) {
             loads.push_back(std::make_unique<LoadOfOne>(calls / clients, settings.rate / static_cast<double>(clients),
                                                         begin_with(all[i]), wrong));
-            loads.back()->spawn(*contexts[i], settings.connections / clients);
+            loads.back()->spawn(*contexts[i], settings.connections);
             contexts[i]->restart();
             for (std::size_t thread = 0; thread < threads_each; ++thread)
                 work.emplace_back([&context = *contexts[i]] { context.run(); });
