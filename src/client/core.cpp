@@ -32,7 +32,8 @@ public:
 
     void complete(std::exception_ptr error) override
     {
-        // Posted, so that what the caller does next neither runs on the strand nor nests.
+        // Not in place, so that what the caller does next neither runs on the strand nor nests; but as a continuation,
+        // which this thread goes on with rather than wake another one.
         asio::defer(work_.get_executor(), [call = shared_from_this(), this, error = std::move(error)]() mutable {
             Handler handler = std::move(handler_); // which outlives this call then
             std::move(handler)(std::move(error), std::move(call));
