@@ -138,8 +138,8 @@ private:
     private:
         std::atomic<std::thread::id> runner_;
         Link turn_; ///< Stands for the turn itself.
-        std::atomic<Link*> top_ =
-            nullptr;            ///< None if nobody has the turn; else who came, the last first, then `turn_`.
+        /// None if nobody has the turn; else who came, the last first, then `turn_`.
+        std::atomic<Link*> top_{nullptr};
         Link* first_ = nullptr; ///< Whom the turn has taken from there, in the order in which they came.
     };
 

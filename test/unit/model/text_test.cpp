@@ -110,4 +110,24 @@ BOOST_AUTO_TEST_CASE(a_printable_text_is_cut_between_characters)
     BOOST_TEST(printable(std::string(10'000, '\0')).size() == 512u);
 }
 
+BOOST_AUTO_TEST_CASE(printable_ascii_ends_before_the_first_other_byte)
+{
+    int wrong = 0;
+    for (std::size_t size = 0; size <= 20; ++size) {
+        wrong += printable_ascii_size(std::string(size, '~')) != size;
+        for (std::size_t at = 0; at < size; ++at) {
+            for (unsigned byte = 0; byte < 256; ++byte) {
+                // Neighbours of the lowest and the highest value: a borrow or carry must not reach them.
+                for (const char around : {' ', '~'}) {
+                    std::string text(size, around);
+                    text[at] = static_cast<char>(byte);
+                    const bool printable = byte >= 0x20 && byte <= 0x7e;
+                    wrong += printable_ascii_size(text) != (printable ? size : at);
+                }
+            }
+        }
+    }
+    BOOST_TEST(wrong == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
