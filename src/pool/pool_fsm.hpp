@@ -98,7 +98,7 @@ public:
     std::size_t dialling() const noexcept { return dialling_; }
     std::size_t waiting() const noexcept { return waiters_.size(); }
     /// The call that waits longest, if any does.
-    Waiter* first_waiter() noexcept { return waiters_.empty() ? nullptr : &waiters_.front(); }
+    const Waiter* first_waiter() const noexcept { return waiters_.empty() ? nullptr : &waiters_.front(); }
 
     /// So many failed dials in a row, while no connection is in use, are everybody's failure.
     static constexpr std::size_t dials_until_down = 3;
