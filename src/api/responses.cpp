@@ -43,6 +43,23 @@ bool is_success(int status) noexcept
     return status >= 200 && status < 300;
 }
 
+bool is_success_of(const Operation& operation, int status) noexcept
+{
+    constexpr int last_in_a_row = 208;
+    constexpr int im_used = 226;
+    const bool is_registered = (status >= 200 && status <= last_in_a_row) || status == im_used;
+    if (status == 200 || !is_registered)
+        return is_success(status);
+    return (status == 201 && operation.success == Success::created) ||
+           (status == 204 && operation.success == Success::empty);
+}
+
+bool is_gone(const Operation& operation, const Error& error) noexcept
+{
+    return operation.repeated_not_found_is_success && error.code == Errc::api && error.http_status == 404 &&
+           (error.api_code == "user_not_found" || error.api_code == "device_not_found");
+}
+
 Error read_error(const http::Response& response, std::string_view secret)
 {
     Error error{Errc::api};

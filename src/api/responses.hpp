@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/operation.hpp"
 #include "http/response.hpp"
 #include "jwt/key_set.hpp"
 
@@ -15,6 +16,14 @@ namespace passage::api {
 
 /// Whether a status is one of success (2xx).
 bool is_success(int status) noexcept;
+
+/// Whether a status of success is one that an operation has. Another registered one is the answer to another request;
+/// one that is not registered counts as 200 (RFC 9110, section 15).
+bool is_success_of(const Operation& operation, int status) noexcept;
+
+/// Whether an error, met by a repetition, shows that what the operation deletes is gone: the service names the user or
+/// the device. Any other 404 says that something else was not found.
+bool is_gone(const Operation& operation, const Error& error) noexcept;
 
 /// The error that a response stands for: status, code and text. A body that is no error document keeps its status.
 /// `secret` is masked where the server echoes it.

@@ -52,6 +52,7 @@ Call::~Call()
 
 void Call::start()
 {
+    core_->connections().begin_call();
     resume({});
 }
 
@@ -122,10 +123,15 @@ void Call::begin_attempt()
         return end_attempt(
             unexpected{Failure{Error{Errc::pool_timeout, limit + " calls wait for a connection already"}, false}});
     }
-    if (!Pending::is_linked())
+    wait_for_connection();
+}
+
+void Call::wait_for_connection()
+{
+    if (!Pending::is_linked() || stopped_)
         return take_connection();
     waits_for_ = Wait::connection;
-    connections.waiting_room().enter(*this, shared_from_this());
+    core_->connections().waiting_room().enter(*this, shared_from_this());
 }
 
 void Call::lent()
@@ -150,17 +156,25 @@ void Call::refused(const Failure& failure)
 void Call::take_connection()
 {
     Connections& connections = core_->connections();
-    if (slot)
-        return begin_exchange(Connections::Lease{connections, *std::exchange(slot, std::nullopt)}, Clock::now());
+    if (slot) {
+        if (auto lease = connections.claim(*this))
+            return begin_exchange(std::move(*lease), Clock::now());
+        return wait_for_connection();
+    }
     if (!Pending::is_linked())
         return end_attempt(unexpected{Failure{std::move(outcome.result.error()), facts_.transient}});
 
     // Nothing came before the call was stopped. Whose fault that is depends on what it waited for.
     const Errc reason = stopped_.value_or(Errc::cancelled);
     const Stage stage = connections.waits_for(*this);
+    Failure failure =
+        stopped_failure(reason == Errc::timeout && stage == Stage::pool ? Errc::pool_timeout : reason, stage);
+    if (const Failure* cause = connections.failure_to_connect(); cause && reason == Errc::timeout) {
+        failure.error.message = "the deadline passed while no connection could be made: " + cause->error.message;
+        failure.error.cause = cause->error.cause;
+    }
     leave_queue();
-    end_attempt(unexpected{
-        stopped_failure(reason == Errc::timeout && stage == Stage::pool ? Errc::pool_timeout : reason, stage)});
+    end_attempt(unexpected{std::move(failure)});
 }
 
 void Call::leave_queue()
@@ -211,7 +225,14 @@ void Call::end_exchange(Result result)
 {
     facts_.request_sent = progress_.request_sent;
     facts_.response_begun = progress_.response_begun;
+    if (result && api::is_success(result->status) && !api::is_success_of(operation_, result->status)) {
+        Failure failure{Error{Errc::protocol, "the answer is not one to this request"}, false};
+        failure.error.http_status = result->status;
+        result = unexpected{std::move(failure)};
+        lease_->can_return = false;
+    }
     if (result) {
+        outcome.connection = lease_->id();
         facts_.status = result->status;
         facts_.retry_after = policy::retry_after(result->retry_after_ms, result->retry_after, result->date,
                                                  std::chrono::system_clock::now());
@@ -225,22 +246,17 @@ void Call::end_exchange(Result result)
 
 void Call::end_attempt(Result result)
 {
-    const bool succeeded = result && api::is_success(result->status);
-    const bool was_done_before =
-        result && effect_ == Effect::unknown && result->status == 404 && operation_.repeated_not_found_is_success;
-    if (succeeded)
+    if (result && api::is_success(result->status)) {
         core_->retry_budget().give_back(taken_from_budget_);
-    if (succeeded || was_done_before) {
-        if (observation_)
-            observation_->end_attempt(result->status, std::nullopt);
-        outcome.result = std::move(*result);
-        return end();
+        return succeed(std::move(*result));
     }
     if (!result) {
         facts_.failure = result.error().error.code;
         facts_.transient = result.error().transient;
     }
     Error error = result ? api::read_error(*result, core_->config().api_key.reveal()) : std::move(result.error().error);
+    if (effect_ == Effect::unknown && api::is_gone(operation_, error))
+        return succeed(std::move(*result)); // an earlier attempt did it
     if (policy::effect_of(facts_) == Effect::unknown)
         effect_ = Effect::unknown;
     if (observation_)
@@ -250,13 +266,14 @@ void Call::end_attempt(Result result)
     policy::Decision decision;
     if (!stopped_) {
         const auto left = std::chrono::floor<std::chrono::milliseconds>(deadline_ - Clock::now());
-        decision =
-            policy::decide(facts_, {operation_.idempotent, retries_, outcome.attempts, replays_, left, core_->random()},
-                           core_->retry_rules(), core_->retry_budget());
+        decision = policy::decide(
+            facts_, {operation_.idempotent, retries_, outcome.attempts, replays_, misdirected_, left, core_->random()},
+            core_->retry_rules(), core_->retry_budget());
     }
     switch (decision.next) {
     case Next::replay:
         ++replays_;
+        misdirected_ = misdirected_ || facts_.status != 0;
         --outcome.attempts;
         wants_new = true;
         if (observation_)
@@ -301,6 +318,14 @@ void Call::end_backoff()
     fail(std::move(error));
 }
 
+void Call::succeed(http::Response response)
+{
+    if (observation_)
+        observation_->end_attempt(response.status, std::nullopt);
+    outcome.result = std::move(response);
+    end();
+}
+
 void Call::fail(Error error)
 {
     error.effect = effect_;
@@ -317,6 +342,7 @@ void Call::end(std::exception_ptr error)
     lease_.reset();
     leave_queue();
     Watched::unlink();
+    core_->connections().end_call();
     complete(std::move(error));
 }
 

@@ -29,6 +29,8 @@ struct Outcome
     /// A response of success, or why there is none.
     expected<http::Response> result = unexpected{Error{}};
     unsigned attempts = 0;
+    /// The connection that the response came on.
+    ConnectionId connection;
 };
 
 /// A call under way: attempts, each of which takes a connection and has an exchange on it, with waits between them.
@@ -51,6 +53,9 @@ public:
     virtual ~Call();
 
     void start();
+
+    /// The bytes of the request.
+    std::string_view request() const noexcept { return request_.reveal(); }
 
     /// The caller wants no more. Total cancellation is for calls that left no trace: it comes too late once the request
     /// was sent.
@@ -80,6 +85,7 @@ private:
     void end_attempt(expected<http::Response, net::Failure> result);
     void begin_backoff(std::chrono::milliseconds time);
     void end_backoff();
+    void succeed(http::Response response);
     void fail(Error error);
     void end(std::exception_ptr error = nullptr);
 
@@ -100,6 +106,7 @@ private:
     /// The attempt took too long; the call may go on with another.
     bool attempt_expired_ = false;
     unsigned replays_ = 0;
+    bool misdirected_ = false; ///< The service answered 421 before.
     int taken_from_budget_ = 0;
     /// Of all attempts together.
     Effect effect_ = Effect::none;

@@ -47,7 +47,12 @@ struct Connections::Dial final : net::Deadlines::Watched
 {
     void interrupt(net::Interrupt why) override
     {
-        stopped = why == net::Interrupt::expired ? Errc::timeout : Errc::shut_down;
+        stop(why == net::Interrupt::expired ? Errc::timeout : Errc::shut_down);
+    }
+
+    void stop(Errc why)
+    {
+        stopped = why;
         signal.emit(asio::cancellation_type::terminal);
     }
 
@@ -90,6 +95,8 @@ Connections::Connections(const net::Executor& strand, const Config& config, cons
       waiting_room_{strand_},
       pool_{{options_.max_connections, options_.max_waiting, options_.idle_timeout}},
       open_{options_.max_connections},
+      numbers_(options_.max_connections),
+      dials_(options_.max_connections),
       random_{std::random_device{}()}
 {}
 
@@ -115,9 +122,40 @@ bool Connections::enqueue(Pending& pending)
     return queued;
 }
 
+std::optional<Connections::Lease> Connections::claim(Pending& pending)
+{
+    const pool::Slot slot = *std::exchange(pending.slot, std::nullopt);
+    // What was just made is no other call's leftover, and a server that closes it at once would be dialled without end.
+    net::Connection& connection = *open_[slot];
+    if (!connection.was_used() || connection.is_alive())
+        return std::optional<Lease>{std::in_place, *this, slot};
+    pool_.found_dead(slot, pending);
+    run_pool_actions();
+    return std::nullopt;
+}
+
+void Connections::distrust(const ConnectionId& id)
+{
+    if (!open_[id.slot] || numbers_[id.slot] != id.number)
+        return;
+    open_[id.slot]->distrust();
+    pool_.discard_idle(id.slot);
+    run_pool_actions();
+}
+
+void Connections::end_call()
+{
+    if (--calls_ > 0)
+        return;
+    for (const std::weak_ptr<Dial>& weak : dials_)
+        if (const auto dial = weak.lock())
+            dial->stop(Errc::cancelled);
+}
+
 void Connections::start_dial(pool::Slot slot)
 try {
     const auto dial = std::make_shared<Dial>();
+    dials_[slot] = dial;
     deadlines_->watch(*dial, Clock::now() + connect_timeout_);
     asio::co_spawn(strand_, connect(dial),
                    asio::bind_cancellation_slot(dial->signal.slot(),
@@ -125,16 +163,17 @@ try {
                                                     std::exception_ptr error, expected<ConnectionPtr, Failure> result) {
                                                     if (error) // there is but one: no memory
                                                         result = unexpected{no_memory()};
-                                                    end_dial(slot, dial->timings, std::move(result));
+                                                    end_dial(slot, *dial, std::move(result));
                                                 }));
 } catch (const std::bad_alloc&) {
     // The pool must hear of it: it counts on a dial that it asked for to come to an end.
     dial_failure_ = no_memory();
-    pool_.dial_failed(slot);
+    pool_.dial_failed(slot, Clock::now());
 }
 
-void Connections::end_dial(pool::Slot slot, const ConnectionTimings& timings, expected<ConnectionPtr, Failure> result)
+void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, Failure> result)
 {
+    const ConnectionTimings& timings = dial.timings;
     if (observer_) {
         ConnectionMade made;
         made.timings = timings;
@@ -143,7 +182,7 @@ void Connections::end_dial(pool::Slot slot, const ConnectionTimings& timings, ex
         observer_->connection_made(made);
     }
     if (result) {
-        stats_.made.fetch_add(1, std::memory_order_relaxed);
+        numbers_[slot] = 1 + stats_.made.fetch_add(1, std::memory_order_relaxed);
         open_[slot] = std::move(*result);
         open_[slot]->timings = timings;
         // Not all at the same time: connections made together would be renewed together.
@@ -151,9 +190,11 @@ void Connections::end_dial(pool::Slot slot, const ConnectionTimings& timings, ex
         const auto lifetime = std::chrono::duration<double, std::milli>{options_.max_lifetime} * spread(random_);
         const auto now = Clock::now();
         pool_.dialled(slot, now, now + std::chrono::duration_cast<Clock::duration>(lifetime));
+    } else if (dial.stopped == Errc::cancelled) {
+        pool_.dial_abandoned(slot);
     } else {
         dial_failure_ = std::move(result.error());
-        pool_.dial_failed(slot);
+        pool_.dial_failed(slot, Clock::now());
     }
     run_pool_actions();
 }
@@ -164,7 +205,8 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
     const auto failed = [&](Failure failure) {
         if (dial->stopped) {
             failure = stopped_failure(*dial->stopped, dial_stage_);
-            failure.error.message = "the connection took too long to be made";
+            if (dial->stopped == Errc::timeout)
+                failure.error.message = "the connection took too long to be made";
             failure.transient = dial->stopped == Errc::timeout;
         }
         return unexpected{std::move(failure)};
@@ -204,7 +246,7 @@ void Connections::run_pool_actions()
         switch (action->kind) {
         case Kind::dial:
             if (stopped)
-                pool_.dial_failed(action->slot);
+                pool_.dial_failed(action->slot, Clock::now());
             else
                 start_dial(action->slot);
             break;

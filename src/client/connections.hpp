@@ -20,6 +20,13 @@
 
 namespace passage::client {
 
+/// Names a connection, also when it is no more.
+struct ConnectionId
+{
+    pool::Slot slot = 0;
+    std::uint64_t number = 0; ///< Of all that were made, from 1 on.
+};
+
 /// The connections of a client: what the pool decides, done to sockets. Used on the strand only, but for `stats`.
 ///
 /// Kept alive by the client's core and by each connection that is being made.
@@ -52,6 +59,7 @@ public:
 
         net::Connection& operator*() const { return *connections_->open_[slot_]; }
         net::Connection* operator->() const { return connections_->open_[slot_].get(); }
+        ConnectionId id() const { return {slot_, connections_->numbers_[slot_]}; }
 
         /// How long the server keeps the connection, if it said so.
         std::optional<std::chrono::milliseconds> idle_limit;
@@ -71,6 +79,11 @@ public:
 
     net::WaitingRoom& waiting_room() noexcept { return waiting_room_; }
 
+    /// Counts the calls under way. With the last one the dials end, for nobody waits for them, and an execution context
+    /// must not be kept busy by them.
+    void begin_call() noexcept { ++calls_; }
+    void end_call();
+
     /// The connection used last, of those that are idle and alive.
     std::optional<Lease> take_idle(net::Clock::time_point now);
 
@@ -79,8 +92,18 @@ public:
     bool enqueue(Pending& pending);
     void cancel(Pending& pending) { pool_.cancel(pending); }
 
+    /// The connection that a call was lent, if it is alive; else the call is queued as before, in front of all others.
+    std::optional<Lease> claim(Pending& pending);
+
+    /// Closes a connection, if it is still there, on which the answer to another request came. An exchange that goes on
+    /// there fails.
+    void distrust(const ConnectionId& id);
+
     /// What a queued call waits for: a connection that is being made, which is in this stage; or one that others use.
     Stage waits_for(const Pending& pending) const { return pool_.is_dialled_for(pending) ? dial_stage_ : Stage::pool; }
+
+    /// Why connections that there is room for can't be made; null if they can, or there is no room.
+    const net::Failure* failure_to_connect() const { return pool_.is_failing() ? &dial_failure_ : nullptr; }
 
     /// Lets nothing new begin, from now on. Any thread.
     void stop() noexcept { stopped_.store(true); }
@@ -96,7 +119,7 @@ private:
     using ConnectionPtr = std::unique_ptr<net::Connection>;
 
     void start_dial(pool::Slot slot);
-    void end_dial(pool::Slot slot, const ConnectionTimings& timings, expected<ConnectionPtr, net::Failure> result);
+    void end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, net::Failure> result);
     net::Task<expected<ConnectionPtr, net::Failure>> connect(std::shared_ptr<Dial> dial);
     void run_pool_actions();
     void publish_stats();
@@ -113,7 +136,10 @@ private:
     std::shared_ptr<net::Deadlines> deadlines_;
     net::WaitingRoom waiting_room_;
     pool::PoolFsm pool_;
-    std::vector<ConnectionPtr> open_; ///< By slot.
+    std::vector<ConnectionPtr> open_;        ///< By slot.
+    std::vector<std::uint64_t> numbers_;     ///< By slot: of the connection that is or was there.
+    std::vector<std::weak_ptr<Dial>> dials_; ///< By slot: of the connection that is being made there.
+    std::size_t calls_ = 0;
     Stage dial_stage_ =
         Stage::none;            ///< Where the connection is that is being made; of several, the last to get further.
     net::Failure dial_failure_; ///< The last one.

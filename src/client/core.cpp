@@ -136,6 +136,11 @@ asio::awaitable<std::shared_ptr<Call>> Core::call(const api::Operation& operatio
         std::move(observation));
 }
 
+void Core::distrust(const ConnectionId& connection)
+{
+    asio::dispatch(strand_, [connections = connections_, connection] { connections->distrust(connection); });
+}
+
 void Core::close() noexcept
 {
     connections_->stop();

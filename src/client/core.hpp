@@ -51,6 +51,9 @@ public:
                                                 net::Clock::time_point deadline,
                                                 std::shared_ptr<Observation> observation);
 
+    /// Closes a connection on which the answer to another request came. Any thread.
+    void distrust(const ConnectionId& connection);
+
     /// Ends all calls, those under way and later ones. Any thread.
     void close() noexcept;
 

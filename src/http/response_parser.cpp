@@ -19,6 +19,8 @@ namespace {
 namespace beast = boost::beast;
 using boost::system::error_code;
 
+constexpr int no_content = 204;
+
 /// What the framing of a chunked body may cost: a fixed part, and so many bytes for each byte of the body.
 constexpr std::size_t chunk_overhead_fixed = 64 * 1024;
 constexpr std::size_t chunk_overhead_factor = 8;
@@ -150,7 +152,8 @@ private:
     void on_header_impl(error_code&) override
     {
         // A response without a body that says how long it is leaves in doubt what the next bytes are.
-        const bool ambiguous = is_done() && (chunked() || content_length().value_or(0) > 0);
+        const bool ambiguous = is_done() && (chunked() || content_length().value_or(0) > 0 ||
+                                             (has_length_ && response.status == no_content));
         response.keep_alive = http_1_1_ && keep_alive() && !last_of_connection_ && !ambiguous;
         in_trailer_ = chunked();
         if (chunked())

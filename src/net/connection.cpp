@@ -65,8 +65,18 @@ void Connection::send(Progress& progress)
     progress.stage = unsent_.empty() ? Stage::response : Stage::write;
 }
 
+void Connection::distrust()
+{
+    distrusted_ = true;
+    reusable_ = false;
+    stream_.cancel();
+}
+
 std::optional<expected<http::Response, Failure>> Connection::advance(Progress& progress)
 {
+    if (distrusted_)
+        return unexpected{
+            Failure{Error{Errc::protocol, "the connection carried the answer to another request before"}, false}};
     // Of two waits one is left; on a connection at rest it would keep the execution context busy.
     if (std::exchange(waits_to_send_, false))
         stream_.cancel();

@@ -46,6 +46,9 @@ public:
     /// Ends a wait early.
     void cancel() { stream_.cancel(); }
 
+    /// An answer on it was another request's: an exchange under way fails, and there is no other.
+    void distrust();
+
     /// Whether the last exchange left the connection fit for another.
     bool is_reusable() const noexcept { return reusable_; }
 
@@ -73,6 +76,7 @@ private:
     std::string unparsed_; ///< What came and is not yet looked at, as lines of a header are looked at as a whole.
     bool reusable_ = true;
     bool used_ = false;
+    bool distrusted_ = false;
 };
 
 } // namespace passage::net

@@ -5,6 +5,8 @@
 namespace passage::policy {
 namespace {
 
+constexpr int misdirected_request = 421;
+
 constexpr bool is_throttled(const Attempt& attempt) noexcept
 {
     return attempt.status == 429;
@@ -63,11 +65,14 @@ Decision decide(const Attempt& attempt, const Situation& situation, const RetryR
     constexpr unsigned max_replays = 3;
     const bool connection_was_dead = attempt.failure == Errc::truncated && attempt.connection_reused &&
                                      !attempt.response_begun && situation.replays < max_replays;
-    if (connection_was_dead && may_repeat(attempt, situation.idempotent))
+    const bool retries = situation.retries_allowed && rules.max_attempts > 1;
+    if (connection_was_dead && may_repeat(attempt, situation.idempotent) && (retries || !attempt.request_sent))
+        return {Next::replay};
+    // The server did not process it: it is not the one for this connection (RFC 9110, section 15.5.20).
+    if (attempt.status == misdirected_request && !situation.misdirected && retries)
         return {Next::replay};
 
-    if (!situation.retries_allowed || situation.attempts >= rules.max_attempts ||
-        !is_retryable(attempt, situation.idempotent))
+    if (!retries || situation.attempts >= rules.max_attempts || !is_retryable(attempt, situation.idempotent))
         return {};
 
     const bool throttled = is_throttled(attempt);

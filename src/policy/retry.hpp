@@ -44,7 +44,7 @@ struct Decision
 {
     enum class Next {
         stop,        ///< The failure is the call's result.
-        replay,      ///< At once, on a new connection; costs no attempt.
+        replay,      ///< At once, on a new connection; costs no attempt. Without retries, only if nothing was sent.
         repeat,      ///< After `wait`.
         out_of_time, ///< The service asks for a wait that passes the deadline.
     };
@@ -63,6 +63,8 @@ struct Situation
     unsigned attempts;
     /// Replays made so far.
     unsigned replays;
+    /// The service answered 421 before.
+    bool misdirected;
     /// Until the call's deadline.
     milliseconds left;
     /// From [0, 1).

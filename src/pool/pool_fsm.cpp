@@ -60,6 +60,7 @@ void PoolFsm::dialled(Slot slot, TimePoint now, TimePoint retire_at)
 {
     --dialling_;
     failed_dials_ = 0;
+    redial_at_.reset();
     slots_[slot].retire_at = retire_at;
     // Even one that is to live no time at all serves the call that it was made for.
     if (!closed_ && !waiters_.empty())
@@ -69,21 +70,28 @@ void PoolFsm::dialled(Slot slot, TimePoint now, TimePoint retire_at)
     dial_for_waiters();
 }
 
-void PoolFsm::dial_failed(Slot slot)
+void PoolFsm::dial_failed(Slot slot, TimePoint now)
 {
     --dialling_;
     ++failed_dials_;
     free_.push_back(slot);
-    // The connections in use will serve those who wait; to try again at once could go on without end.
-    if (lent() > 0)
-        return;
-    if (failed_dials_ >= dials_until_down && dialling_ == 0) {
-        turning_away_ = true;
-        return;
+    if (failed_dials_ >= dials_until_down) {
+        redial_at_ = now + redial_pause;
+        if (lent() == 0 && dialling_ == 0) {
+            turning_away_ = true;
+            return;
+        }
     }
     // A call that another connection is being made for need not hear of it.
     if (waiters_.size() > dialling_)
         actions_.push_back({PoolAction::Kind::fail, slot, &take_first()});
+    dial_for_waiters();
+}
+
+void PoolFsm::dial_abandoned(Slot slot)
+{
+    --dialling_;
+    free_.push_back(slot);
     dial_for_waiters();
 }
 
@@ -104,8 +112,27 @@ void PoolFsm::dropped(Slot slot)
     dial_for_waiters();
 }
 
+void PoolFsm::found_dead(Slot slot, Waiter& waiter)
+{
+    free_slot(slot);
+    waiter.slot.reset();
+    waiters_.push_front(waiter);
+    turning_away_ = turning_away_ || closed_;
+    dial_for_waiters();
+}
+
+void PoolFsm::discard_idle(Slot slot)
+{
+    if (std::erase(idle_, slot) > 0)
+        free_slot(slot);
+}
+
 void PoolFsm::expire(TimePoint now)
 {
+    if (redial_at_ && now >= *redial_at_) {
+        redial_at_.reset();
+        dial_for_waiters();
+    }
     if (now < none_expires_before_)
         return;
     none_expires_before_ = TimePoint::max();
@@ -181,6 +208,8 @@ void PoolFsm::free_slot(Slot slot)
 
 void PoolFsm::dial_for_waiters()
 {
+    if (redial_at_ && lent() > 0)
+        return;
     // Those who all lost their connections at once would not spare a server that comes up again.
     const std::size_t wanted = failed_dials_ == 0 ? waiters_.size() : std::min<std::size_t>(waiters_.size(), 1);
     while (!closed_ && dialling_ < wanted) {

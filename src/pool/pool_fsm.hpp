@@ -38,7 +38,7 @@ struct PoolRules
 struct PoolAction
 {
     enum class Kind {
-        dial,  ///< Make a connection for `slot`; then say `dialled` or `dial_failed`.
+        dial,  ///< Make a connection for `slot`; then say `dialled`, `dial_failed` or `dial_abandoned`.
         lend,  ///< `waiter` has `slot` now; wake it.
         fail,  ///< `waiter` gets no connection, as a connection could not be made, or the pool is closed; wake it.
         close, ///< Close the connection of `slot`, which is free again.
@@ -51,9 +51,10 @@ struct PoolAction
 /// Who gets which connection: the last used one first, the longest waiting call first.
 ///
 /// A call that waits is not bound to the connection that is being made for it: it takes whichever comes free first.
-/// While connections can't be made, one at a time is tried; who waits hears of it when nothing else can serve him. A
-/// pure state machine: time is an argument, and what is to be done comes out of `next_action`, which is to be drained
-/// after each event. Not thread-safe.
+/// While connections can't be made, one at a time is tried, and each failure is that of the call that waits longest:
+/// its retries decide what follows. No call waits while there is room for a connection and none is being made, except
+/// during `redial_pause`. A pure state machine: time is an argument, and what is to be done comes out of `next_action`,
+/// which is to be drained after each event. Not thread-safe.
 class PoolFsm
 {
 public:
@@ -76,7 +77,10 @@ public:
     void dialled(Slot slot, TimePoint now, TimePoint retire_at);
 
     /// A connection could not be made.
-    void dial_failed(Slot slot);
+    void dial_failed(Slot slot, TimePoint now);
+
+    /// A connection is not made after all, as nobody waited for it.
+    void dial_abandoned(Slot slot);
 
     /// A lent connection comes back; `idle_limit` is how long the server said it keeps it.
     void released(Slot slot, TimePoint now, std::optional<milliseconds> idle_limit = std::nullopt);
@@ -84,7 +88,14 @@ public:
     /// A lent connection comes back and can't be used again.
     void dropped(Slot slot);
 
-    /// Closes the connections that were idle too long.
+    /// A connection was found dead when the call that it was lent to looked at it: the call waits on, before all
+    /// others.
+    void found_dead(Slot slot, Waiter& waiter);
+
+    /// Closes a connection if it is idle.
+    void discard_idle(Slot slot);
+
+    /// Closes the connections that were idle too long, and ends the pause before the next dial in time.
     void expire(TimePoint now);
 
     /// Turns away every waiting and later call; closes what is idle now and what comes back later.
@@ -97,11 +108,15 @@ public:
     std::size_t idle() const noexcept { return idle_.size(); }
     std::size_t dialling() const noexcept { return dialling_; }
     std::size_t waiting() const noexcept { return waiters_.size(); }
+    /// Whether there is room for connections that can't be made.
+    bool is_failing() const noexcept { return failed_dials_ > 0 && lent() < slots_.size(); }
     /// The call that waits longest, if any does.
     const Waiter* first_waiter() const noexcept { return waiters_.empty() ? nullptr : &waiters_.front(); }
 
-    /// So many failed dials in a row, while no connection is in use, are everybody's failure.
+    /// So many failed dials in a row, while no connection is in use, are everybody's failure. While one is in use they
+    /// are followed by a pause, in which it serves those who wait: the server may take no more connections.
     static constexpr std::size_t dials_until_down = 3;
+    static constexpr milliseconds redial_pause{100};
 
 private:
     struct Connection
@@ -122,7 +137,8 @@ private:
     bool closed_ = false;
     bool turning_away_ = false; ///< All who wait.
     std::size_t dialling_ = 0;
-    std::size_t failed_dials_ = 0; ///< In a row.
+    std::size_t failed_dials_ = 0;       ///< In a row.
+    std::optional<TimePoint> redial_at_; ///< Set during a pause.
     std::vector<Connection> slots_;
     std::vector<Slot> free_;
     std::vector<Slot> idle_; ///< The last used one last.

@@ -8,6 +8,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <future>
 #include <list>
 
 using namespace passage;
@@ -19,13 +20,13 @@ namespace {
 /// A client of one connection, and calls of it at the same time.
 struct Crowd
 {
-    explicit Crowd(std::vector<Script> scripts)
+    explicit Crowd(std::vector<Script> scripts, std::size_t connections = 1, bool secure = true) : driver{secure}
     {
         count_case();
         count_run();
         driver.server().plan(std::move(scripts));
         Config config = driver.config();
-        config.pool.max_connections = 1;
+        config.pool.max_connections = connections;
         client.emplace(driver.context(), config);
         driver.context().restart();
     }
@@ -76,7 +77,176 @@ Script held()
     return {{steps::tls(), steps::request(), steps::hold(), steps::answer(), steps::serve()}, true};
 }
 
+/// A connection on which, after the first request, all of that is done before the client can have read any of it.
+struct AtOnce
+{
+    explicit AtOnce(std::function<void(Peer&)> steps) : what{std::move(steps)} {}
+
+    Script script(bool secure = true)
+    {
+        Script script{{steps::request(), steps::hold(),
+                       [this](Peer& peer) {
+                           what(peer);
+                           done.set_value();
+                       },
+                       steps::serve()},
+                      true};
+        if (secure)
+            script.steps.insert(script.steps.begin(), steps::tls());
+        return script;
+    }
+
+    /// The client reads nothing meanwhile, as its context does not run.
+    void happen(ScriptServer& server)
+    {
+        server.release();
+        BOOST_TEST_REQUIRE((done.get_future().wait_for(ScriptServer::patience) == std::future_status::ready));
+    }
+
+    std::function<void(Peer&)> what;
+    std::promise<void> done;
+};
+
+/// The answer to a request for a user, filled up to a size with white space.
+std::string answer_of_size(std::string_view id, std::size_t size)
+{
+    const std::string user = R"({"user":{"id":")" + std::string{id} + R"("}})";
+    std::string answer;
+    for (std::size_t fill = size - user.size(); answer.size() != size; --fill)
+        answer = response(200, "Content-Type: application/json\r\n", user + std::string(fill, ' '));
+    return answer;
+}
+
 } // namespace
+
+BOOST_AUTO_TEST_CASE(a_surplus_answer_does_not_go_to_a_waiting_call)
+{
+    // At these sizes a read, or OpenSSL's buffer, ends just where the answer does: what follows is not seen by reading.
+    for (const auto& [size, secure] : {std::pair{std::size_t{16'384}, false}, std::pair{std::size_t{16'665}, true},
+                                       std::pair{std::size_t{300}, false}, std::pair{std::size_t{300}, true}}) {
+        AtOnce both{[size = size](Peer& peer) {
+            peer.send(answer_of_size("first", size));
+            peer.send(answer_with_user("surplus"));
+        }};
+        Crowd crowd{{both.script(secure)}, 1, secure};
+        for (const char* id : {"first", "second", "third"})
+            crowd.start(get(*crowd.client, id));
+        crowd.run_until([&] { return !crowd.driver.server().requests().empty(); });
+        both.happen(crowd.driver.server());
+        crowd.run_until([&] { return crowd.ended.size() == 3; });
+        BOOST_TEST(crowd.ended == (std::vector<std::string>{"first", "second", "third"}),
+                   boost::test_tools::per_element());
+        BOOST_TEST(crowd.driver.server().connections() == 2u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_waiting_creation_is_not_sent_on_a_connection_that_the_server_ended)
+{
+    const std::vector<std::pair<const char*, std::function<void(Peer&)>>> ends{
+        {"FIN", [](Peer& peer) { peer.fin(); }},
+        {"RST", [](Peer& peer) { peer.rst(); }},
+        {"close_notify and FIN",
+         [](Peer& peer) {
+             peer.close_notify();
+             peer.fin();
+         }},
+    };
+    for (const auto& [name, end] : ends)
+        BOOST_TEST_CONTEXT(name)
+        {
+            AtOnce all{[&end = end](Peer& peer) {
+                peer.send(answer_with_user("first"));
+                end(peer);
+            }};
+            Crowd crowd{{all.script()}};
+            crowd.start(get(*crowd.client, "first"));
+            Crowd::Call& creation =
+                crowd.start(perform(*crowd.client, Operation::create, CallOptions{}.retries(false)));
+            crowd.run_until([&] { return !crowd.driver.server().requests().empty(); });
+            all.happen(crowd.driver.server());
+            crowd.run_until([&] { return crowd.ended.size() == 2; });
+            if (creation.result->error)
+                BOOST_TEST(false, to_string(*creation.result->error));
+            BOOST_TEST(creation.result->id == "created");
+            BOOST_TEST(crowd.driver.server().requests().size() == 2u);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_dial_is_its_calls_failure_though_another_call_hangs)
+{
+    const Identity stranger = make_identity({}, nullptr);
+    Crowd crowd{{held(), {{steps::failing_tls({.identity = &stranger})}}}, 2};
+    crowd.start(get(*crowd.client, "hangs"));
+    crowd.run_until([&] { return !crowd.driver.server().requests().empty(); });
+    Crowd::Call& refused = crowd.start(get(*crowd.client, "refused"));
+    crowd.run_until([&] { return refused.result.has_value(); });
+    BOOST_TEST(refused.result->is(Errc::tls));
+
+    Crowd::Call& next = crowd.start(get(*crowd.client, "next"));
+    crowd.run_until([&] { return next.result.has_value(); });
+    BOOST_TEST(next.result->id == "next");
+    crowd.driver.server().forget_contexts();
+}
+
+BOOST_AUTO_TEST_CASE(a_lost_dial_is_repeated_though_another_call_hangs)
+{
+    Crowd crowd{{held(), {{steps::rst()}}}, 2};
+    crowd.start(get(*crowd.client, "hangs"));
+    crowd.run_until([&] { return !crowd.driver.server().requests().empty(); });
+    Crowd::Call& second = crowd.start(get(*crowd.client, "second"));
+    Crowd::Call& third = crowd.start(get(*crowd.client, "third"));
+    crowd.run_until([&] { return second.result && third.result; });
+    BOOST_TEST(second.result->id == "second");
+    BOOST_TEST(third.result->id == "third");
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_ends_while_dials_fail_says_why_they_do)
+{
+    // After dials that failed in a row those who wait hold out for the connection in use.
+    const Identity stranger = make_identity({}, nullptr);
+    std::vector<Script> scripts{held()};
+    scripts.resize(30, {{steps::failing_tls({.identity = &stranger})}});
+    Crowd crowd{scripts, 2};
+    crowd.start(get(*crowd.client, "hangs"));
+    crowd.run_until([&] { return !crowd.driver.server().requests().empty(); });
+    for (int i = 0; i < 10; ++i)
+        crowd.start(perform(*crowd.client, Operation::get, CallOptions{}.timeout(250ms)));
+    crowd.run_until([&] { return crowd.ended.size() == 10; });
+    for (auto call = std::next(crowd.calls.begin()); call != crowd.calls.end(); ++call) {
+        BOOST_TEST_REQUIRE(call->result->error.has_value());
+        const Error& error = *call->result->error;
+        BOOST_TEST(to_string(error).find("certificate") != std::string::npos, to_string(error));
+    }
+    crowd.driver.server().forget_contexts();
+}
+
+BOOST_AUTO_TEST_CASE(a_dial_that_nobody_waits_for_ends_with_the_last_call)
+{
+    // A server that accepts and says nothing; a connection may take an hour.
+    count_case();
+    count_run();
+    Driver driver;
+    driver.server().plan({{{steps::hold(), steps::expect_end()}, true}});
+    Config config = driver.config();
+    config.timeouts.connect = 1h;
+    Client client{driver.context(), config};
+    std::optional<Result> result;
+    asio::co_spawn(driver.context(), perform(client, Operation::get, CallOptions{}.timeout(100ms)),
+                   [&](std::exception_ptr, Result value) { result.emplace(std::move(value)); });
+    driver.context().run(); // returns at all
+    BOOST_TEST_REQUIRE(result.has_value());
+    BOOST_TEST(result->is(Errc::timeout));
+    BOOST_TEST(client.stats().connections == 0u);
+
+    // It is no failure, and the next call dials anew.
+    driver.server().release();
+    driver.context().restart();
+    BOOST_TEST(driver.run(get(client, "next")).id == "next");
+    client.close();
+    driver.context().restart();
+    driver.context().run();
+    BOOST_TEST(driver.server().finish() == "");
+}
 
 BOOST_AUTO_TEST_CASE(waiting_calls_have_the_only_connection_in_the_order_they_came)
 {

@@ -4,6 +4,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <tuple>
+
 using namespace passage;
 using namespace passage::test;
 using namespace std::chrono_literals;
@@ -109,17 +111,86 @@ BOOST_AUTO_TEST_CASE(a_refusal_that_passes_is_followed_by_success)
                 .expected = {.requests = 2}});
 }
 
-BOOST_AUTO_TEST_CASE(success_of_any_kind_is_success)
+BOOST_AUTO_TEST_CASE(an_operation_succeeds_by_its_own_statuses_and_by_unknown_ones)
+{
+    struct Row
+    {
+        int status;
+        bool get, create, erase;
+    };
+    const std::vector<Row> rows{
+        {200, true, true, true},    {201, false, true, false},  {202, false, false, false}, {203, false, false, false},
+        {204, false, false, true},  {205, false, false, false}, {206, false, false, false}, {207, false, false, false},
+        {226, false, false, false}, {299, true, true, true},
+    };
+    Driver driver;
+    for (const Row& row : rows)
+        for (const auto& [operation, subject, succeeds] :
+             {std::tuple{Operation::get, "subject", row.get}, std::tuple{Operation::create, "created", row.create},
+              std::tuple{Operation::erase, "", row.erase}}) {
+            count_case();
+            std::string answer = answer_with_user(subject);
+            if (operation == Operation::erase)
+                answer = row.status == 204 ? "HTTP/1.1 204 No Content\r\n\r\n" : response(200);
+            if (row.status != 204 || operation != Operation::erase)
+                answer.replace(answer.find("200"), 3, std::to_string(row.status));
+            const bool has_body = row.status == 204 && operation != Operation::erase;
+            if (succeeds)
+                driver.run({.name = std::to_string(row.status),
+                            .operation = operation,
+                            .scripts = {once(answer)},
+                            .expected = {.requests = 1, .kept = !has_body}});
+            else
+                driver.run({.name = std::to_string(row.status),
+                            .operation = operation,
+                            .scripts = {{{steps::tls(), steps::request(), steps::send(answer), steps::expect_end()}}},
+                            .expected = {.error = Errc::protocol,
+                                         .status = row.status,
+                                         .effect = Effect::unknown,
+                                         .requests = 1,
+                                         .attempts = 1,
+                                         .kept = false}});
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_204_that_has_a_length_or_a_body_ends_the_connection)
 {
     Driver driver;
-    for (const int status : {200, 201, 202, 299}) {
+    for (const char* rest : {"Content-Length: 0\r\n\r\n", "Content-Length: 5\r\n\r\n", "Content-Length: 5\r\n\r\nhello",
+                             "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "\r\nhello"}) {
         count_case();
-        std::string good = answer_with_user("subject");
-        good.replace(good.find("200"), 3, std::to_string(status));
-        driver.run({.name = std::to_string(status),
-                    .operation = Operation::get,
-                    .scripts = {once(good)},
-                    .expected = {.requests = 1, .kept = true}});
+        driver.run(
+            {.name = rest,
+             .operation = Operation::erase,
+             .scripts = {{{steps::tls(), steps::request(),
+                           steps::send("HTTP/1.1 204 No Content\r\n" + std::string{rest}), steps::expect_end()}}},
+             .expected = {.requests = 1, .kept = false}});
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_misdirected_request_is_sent_once_more_on_another_connection)
+{
+    Driver driver;
+    for (const Operation operation : {Operation::get, Operation::create}) {
+        count_case();
+        const Observed seen = driver.run({.name = "421",
+                                          .operation = operation,
+                                          .scripts = {once(response(421, "", refusal))},
+                                          .expected = {.requests = 2}});
+        BOOST_TEST(seen.connections == 2u);
+        count_case();
+        driver.run(
+            {.name = "421 twice",
+             .operation = operation,
+             .scripts = always(response(421, "", refusal)),
+             .expected = {.error = Errc::api, .status = 421, .effect = Effect::none, .requests = 2, .attempts = 1}});
+        count_case();
+        driver.run(
+            {.name = "421 without retries",
+             .operation = operation,
+             .scripts = always(response(421, "", refusal)),
+             .expected = {.error = Errc::api, .status = 421, .effect = Effect::none, .requests = 1, .attempts = 1},
+             .options = CallOptions{}.retries(false)});
     }
 }
 
@@ -241,9 +312,34 @@ BOOST_AUTO_TEST_CASE(a_replay_costs_no_attempt)
 {
     Driver driver;
     count_case();
-    Case what = on_used_connection("one attempt", Operation::get, {steps::request(), steps::rst()}, {.requests = 3});
-    what.configure = [](Config& config) { config.retry.max_attempts = 1; };
+    Case what = on_used_connection("two attempts", Operation::get, {steps::request(), steps::rst()}, {.requests = 4});
+    what.scripts.push_back(once(response(503, "", refusal)));
+    what.configure = [](Config& config) { config.retry.max_attempts = 2; };
     BOOST_TEST(driver.run(what).result.id == "subject");
+}
+
+BOOST_AUTO_TEST_CASE(without_retries_a_request_leaves_once)
+{
+    Driver driver;
+    const auto deactivate = [](CallOptions options) {
+        return [options](Client& client) -> asio::awaitable<Result> {
+            BOOST_TEST((co_await get(client, "first")).id == "first");
+            Result result;
+            if (auto user = co_await client.deactivate_user("subject", options); !user)
+                result.error = std::move(user.error());
+            co_return result;
+        };
+    };
+    const Expected expected{.error = Errc::truncated, .effect = Effect::unknown, .requests = 2, .attempts = 1};
+    count_case();
+    Case what = on_used_connection("retries off", Operation::get, {steps::request(), steps::rst()}, expected);
+    what.call = deactivate(CallOptions{}.retries(false));
+    driver.run(what);
+    count_case();
+    what = on_used_connection("one attempt", Operation::get, {steps::request(), steps::rst()}, expected);
+    what.call = deactivate({});
+    what.configure = [](Config& config) { config.retry.max_attempts = 1; };
+    driver.run(what);
 }
 
 BOOST_AUTO_TEST_CASE(a_deletion_whose_first_answer_was_lost_and_then_finds_nothing_has_succeeded)
@@ -260,6 +356,15 @@ BOOST_AUTO_TEST_CASE(a_deletion_whose_first_answer_was_lost_and_then_finds_nothi
                 .operation = Operation::erase,
                 .scripts = {once(response(500)), once(gone)},
                 .expected = {.requests = 2, .kept = true}});
+    for (const std::string& other :
+         {response(404, "", R"({"error":"No such app.","code":"app_not_found"})"),
+          response(404, "Content-Type: text/html\r\n", "<html>user_not_found</html>"), response(404)}) {
+        count_case();
+        driver.run({.name = "500, then a 404 of something else",
+                    .operation = Operation::erase,
+                    .scripts = {once(response(500)), once(other)},
+                    .expected = {.error = Errc::api, .status = 404, .effect = Effect::unknown, .requests = 2}});
+    }
     count_case();
     driver.run({.name = "404 at once",
                 .operation = Operation::erase,

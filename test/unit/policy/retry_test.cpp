@@ -71,7 +71,7 @@ std::vector<Attempt> all_attempts()
 /// Whether the service may have acted, or may act yet: told from the wire alone.
 bool may_have_acted(const Attempt& attempt)
 {
-    return attempt.request_sent && attempt.status != 429;
+    return attempt.request_sent && attempt.status != 429 && attempt.status != 421;
 }
 
 /// The rules once more, in the words of the table of defaults.
@@ -100,7 +100,7 @@ Attempt failure(Errc kind, bool sent)
 
 Situation situation(unsigned attempts = 1)
 {
-    return {true, true, attempts, 0, 30s, 0.5};
+    return {true, true, attempts, 0, false, 30s, 0.5};
 }
 
 } // namespace
@@ -120,58 +120,64 @@ BOOST_AUTO_TEST_CASE(every_situation_is_decided_by_the_rules)
                     for (const unsigned replays : {0u, 2u, 3u, 1000u})
                         for (const milliseconds left : {-5ms, 0ms, 1ms, 600ms, 30'000ms})
                             for (const double random : {0.0, 0.5, below_one})
-                                for (const bool affords : {false, true}) {
-                                    RetryBudget budget = affords ? RetryBudget{} : drained;
-                                    const Situation at{idempotent, allowed, made, replays, left, random};
-                                    const Decision decision = decide(attempt, at, rules, budget);
-                                    ++decisions;
-                                    ++counts[static_cast<int>(decision.next)];
+                                for (const bool misdirected : {false, true})
+                                    for (const bool affords : {false, true}) {
+                                        RetryBudget budget = affords ? RetryBudget{} : drained;
+                                        const Situation at{idempotent,  allowed, made,  replays,
+                                                           misdirected, left,    random};
+                                        const Decision decision = decide(attempt, at, rules, budget);
+                                        ++decisions;
+                                        ++counts[static_cast<int>(decision.next)];
 
-                                    const bool safe = idempotent || !may_have_acted(attempt);
-                                    const bool dead = attempt.failure == Errc::truncated && attempt.connection_reused &&
-                                                      !attempt.response_begun && safe && replays < 3;
-                                    const bool again = !dead && allowed && made < 3 && safe && worth_repeating(attempt);
-                                    const milliseconds ceiling =
-                                        (attempt.status == 429 ? 1000ms : 50ms) * (made == 1 ? 1 : 2);
-                                    const milliseconds least = attempt.retry_after.value_or(0ms);
-                                    const milliseconds wait = std::max(
-                                        least, milliseconds{static_cast<int>(random * double(ceiling.count()))});
-                                    // What the service never saw is repeated for free.
-                                    const bool free = !attempt.request_sent;
-                                    const bool paid = free || affords;
-                                    const Next expected = dead                  ? Next::replay
-                                                          : !again              ? Next::stop
-                                                          : wait < left         ? (paid ? Next::repeat : Next::stop)
-                                                          : attempt.retry_after ? Next::out_of_time
-                                                                                : Next::stop;
+                                        const bool safe = idempotent || !may_have_acted(attempt);
+                                        const bool dead = attempt.failure == Errc::truncated &&
+                                                          attempt.connection_reused && !attempt.response_begun &&
+                                                          safe && replays < 3 && (allowed || !attempt.request_sent);
+                                        const bool elsewhere = attempt.status == 421 && !misdirected && allowed;
+                                        const bool again =
+                                            !dead && allowed && made < 3 && safe && worth_repeating(attempt);
+                                        const milliseconds ceiling =
+                                            (attempt.status == 429 ? 1000ms : 50ms) * (made == 1 ? 1 : 2);
+                                        const milliseconds least = attempt.retry_after.value_or(0ms);
+                                        const milliseconds wait = std::max(
+                                            least, milliseconds{static_cast<int>(random * double(ceiling.count()))});
+                                        // What the service never saw is repeated for free.
+                                        const bool free = !attempt.request_sent;
+                                        const bool paid = free || affords;
+                                        const Next expected = dead || elsewhere     ? Next::replay
+                                                              : !again              ? Next::stop
+                                                              : wait < left         ? (paid ? Next::repeat : Next::stop)
+                                                              : attempt.retry_after ? Next::out_of_time
+                                                                                    : Next::stop;
 
-                                    bool right = decision.next == expected;
-                                    if (expected == Next::repeat)
-                                        right = right && decision.wait == wait && decision.wait < left &&
-                                                decision.taken == (free                    ? 0
-                                                                   : attempt.status == 429 ? 5
-                                                                                           : 14);
-                                    else
-                                        right = right && decision.taken == 0;
-                                    // What is not repeated costs nothing.
-                                    RetryBudget untouched = affords ? RetryBudget{} : drained;
-                                    if (expected != Next::repeat || free)
-                                        while (untouched.take(true) > 0)
-                                            right = right && budget.take(true) > 0;
-                                    if (!right)
-                                        BOOST_ERROR("status "
-                                                    << attempt.status << ", failure "
-                                                    << (attempt.failure ? static_cast<int>(*attempt.failure) : 0)
-                                                    << ", idempotent " << idempotent << ", attempts " << made
-                                                    << ", sent " << attempt.request_sent << ", reused "
-                                                    << attempt.connection_reused << ": "
-                                                    << static_cast<int>(decision.next) << " and not "
-                                                    << static_cast<int>(expected));
-                                    // The rule above all others.
-                                    if (!idempotent && attempt.request_sent && attempt.status != 429 &&
-                                        (decision.next == Next::repeat || decision.next == Next::replay))
-                                        BOOST_ERROR("a request that may have been acted upon was repeated");
-                                }
+                                        bool right = decision.next == expected;
+                                        if (expected == Next::repeat)
+                                            right = right && decision.wait == wait && decision.wait < left &&
+                                                    decision.taken == (free                    ? 0
+                                                                       : attempt.status == 429 ? 5
+                                                                                               : 14);
+                                        else
+                                            right = right && decision.taken == 0;
+                                        // What is not repeated costs nothing.
+                                        RetryBudget untouched = affords ? RetryBudget{} : drained;
+                                        if (expected != Next::repeat || free)
+                                            while (untouched.take(true) > 0)
+                                                right = right && budget.take(true) > 0;
+                                        if (!right)
+                                            BOOST_ERROR("status "
+                                                        << attempt.status << ", failure "
+                                                        << (attempt.failure ? static_cast<int>(*attempt.failure) : 0)
+                                                        << ", idempotent " << idempotent << ", attempts " << made
+                                                        << ", sent " << attempt.request_sent << ", reused "
+                                                        << attempt.connection_reused << ": "
+                                                        << static_cast<int>(decision.next) << " and not "
+                                                        << static_cast<int>(expected));
+                                        // The rule above all others.
+                                        if (!idempotent && attempt.request_sent && attempt.status != 429 &&
+                                            attempt.status != 421 &&
+                                            (decision.next == Next::repeat || decision.next == Next::replay))
+                                            BOOST_ERROR("a request that may have been acted upon was repeated");
+                                    }
     for (const std::size_t count : counts)
         BOOST_TEST(count > 100u);
     std::cout << "decisions: " << attempts.size() << " attempts, " << decisions << " situations, " << counts[0]
@@ -239,11 +245,38 @@ BOOST_AUTO_TEST_CASE(a_dead_idle_connection_costs_no_attempt_and_no_budget)
     attempt.connection_reused = true;
     RetryBudget drained = empty_budget();
     Situation at = situation(3);
-    at.retries_allowed = false;
     at.left = 0ms;
     BOOST_TEST((decide(attempt, at, rules, drained).next == Next::replay));
     at.replays = 3;
     BOOST_TEST((decide(attempt, at, rules, drained).next == Next::stop));
+}
+
+BOOST_AUTO_TEST_CASE(without_retries_a_request_leaves_at_most_once)
+{
+    RetryBudget budget;
+    constexpr RetryRules one_attempt{1, 50ms, 1s, 20s};
+    for (const auto& [retries, its_rules] : {std::pair{false, rules}, std::pair{true, one_attempt}}) {
+        Situation at = situation();
+        at.retries_allowed = retries;
+        Attempt lost = failure(Errc::truncated, true);
+        lost.connection_reused = true;
+        BOOST_TEST((decide(lost, at, its_rules, budget).next == Next::stop));
+        BOOST_TEST((decide(status(421), at, its_rules, budget).next == Next::stop));
+        lost.request_sent = false;
+        BOOST_TEST((decide(lost, at, its_rules, budget).next == Next::replay));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_misdirected_request_is_sent_on_one_other_connection_whatever_it_is)
+{
+    RetryBudget drained = empty_budget();
+    for (const bool idempotent : {false, true}) {
+        Situation at = situation(3);
+        at.idempotent = idempotent;
+        BOOST_TEST((decide(status(421), at, rules, drained).next == Next::replay));
+        at.misdirected = true;
+        BOOST_TEST((decide(status(421), at, rules, drained).next == Next::stop));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(only_a_lost_used_connection_is_dead)

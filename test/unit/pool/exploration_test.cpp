@@ -52,6 +52,7 @@ public:
                     nodes_.push_back({node, event, path.size() + 1});
             }
             check_completions(path);
+            check_beside_hanging_calls(path);
         }
     }
 
@@ -123,6 +124,28 @@ private:
                 const std::size_t answered = world.served() - served + world.failed() - failed;
                 if (answered != waiting || (goes_well && !closes && world.failed() != failed))
                     fail(path, "a waiting call was not served");
+            }
+        }
+    }
+
+    /// While calls keep their connections for ever, every waiting call is served or told why not as long as there is
+    /// room for another connection; and time alone brings that about.
+    void check_beside_hanging_calls(const std::vector<Event>& path) const
+    {
+        using Kind = Event::Kind;
+        for (const bool goes_well : {true, false}) {
+            World world{sizes_};
+            replay(world, path);
+            std::size_t steps = 0;
+            while (world.waiting() > 0 && !world.is_full()) {
+                if (++steps > 4 * (sizes_.slots + sizes_.calls))
+                    fail(path, "a call waits beside free room");
+                if (const auto slot = world.first_dialling()) {
+                    step(world, path, {goes_well ? Kind::dialled : Kind::dial_failed, *slot, 3});
+                } else {
+                    step(world, path, {Kind::time_passes});
+                    step(world, path, {Kind::expire});
+                }
             }
         }
     }

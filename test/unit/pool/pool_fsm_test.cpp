@@ -237,9 +237,9 @@ BOOST_AUTO_TEST_CASE(a_failed_dial_fails_one_call_and_tries_anew_for_the_next)
     BOOST_TEST(f.pool.enqueue(f.a));
     BOOST_TEST(f.pool.enqueue(f.b));
     BOOST_TEST(f.actions() == "dial 0");
-    f.pool.dial_failed(0);
+    f.pool.dial_failed(0, start);
     BOOST_TEST(f.actions() == "fail a, dial 0");
-    f.pool.dial_failed(0);
+    f.pool.dial_failed(0, start);
     BOOST_TEST(f.actions() == "fail b");
     BOOST_TEST(f.pool.connections() == 0u);
 }
@@ -251,7 +251,7 @@ BOOST_AUTO_TEST_CASE(a_failed_dial_for_a_cancelled_call_fails_nobody)
     BOOST_TEST(f.pool.enqueue(f.b));
     BOOST_TEST(f.actions() == "dial 0, dial 1");
     f.pool.cancel(f.a);
-    f.pool.dial_failed(0);
+    f.pool.dial_failed(0, start);
     BOOST_TEST(f.actions() == "");
     f.pool.dialled(1, start, far);
     BOOST_TEST(f.actions() == "lend 1 to b");
@@ -263,7 +263,7 @@ BOOST_AUTO_TEST_CASE(after_a_failed_dial_one_is_tried_at_a_time)
     for (Waiter* waiter : {&f.a, &f.b, &f.c, &f.d})
         BOOST_TEST(f.pool.enqueue(*waiter));
     BOOST_TEST(f.actions() == "dial 0, dial 1, dial 2");
-    f.pool.dial_failed(0);
+    f.pool.dial_failed(0, start);
     BOOST_TEST(f.actions() == "fail a");
     f.pool.dialled(1, start, far);
     BOOST_TEST(f.actions() == "lend 1 to b, dial 0");
@@ -275,11 +275,11 @@ BOOST_AUTO_TEST_CASE(dials_that_fail_in_a_row_turn_all_waiting_calls_away)
     for (Waiter* waiter : {&f.a, &f.b, &f.c, &f.d})
         BOOST_TEST(f.pool.enqueue(*waiter));
     BOOST_TEST(f.actions() == "dial 0, dial 1");
-    f.pool.dial_failed(0);
+    f.pool.dial_failed(0, start);
     BOOST_TEST(f.actions() == "fail a");
-    f.pool.dial_failed(1);
+    f.pool.dial_failed(1, start);
     BOOST_TEST(f.actions() == "fail b, dial 1");
-    f.pool.dial_failed(1);
+    f.pool.dial_failed(1, start);
     BOOST_TEST(f.actions() == "fail c, fail d");
 
     for (Waiter* waiter : {&f.a, &f.b})
@@ -289,16 +289,94 @@ BOOST_AUTO_TEST_CASE(dials_that_fail_in_a_row_turn_all_waiting_calls_away)
     BOOST_TEST(f.actions() == "lend 1 to a, dial 0");
 }
 
-BOOST_AUTO_TEST_CASE(a_failed_dial_is_nobodys_failure_while_a_connection_is_in_use)
+BOOST_AUTO_TEST_CASE(a_failed_dial_fails_its_call_though_a_connection_is_in_use)
+{
+    Fixture f;
+    f.lent();
+    for (Waiter* waiter : {&f.a, &f.b})
+        BOOST_TEST(f.pool.enqueue(*waiter));
+    BOOST_TEST(f.actions() == "dial 1");
+    f.pool.dial_failed(1, start);
+    BOOST_TEST(f.actions() == "fail a, dial 1");
+    f.pool.dialled(1, start, far);
+    BOOST_TEST(f.actions() == "lend 1 to b");
+}
+
+BOOST_AUTO_TEST_CASE(dials_that_fail_in_a_row_pause_while_a_connection_is_in_use)
+{
+    Fixture f;
+    f.lent();
+    for (Waiter* waiter : {&f.a, &f.b, &f.c, &f.d})
+        BOOST_TEST(f.pool.enqueue(*waiter));
+    BOOST_TEST(f.actions() == "dial 1");
+    f.pool.dial_failed(1, start);
+    f.pool.dial_failed(1, start);
+    BOOST_TEST(f.actions() == "fail a, dial 1, fail b, dial 1");
+    f.pool.dial_failed(1, start);
+    BOOST_TEST(f.actions() == "fail c");
+    BOOST_TEST(f.pool.is_failing());
+    f.pool.expire(start + PoolFsm::redial_pause - 1ns);
+    BOOST_TEST(f.actions() == "");
+    f.pool.expire(start + PoolFsm::redial_pause);
+    BOOST_TEST(f.actions() == "dial 1");
+}
+
+BOOST_AUTO_TEST_CASE(the_pause_ends_with_the_last_connection_in_use)
 {
     Fixture f;
     const Slot slot = f.lent();
-    BOOST_TEST(f.pool.enqueue(f.a));
-    BOOST_TEST(f.actions() == "dial 1");
-    f.pool.dial_failed(1);
-    BOOST_TEST(f.actions() == "");
+    for (Waiter* waiter : {&f.a, &f.b, &f.c, &f.d})
+        BOOST_TEST(f.pool.enqueue(*waiter));
+    for (int i = 0; i < 3; ++i)
+        f.pool.dial_failed(1, start);
+    BOOST_TEST(f.actions() == "dial 1, fail a, dial 1, fail b, dial 1, fail c");
+    f.pool.dropped(slot);
+    BOOST_TEST(f.actions() == "close 0, dial 0");
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_that_is_found_dead_leaves_its_call_first_in_the_queue)
+{
+    Fixture f{{1, 10, 50s}};
+    const Slot slot = f.lent();
+    for (Waiter* waiter : {&f.a, &f.b})
+        BOOST_TEST(f.pool.enqueue(*waiter));
     f.pool.released(slot, start);
     BOOST_TEST(f.actions() == "lend 0 to a");
+    f.pool.found_dead(slot, f.a);
+    BOOST_TEST(f.actions() == "close 0, dial 0");
+    f.pool.dialled(0, start, far);
+    BOOST_TEST(f.actions() == "lend 0 to a");
+}
+
+BOOST_AUTO_TEST_CASE(a_call_whose_connection_is_found_dead_in_a_closed_pool_is_turned_away)
+{
+    Fixture f{{1, 10, 50s}};
+    const Slot slot = f.lent();
+    BOOST_TEST(f.pool.enqueue(f.a));
+    f.pool.released(slot, start);
+    BOOST_TEST(f.actions() == "lend 0 to a");
+    f.pool.close();
+    f.pool.found_dead(slot, f.a);
+    BOOST_TEST(f.actions() == "close 0, fail a");
+}
+
+BOOST_AUTO_TEST_CASE(an_abandoned_dial_is_no_failure_and_is_begun_anew_for_who_came_meanwhile)
+{
+    Fixture f;
+    BOOST_TEST(f.pool.enqueue(f.a));
+    BOOST_TEST(f.actions() == "dial 0");
+    f.pool.cancel(f.a);
+    f.pool.dial_abandoned(0);
+    BOOST_TEST(f.actions() == "");
+    BOOST_TEST(f.pool.connections() == 0u);
+
+    BOOST_TEST(f.pool.enqueue(f.a));
+    BOOST_TEST(f.actions() == "dial 0");
+    f.pool.cancel(f.a);
+    BOOST_TEST(f.pool.enqueue(f.b));
+    f.pool.dial_abandoned(0);
+    BOOST_TEST(f.actions() == "dial 0");
+    BOOST_TEST(!f.pool.is_failing());
 }
 
 BOOST_AUTO_TEST_CASE(a_call_that_wants_a_new_connection_is_not_lent_a_used_one)
@@ -487,7 +565,7 @@ BOOST_AUTO_TEST_CASE(a_dial_that_fails_after_closing_changes_nothing)
     BOOST_TEST(f.actions() == "dial 0");
     f.pool.close();
     BOOST_TEST(f.actions() == "fail a");
-    f.pool.dial_failed(0);
+    f.pool.dial_failed(0, start);
     BOOST_TEST(f.actions() == "");
     BOOST_TEST(f.pool.connections() == 0u);
 }

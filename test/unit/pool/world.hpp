@@ -24,21 +24,24 @@ struct Event
         cancel,
         dialled,
         dial_failed,
+        dial_abandoned,
         released,
         dropped,
+        found_dead,
         time_passes,
         expire,
         close
     };
     Kind kind;
-    unsigned which = 0; ///< The call's number; for `dialled` and `dial_failed` the slot.
+    unsigned which = 0; ///< The call's number; for `dialled`, `dial_failed` and `dial_abandoned` the slot.
     int ticks = 0;      ///< A connection's life; how long the server keeps a released one, -1 if it does not say.
 };
 
 inline std::string to_string(const Event& event)
 {
-    constexpr std::array<const char*, 10> names{"acquire",  "acquire_new", "cancel",      "dialled", "dial_failed",
-                                                "released", "dropped",     "time_passes", "expire",  "close"};
+    constexpr std::array<const char*, 12> names{"acquire",     "acquire_new",    "cancel",   "dialled",
+                                                "dial_failed", "dial_abandoned", "released", "dropped",
+                                                "found_dead",  "time_passes",    "expire",   "close"};
     return std::string{names[static_cast<std::size_t>(event.kind)]} + "(" + std::to_string(event.which) + ", " +
            std::to_string(event.ticks) + ")";
 }
@@ -87,6 +90,7 @@ public:
             events.push_back({Kind::cancel, call});
         if (const auto slot = first_dialling()) {
             events.push_back({Kind::dial_failed, *slot});
+            events.push_back({Kind::dial_abandoned, *slot});
             for (const int life : {0, 1, 3})
                 events.push_back({Kind::dialled, *slot, life});
         }
@@ -94,6 +98,7 @@ public:
             if (calls_[call].state != Call::State::holds)
                 continue;
             events.push_back({Kind::dropped, call});
+            events.push_back({Kind::found_dead, call});
             for (const int kept : {-1, 0, 1})
                 events.push_back({Kind::released, call, kept});
         }
@@ -120,6 +125,7 @@ public:
             Place& place = slots_[event.which];
             const TimePoint retire_at = now_ + event.ticks * tick;
             failed_dials_ = 0;
+            redial_at_.reset();
             if (!queue_.empty())
                 next_ = queue_.front();
             come_free(place, retire_at, next_.has_value(), sizes_.idle_ticks);
@@ -130,15 +136,20 @@ public:
         case Kind::dial_failed:
             slots_[event.which].state = Place::State::free;
             failed_dials_ = std::min(failed_dials_ + 1, PoolFsm::dials_until_down);
-            // Nobody hears of it who may get a connection that is in use. Else a call does that no other connection is
-            // made for; and when the service seems to be down, all do.
-            if (count(Place::State::lent) > 0)
-                may_fail_ = 0;
-            else if (failed_dials_ == PoolFsm::dials_until_down && count(Place::State::dialling) == 0)
+            if (failed_dials_ == PoolFsm::dials_until_down)
+                redial_at_ = now_ + PoolFsm::redial_pause;
+            // A call hears of it that no other connection is made for; and when the service seems to be down, all do.
+            if (redial_at_ && count(Place::State::lent) == 0 && count(Place::State::dialling) == 0)
                 may_fail_ = queue_.size();
             else
                 may_fail_ = queue_.size() > count(Place::State::dialling) ? 1 : 0;
-            pool_.dial_failed(event.which);
+            make_room(queue_.size() - may_fail_);
+            pool_.dial_failed(event.which, now_);
+            break;
+        case Kind::dial_abandoned:
+            slots_[event.which].state = Place::State::free;
+            make_room(queue_.size());
+            pool_.dial_abandoned(event.which);
             break;
         case Kind::released: {
             const unsigned slot = give_back(event.which);
@@ -158,6 +169,16 @@ public:
             const unsigned slot = give_back(event.which);
             slots_[slot].state = Place::State::to_close;
             pool_.dropped(slot);
+            break;
+        }
+        case Kind::found_dead: {
+            const unsigned slot = give_back(event.which);
+            slots_[slot].state = Place::State::to_close;
+            calls_[event.which].state = Call::State::waits;
+            queue_.push_front(event.which);
+            may_fail_ = closed_ ? queue_.size() : 0;
+            make_room(queue_.size());
+            pool_.found_dead(slot, waiters_[event.which]);
             break;
         }
         case Kind::time_passes:
@@ -189,6 +210,8 @@ public:
             key += waiters_[call].wants_new ? 'n' : 'w';
         key += static_cast<char>('0' + count(Place::State::dialling));
         key += static_cast<char>('0' + failed_dials_);
+        if (redial_at_)
+            key += now_ < *redial_at_ ? 'p' : 'd';
         for (const unsigned slot : idle_)
             key += {'i', ticks_until(slots_[slot].idle_until), ticks_until(slots_[slot].retire_at)};
         std::string held;
@@ -217,6 +240,9 @@ public:
                 return call;
         return std::nullopt;
     }
+
+    /// Whether all waiting calls hold out for what others use, as no connection can be made beside it.
+    bool is_full() const { return count(Place::State::lent) == sizes_.slots; }
 
     unsigned served() const { return served_; }
     unsigned failed() const { return failed_; }
@@ -290,12 +316,17 @@ private:
     }
 
     /// How many connections should be in the making for so many calls, if there is room.
-    std::size_t wanted(std::size_t calls) const { return failed_dials_ == 0 ? calls : std::min<std::size_t>(calls, 1); }
+    std::size_t wanted(std::size_t calls) const
+    {
+        if (redial_at_ && count(Place::State::lent) + count(Place::State::to_lend) > 0)
+            return 0; // a pause, which the clock ends
+        return failed_dials_ == 0 ? calls : std::min<std::size_t>(calls, 1);
+    }
 
     /// New connections are made at the cost of those idle longest.
     void make_room(std::size_t calls)
     {
-        std::size_t room = count(Place::State::dialling) + count(Place::State::free);
+        std::size_t room = count(Place::State::dialling) + count(Place::State::free) + count(Place::State::to_close);
         for (; !closed_ && room < wanted(calls) && !idle_.empty(); ++room) {
             slots_[idle_.front()].state = Place::State::to_close;
             idle_.erase(idle_.begin());
@@ -331,6 +362,10 @@ private:
 
     void expire()
     {
+        if (redial_at_ && now_ >= *redial_at_) {
+            redial_at_.reset();
+            make_room(queue_.size());
+        }
         std::erase_if(idle_, [&](unsigned slot) {
             if (slots_[slot].idle_until > now_)
                 return false;
@@ -397,10 +432,11 @@ private:
                 "an idle connection is lost");
         require(pool_.dialling() == dialling, "a connection being made is lost");
         require(pool_.waiting() == queue_.size(), "a waiting call is lost");
-        require(queue_.size() <= sizes_.max_waiting, "too many calls wait");
+        // A call that waits again was let in before.
+        require(queue_.size() <= sizes_.max_waiting + sizes_.slots, "too many calls wait");
         const std::size_t lent = count(Place::State::lent);
         require(queue_.empty() || dialling > 0 || lent > 0, "a call waits for nothing");
-        require((free == 0 && idle_.empty()) || dialling >= wanted(queue_.size()) || (failed_dials_ > 0 && lent > 0),
+        require((free == 0 && idle_.empty()) || dialling >= wanted(queue_.size()),
                 "a call waits that a connection could be made for");
         require(!closed_ || (queue_.empty() && idle_.empty()), "a closed pool keeps something");
 
@@ -422,6 +458,7 @@ private:
     std::optional<unsigned> next_; ///< Whose turn it is.
     std::vector<unsigned> idle_;   ///< The last used one last.
     std::size_t failed_dials_ = 0; ///< In a row, counted as far as it matters.
+    std::optional<TimePoint> redial_at_;
     std::size_t may_fail_ = 0;
     unsigned served_ = 0;
     unsigned failed_ = 0;
