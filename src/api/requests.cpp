@@ -65,14 +65,6 @@ bool reads_as_comparison(std::string_view value)
     return value.starts_with('<');
 }
 
-std::string lower(std::string_view text)
-{
-    std::string result{text};
-    std::transform(result.begin(), result.end(), result.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    return result;
-}
-
 /// Parameters of a query.
 class Query
 {
@@ -205,7 +197,7 @@ expected<http::Request> Requests::find_user(std::string_view identifier) const
         return unexpected{std::move(good.error())};
     Query query;
     query.add("limit", "1");
-    query.add("identifier", lower(identifier));
+    query.add("identifier", lower_case(identifier));
     http::Request request;
     request.method = get_user_by_identifier.method;
     request.target = users_path_ + query.text();

@@ -37,6 +37,9 @@ public:
     /// The keys of the app's tokens.
     expected<http::Request> token_keys() const;
 
+    /// What stands before the id in the path of a request on a user, but for the slash.
+    std::string_view users_path() const noexcept { return users_path_; }
+
 private:
     expected<http::Request> on_user(const Operation& operation, std::string_view user_id,
                                     std::string_view suffix = {}) const;

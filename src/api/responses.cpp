@@ -110,7 +110,7 @@ expected<void> read_nothing(const http::Response&)
     return {};
 }
 
-expected<std::string> read_found_user(const http::Response& response)
+expected<UserSummary> read_found_user(const http::Response& response)
 {
     auto page = read_user_page(response);
     if (!page)
@@ -118,10 +118,10 @@ expected<std::string> read_found_user(const http::Response& response)
     if (page->users.size() > 1)
         return unexpected{Error{Errc::decode, "at /users: one user at most was asked for"}};
     if (page->users.size() == 1) {
-        std::string& id = page->users.front().id;
-        if (!check_id("id", id))
+        UserSummary& user = page->users.front();
+        if (!check_id("id", user.id))
             return unexpected{Error{Errc::decode, "at /users/0/id: no id of a user"}};
-        return std::move(id);
+        return std::move(user);
     }
     Error error{Errc::api, "No user has this identifier."};
     error.http_status = 404;

@@ -38,8 +38,7 @@ expected<jwt::KeySet> read_token_keys(const http::Response& response);
 /// For operations that answer without a body.
 expected<void> read_nothing(const http::Response& response);
 
-/// The id of the only user of a page that was asked for by an identifier; the error of an unknown user if there is
-/// none.
-expected<std::string> read_found_user(const http::Response& response);
+/// The only user of a page that was asked for by an identifier; the error of an unknown user if there is none.
+expected<UserSummary> read_found_user(const http::Response& response);
 
 } // namespace passage::api

@@ -1,5 +1,6 @@
 #include <passage/client.hpp>
 
+#include "api/question.hpp"
 #include "api/responses.hpp"
 #include "client/core.hpp"
 #include "client/shared_reads.hpp"
@@ -19,12 +20,38 @@ using CallPtr = std::shared_ptr<client::Call>;
 using net::Clock;
 using CorePtr = std::shared_ptr<Core>;
 
-/// How a response of success is read.
+/// How a response of success is read, and held against what was asked.
 template <class T>
-using Reader = expected<T> (*)(const http::Response&);
+using Reader = expected<T> (*)(const http::Response&, const api::Question&);
 
 /// What is asked next, after a response of success.
-using Next = expected<http::Request> (*)(const api::Requests&, const http::Response&);
+using Next = expected<http::Request> (*)(const api::Requests&, const http::Response&, const api::Question&);
+
+unexpected<Error> answer_of_another()
+{
+    return unexpected{Error{Errc::protocol, "the answer names another than the one that was asked for"}};
+}
+
+/// Reads what names something, by which it is checked.
+template <auto Read>
+constexpr auto named = [](const http::Response& response, const api::Question& question) {
+    auto answer = Read(response);
+    if (answer && !question.is_answered_by(*answer))
+        answer = answer_of_another();
+    return answer;
+};
+
+/// Reads what names nothing that was asked for.
+template <auto Read>
+constexpr auto unnamed = [](const http::Response& response, const api::Question&) { return Read(response); };
+
+expected<UserInfo> read_created_user(const http::Response& response, const api::Question& question)
+{
+    auto user = api::read_user(response);
+    if (user && !question.created(*user))
+        return answer_of_another();
+    return user;
+}
 
 /// A call of a member function: one request or several, under one deadline.
 class Session
@@ -53,9 +80,11 @@ public:
         attempts_ += std::exchange(call.outcome.attempts, 0);
         if (!next || !call.outcome.result)
             return false;
-        expected<http::Request> made = next(core_->requests(), *call.outcome.result);
+        const api::Question question{core_->requests(), call.request()};
+        expected<http::Request> made = next(core_->requests(), *call.outcome.result, question);
         expected<Secret> written =
-            made ? core_->write(std::move(made), options_) : unexpected{complete(made.error(), *call.outcome.result)};
+            made ? core_->write(std::move(made), options_) : unexpected{complete(made.error(), call)};
+        identifier_ = question.identifier();
         if (written)
             request = std::move(*written);
         else
@@ -68,11 +97,13 @@ public:
     expected<T> result(const client::Call& call, Reader<T> read)
     {
         const expected<http::Response>& response = call.outcome.result;
-        expected<T> value = response ? read(*response) : failure(response.error());
         if (!response)
-            return value;
+            return failure(response.error());
+        api::Question question{core_->requests(), call.request()};
+        question.also(identifier_);
+        expected<T> value = read(*response, question);
         if (!value)
-            value = failure(complete(std::move(value.error()), *response));
+            value = failure(complete(std::move(value.error()), call));
         else if (observation_)
             observation_->end(attempts_, elapsed(), nullptr);
         return value;
@@ -92,11 +123,18 @@ public:
 
 private:
     /// An error in what a response of success says.
-    static Error complete(Error error, const http::Response& response)
+    Error complete(Error error, const client::Call& call) const
     {
+        const http::Response& response = *call.outcome.result;
         if (error.http_status == 0)
             error.http_status = response.status;
-        error.effect = error.code == Errc::decode ? Effect::done : Effect::none;
+        error.effect = Effect::none;
+        if (error.code == Errc::decode) {
+            error.effect = Effect::done;
+        } else if (error.code == Errc::protocol) {
+            error.effect = Effect::unknown;
+            core_->distrust(call.outcome.connection);
+        }
         error.request_id = response.request_id;
         return error;
     }
@@ -112,6 +150,7 @@ private:
     Clock::time_point begin_;
     Clock::time_point deadline_;
     unsigned attempts_ = 0;
+    std::string identifier_; ///< Of the request before this one, percent-encoded.
     std::shared_ptr<client::Observation> observation_;
 };
 
@@ -157,7 +196,7 @@ asio::awaitable<expected<T>> run(Session session, Secret request, Reader<T> read
 /// Begins a call: all arguments are read here, before there is a coroutine.
 template <class T, class... Args>
 asio::awaitable<expected<T>> start(const CorePtr& core, const api::Operation& operation, const CallOptions& options,
-                                   expected<T> (*read)(const http::Response&), Next next,
+                                   std::type_identity_t<Reader<T>> read, Next next,
                                    expected<http::Request> (api::Requests::*build)(Args...) const,
                                    const std::type_identity_t<Args>&... args)
 {
@@ -172,7 +211,7 @@ asio::awaitable<expected<T>> start(const CorePtr& core, const api::Operation& op
 
 template <class T, class... Args>
 asio::awaitable<expected<T>> start(const CorePtr& core, const api::Operation& operation, const CallOptions& options,
-                                   expected<T> (*read)(const http::Response&),
+                                   std::type_identity_t<Reader<T>> read,
                                    expected<http::Request> (api::Requests::*build)(Args...) const,
                                    const std::type_identity_t<Args>&... args)
 {
@@ -180,10 +219,15 @@ asio::awaitable<expected<T>> start(const CorePtr& core, const api::Operation& op
 }
 
 /// The user found is read by its id.
-expected<http::Request> get_found_user(const api::Requests& requests, const http::Response& found)
+expected<http::Request> get_found_user(const api::Requests& requests, const http::Response& response,
+                                       const api::Question& question)
 {
-    const expected<std::string> id = api::read_found_user(found);
-    return id ? requests.get_user(*id) : unexpected{id.error()};
+    const expected<UserSummary> found = api::read_found_user(response);
+    if (!found)
+        return unexpected{found.error()};
+    if (!question.is_answered_by(*found))
+        return answer_of_another();
+    return requests.get_user(found->id);
 }
 
 asio::awaitable<expected<UserInfo>> share(std::shared_ptr<client::SharedReads> reads, CorePtr core, std::string id,
@@ -191,7 +235,7 @@ asio::awaitable<expected<UserInfo>> share(std::shared_ptr<client::SharedReads> r
 {
     const auto deadline = core->deadline(options, Clock::now());
     auto begin = [by = std::move(core), id] {
-        return start(by, api::get_user, {}, &api::read_user, &api::Requests::get_user, id);
+        return start<UserInfo>(by, api::get_user, {}, named<api::read_user>, &api::Requests::get_user, id);
     };
     co_return co_await client::SharedReads::read(std::move(reads), std::move(id), std::move(begin), deadline);
 }
@@ -207,7 +251,7 @@ expected<CorePtr> make_core(asio::any_io_executor executor, const Config& config
 
 asio::awaitable<expected<jwt::KeySet>> client::fetch_token_keys(const CorePtr& core)
 {
-    return start(core, api::authenticate, {}, &api::read_token_keys, &api::Requests::token_keys);
+    return start<jwt::KeySet>(core, api::authenticate, {}, unnamed<api::read_token_keys>, &api::Requests::token_keys);
 }
 
 Client::Client(asio::any_io_executor executor, Config config)
@@ -255,12 +299,12 @@ void Client::close() noexcept
 
 asio::awaitable<expected<UserInfo>> Client::create_user(const CreateUserRequest& request, const CallOptions& options)
 {
-    return start(core_, api::create_user, options, &api::read_user, &api::Requests::create_user, request);
+    return start<UserInfo>(core_, api::create_user, options, &read_created_user, &api::Requests::create_user, request);
 }
 
 asio::awaitable<expected<UserInfo>> Client::get_user(std::string_view user_id, const CallOptions& options)
 {
-    return start(core_, api::get_user, options, &api::read_user, &api::Requests::get_user, user_id);
+    return start<UserInfo>(core_, api::get_user, options, named<api::read_user>, &api::Requests::get_user, user_id);
 }
 
 asio::awaitable<expected<UserInfo>> Client::coalesced_get_user(std::string_view user_id, const CallOptions& options)
@@ -273,43 +317,47 @@ asio::awaitable<expected<UserInfo>> Client::coalesced_get_user(std::string_view 
 asio::awaitable<expected<UserInfo>> Client::get_user_by_identifier(std::string_view identifier,
                                                                    const CallOptions& options)
 {
-    return start(core_, api::get_user_by_identifier, options, &api::read_user, &get_found_user,
-                 &api::Requests::find_user, identifier);
+    return start<UserInfo>(core_, api::get_user_by_identifier, options, named<api::read_user>, &get_found_user,
+                           &api::Requests::find_user, identifier);
 }
 
 asio::awaitable<expected<UserInfo>> Client::update_user(std::string_view user_id, const UpdateUserRequest& request,
                                                         const CallOptions& options)
 {
-    return start(core_, api::update_user, options, &api::read_user, &api::Requests::update_user, user_id, request);
+    return start<UserInfo>(core_, api::update_user, options, named<api::read_user>, &api::Requests::update_user,
+                           user_id, request);
 }
 
 asio::awaitable<expected<UserInfo>> Client::activate_user(std::string_view user_id, const CallOptions& options)
 {
-    return start(core_, api::activate_user, options, &api::read_user, &api::Requests::activate_user, user_id);
+    return start<UserInfo>(core_, api::activate_user, options, named<api::read_user>, &api::Requests::activate_user,
+                           user_id);
 }
 
 asio::awaitable<expected<UserInfo>> Client::deactivate_user(std::string_view user_id, const CallOptions& options)
 {
-    return start(core_, api::deactivate_user, options, &api::read_user, &api::Requests::deactivate_user, user_id);
+    return start<UserInfo>(core_, api::deactivate_user, options, named<api::read_user>, &api::Requests::deactivate_user,
+                           user_id);
 }
 
 asio::awaitable<expected<void>> Client::delete_user(std::string_view user_id, const CallOptions& options)
 {
-    return start(core_, api::delete_user, options, &api::read_nothing, &api::Requests::delete_user, user_id);
+    return start<void>(core_, api::delete_user, options, unnamed<api::read_nothing>, &api::Requests::delete_user,
+                       user_id);
 }
 
 asio::awaitable<expected<std::vector<WebAuthnDevice>>> Client::list_user_devices(std::string_view user_id,
                                                                                  const CallOptions& options)
 {
-    return start(core_, api::list_user_devices, options, &api::read_devices, &api::Requests::list_user_devices,
-                 user_id);
+    return start<std::vector<WebAuthnDevice>>(core_, api::list_user_devices, options, unnamed<api::read_devices>,
+                                              &api::Requests::list_user_devices, user_id);
 }
 
 asio::awaitable<expected<void>> Client::delete_user_device(std::string_view user_id, std::string_view device_id,
                                                            const CallOptions& options)
 {
-    return start(core_, api::delete_user_device, options, &api::read_nothing, &api::Requests::delete_user_device,
-                 user_id, device_id);
+    return start<void>(core_, api::delete_user_device, options, unnamed<api::read_nothing>,
+                       &api::Requests::delete_user_device, user_id, device_id);
 }
 
 asio::awaitable<expected<void>> Client::revoke_user_device(std::string_view user_id, std::string_view device_id,
@@ -320,8 +368,8 @@ asio::awaitable<expected<void>> Client::revoke_user_device(std::string_view user
 
 asio::awaitable<expected<void>> Client::revoke_user_refresh_tokens(std::string_view user_id, const CallOptions& options)
 {
-    return start(core_, api::revoke_user_refresh_tokens, options, &api::read_nothing,
-                 &api::Requests::revoke_user_refresh_tokens, user_id);
+    return start<void>(core_, api::revoke_user_refresh_tokens, options, unnamed<api::read_nothing>,
+                       &api::Requests::revoke_user_refresh_tokens, user_id);
 }
 
 asio::awaitable<expected<void>> Client::signout(std::string_view user_id, const CallOptions& options)
@@ -331,19 +379,20 @@ asio::awaitable<expected<void>> Client::signout(std::string_view user_id, const 
 
 asio::awaitable<expected<UserPage>> Client::list_users(const ListUsersRequest& request, const CallOptions& options)
 {
-    return start(core_, api::list_users, options, &api::read_user_page, &api::Requests::list_users, request);
+    return start<UserPage>(core_, api::list_users, options, unnamed<api::read_user_page>, &api::Requests::list_users,
+                           request);
 }
 
 asio::awaitable<expected<MagicLink>> Client::create_magic_link(const CreateMagicLinkRequest& request,
                                                                const CallOptions& options)
 {
-    return start(core_, api::create_magic_link, options, &api::read_magic_link, &api::Requests::create_magic_link,
-                 request);
+    return start<MagicLink>(core_, api::create_magic_link, options, named<api::read_magic_link>,
+                            &api::Requests::create_magic_link, request);
 }
 
 asio::awaitable<expected<AppInfo>> Client::get_app(const CallOptions& options)
 {
-    return start(core_, api::get_app, options, &api::read_app, &api::Requests::get_app);
+    return start<AppInfo>(core_, api::get_app, options, named<api::read_app>, &api::Requests::get_app);
 }
 
 ClientStats Client::stats() const noexcept
@@ -403,8 +452,9 @@ asio::awaitable<expected<std::optional<UserSummary>>> UserRange::next()
         if (state.ended)
             co_return std::optional<UserSummary>{};
         state.request.page(state.next_page);
-        expected<UserPage> page = co_await start(state.core, api::list_users, state.options, &api::read_user_page,
-                                                 &api::Requests::list_users, state.request);
+        expected<UserPage> page =
+            co_await start<UserPage>(state.core, api::list_users, state.options, unnamed<api::read_user_page>,
+                                     &api::Requests::list_users, state.request);
         if (!page)
             co_return unexpected{std::move(page.error())};
         if (auto error = state.take(std::move(*page))) {

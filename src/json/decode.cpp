@@ -430,6 +430,11 @@ expected<boost::json::value> decode_value(std::string_view body)
     return decode<boost::json::value>(body);
 }
 
+expected<Recipient> decode_recipient(std::string_view body)
+{
+    return decode<Recipient>(body);
+}
+
 std::optional<ErrorBody> decode_error(std::string_view body)
 {
     expected<ErrorBody> result = decode<ErrorBody>(body);

@@ -39,6 +39,17 @@ expected<AppInfo> decode_app(std::string_view body);
 /// Any value, as metadata are read: doubles are exact, numbers beyond them refused.
 expected<boost::json::value> decode_value(std::string_view body);
 
+/// Whom a request of this library is for.
+struct Recipient
+{
+    std::string email;
+    std::string phone;
+    std::string user_id;
+};
+
+/// Reads the body of `create_user` or `create_magic_link` back; what is not said is empty.
+expected<Recipient> decode_recipient(std::string_view body);
+
 /// What the service says of an error, as it is: neither bounded nor escaped.
 struct ErrorBody
 {

@@ -191,6 +191,13 @@ inline constexpr std::array fields_of<AppInfo>{
 };
 
 template <>
+inline constexpr std::array fields_of<Recipient>{
+    field<Recipient, &Recipient::email>("email"),
+    field<Recipient, &Recipient::phone>("phone"),
+    field<Recipient, &Recipient::user_id>("user_id"),
+};
+
+template <>
 inline constexpr std::array fields_of<ErrorBody>{
     field<ErrorBody, &ErrorBody::code>("code"),
     field<ErrorBody, &ErrorBody::error>("error"),

@@ -7,6 +7,11 @@
 namespace passage {
 namespace {
 
+constexpr char to_lower(char c) noexcept
+{
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
 constexpr bool is_printable_ascii(char c) noexcept
 {
     return c >= 0x20 && c <= 0x7e;
@@ -131,11 +136,17 @@ bool has_control_character(std::string_view text) noexcept
     return false;
 }
 
+std::string lower_case(std::string_view text)
+{
+    std::string result{text};
+    std::transform(result.begin(), result.end(), result.begin(), to_lower);
+    return result;
+}
+
 bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept
 {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
     return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                      [&](char a, char b) { return lower(a) == lower(b); });
+                      [](char a, char b) { return to_lower(a) == to_lower(b); });
 }
 
 } // namespace passage

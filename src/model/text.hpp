@@ -20,6 +20,9 @@ bool is_utf8(std::string_view text) noexcept;
 /// direction, by which a text is shown as another one.
 bool has_control_character(std::string_view text) noexcept;
 
+/// A text with its ASCII letters in lower case.
+std::string lower_case(std::string_view text);
+
 /// Whether two texts differ in the case of ASCII letters at most.
 bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept;
 

@@ -43,9 +43,9 @@ asio::awaitable<Result> perform(Client& client, Operation operation, CallOptions
     case Operation::get:
         return await_result(client.get_user("subject", options));
     case Operation::create:
-        return await_result(client.create_user(CreateUserRequest{}.email("a@example.com"), options));
+        return await_result(client.create_user(CreateUserRequest{}.email("jane@example.com"), options));
     case Operation::find:
-        return await_result(client.get_user_by_identifier("a@example.com", options));
+        return await_result(client.get_user_by_identifier("jane@example.com", options));
     case Operation::erase:
         return await_result(client.delete_user("subject", options));
     }
@@ -59,7 +59,7 @@ asio::awaitable<Result> get(Client& client, std::string id)
 
 asio::awaitable<Result> create_large(Client& client, std::size_t size, CallOptions options)
 {
-    const auto request = CreateUserRequest{}.email("a@example.com").metadata("text", std::string(size, 'x'));
+    const auto request = CreateUserRequest{}.email("jane@example.com").metadata("text", std::string(size, 'x'));
     co_return to_result(co_await client.create_user(request, options));
 }
 

@@ -260,13 +260,13 @@ BOOST_FIXTURE_TEST_CASE(a_call_that_can_not_be_made_is_told_without_attempts, Fi
 
 BOOST_FIXTURE_TEST_CASE(both_requests_of_a_search_are_of_one_call, Fixture)
 {
-    server.plan(
-        {{{steps::tls(), steps::request(),
-           steps::send(test::response(200, "Content-Type: application/json\r\n", R"({"users":[{"id":"subject"}]})")),
-           steps::serve()},
-          true}});
+    server.plan({{{steps::tls(), steps::request(),
+                   steps::send(test::response(200, "Content-Type: application/json\r\n",
+                                              R"({"users":[{"id":"subject","email":"jane@example.com"}]})")),
+                   steps::serve()},
+                  true}});
     make_client();
-    BOOST_TEST(run(context, client->get_user_by_identifier("a@example.com")).has_value());
+    BOOST_TEST(run(context, client->get_user_by_identifier("jane@example.com")).has_value());
     BOOST_TEST(taken_lines() == (Lines{"GET get_user_by_identifier 127.0.0.1", "attempt", "attempt 1 200 new success",
                                        "attempt", "attempt 2 200 reused success", "ended 2 success", "gone"}),
                boost::test_tools::per_element());

@@ -689,9 +689,9 @@ Step serve()
             const std::string& bytes = peer.receive_request();
             const std::string subject = subject_of(bytes);
             if (bytes.find("identifier=") != bytes.npos)
-                peer.send(
-                    response(200, "Content-Type: application/json\r\n",
-                             R"({"users":[{"id":"found"}],"page":1,"limit":1,"total_users":1,"created_before":0})"));
+                peer.send(response(
+                    200, "Content-Type: application/json\r\n",
+                    R"({"users":[{"id":"found","email":"jane@example.com"}],"page":1,"limit":1,"total_users":1,"created_before":0})"));
             else
                 peer.send(answer_with_user(subject));
         }

@@ -35,6 +35,39 @@ BOOST_AUTO_TEST_CASE(success_is_the_class_of_200)
         BOOST_TEST(!is_success(status));
 }
 
+BOOST_AUTO_TEST_CASE(each_operation_has_its_own_statuses_of_success)
+{
+    for (int status = 200; status < 300; ++status) {
+        const bool is_registered = status <= 208 || status == 226;
+        const bool always = status == 200 || !is_registered;
+        BOOST_TEST(is_success_of(get_user, status) == always, status);
+        BOOST_TEST(is_success_of(update_user, status) == always, status);
+        BOOST_TEST(is_success_of(create_user, status) == (always || status == 201), status);
+        BOOST_TEST(is_success_of(create_magic_link, status) == (always || status == 201), status);
+        BOOST_TEST(is_success_of(delete_user, status) == (always || status == 204), status);
+        BOOST_TEST(is_success_of(revoke_user_refresh_tokens, status) == (always || status == 204), status);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(only_a_user_or_a_device_that_is_not_found_is_gone)
+{
+    const auto is_gone_by = [](const Operation& operation, int status, std::string_view code) {
+        Error error{Errc::api};
+        error.http_status = status;
+        error.api_code = code;
+        return is_gone(operation, error);
+    };
+    for (const Operation& operation : {delete_user, delete_user_device}) {
+        BOOST_TEST(is_gone_by(operation, 404, "user_not_found"));
+        BOOST_TEST(is_gone_by(operation, 404, "device_not_found"));
+        for (const char* other : {"", "app_not_found", "route_not_found", "user_not_found2", "USER_NOT_FOUND"})
+            BOOST_TEST(!is_gone_by(operation, 404, other), other);
+        BOOST_TEST(!is_gone_by(operation, 410, "user_not_found"));
+    }
+    BOOST_TEST(!is_gone_by(get_user, 404, "user_not_found"));
+    BOOST_TEST(!is_gone_by(revoke_user_refresh_tokens, 404, "user_not_found"));
+}
+
 BOOST_AUTO_TEST_CASE(an_error_keeps_its_status_whatever_the_body)
 {
     struct Case
@@ -166,7 +199,7 @@ BOOST_AUTO_TEST_CASE(the_one_user_of_a_page_is_found)
     const auto found = [](std::string users) {
         return read_found_user(response(200, R"({"page":1,"limit":1,"total_users":1,"users":)" + users + "}"));
     };
-    BOOST_TEST(found(R"([{"id":"u1"}])").value() == "u1");
+    BOOST_TEST(found(R"([{"id":"u1"}])").value().id == "u1");
 
     const Error none = found("[]").error();
     BOOST_TEST((none.code == Errc::api));
