@@ -92,6 +92,7 @@ Connections::Connections(const net::Executor& strand, const Config& config, cons
       tls_{std::move(tls)},
       resolver_{strand_, url.host, std::move(lookup)},
       deadlines_{std::make_shared<net::Deadlines>(strand_, [this] { sweep(); })},
+      idle_timer_{strand_},
       waiting_room_{strand_},
       pool_{{options_.max_connections, options_.max_waiting, options_.idle_timeout}},
       open_{options_.max_connections},
@@ -150,6 +151,7 @@ void Connections::end_call()
     for (const std::weak_ptr<Dial>& weak : dials_)
         if (const auto dial = weak.lock())
             dial->stop(Errc::cancelled);
+    sweep_when_quiet();
 }
 
 void Connections::start_dial(pool::Slot slot)
@@ -284,6 +286,21 @@ void Connections::sweep()
 {
     pool_.expire(Clock::now());
     run_pool_actions();
+}
+
+void Connections::sweep_when_quiet()
+try {
+    if (idle_timer_.is_set() || pool_.idle() == 0)
+        return;
+    idle_timer_.set(pool_.next_expiry(), [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) {
+            self->idle_timer_.expired();
+            self->sweep();
+            self->sweep_when_quiet();
+        }
+    });
+} catch (const std::bad_alloc&) {
+    // Nobody waits for it: the next call to end sets the timer, and the next to begin looks at the time itself.
 }
 
 void Connections::close()

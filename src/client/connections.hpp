@@ -5,6 +5,7 @@
 #include "net/connection.hpp"
 #include "net/deadlines.hpp"
 #include "net/host_resolver.hpp"
+#include "net/idle_timer.hpp"
 #include "net/tls_context.hpp"
 #include "net/waiting_room.hpp"
 #include "pool/pool_fsm.hpp"
@@ -124,6 +125,7 @@ private:
     void run_pool_actions();
     void publish_stats();
     void sweep();
+    void sweep_when_quiet();
 
     net::Executor strand_;
     const PoolOptions options_;
@@ -134,6 +136,7 @@ private:
     std::unique_ptr<net::TlsContext> tls_;     ///< None for plain HTTP.
     net::HostResolver resolver_;
     std::shared_ptr<net::Deadlines> deadlines_;
+    net::IdleTimer idle_timer_; ///< For when nothing is under way that has a deadline.
     net::WaitingRoom waiting_room_;
     pool::PoolFsm pool_;
     std::vector<ConnectionPtr> open_;        ///< By slot.

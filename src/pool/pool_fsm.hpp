@@ -106,6 +106,8 @@ public:
 
     std::size_t connections() const noexcept { return slots_.size() - free_.size(); }
     std::size_t idle() const noexcept { return idle_.size(); }
+    /// When the first idle connection has been so too long; a little earlier at times, and far off if there is none.
+    TimePoint next_expiry() const noexcept { return idle_.empty() ? TimePoint::max() : none_expires_before_; }
     std::size_t dialling() const noexcept { return dialling_; }
     std::size_t waiting() const noexcept { return waiters_.size(); }
     /// Whether there is room for connections that can't be made.

@@ -5,6 +5,8 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
@@ -246,6 +248,47 @@ BOOST_AUTO_TEST_CASE(a_dial_that_nobody_waits_for_ends_with_the_last_call)
     driver.context().restart();
     driver.context().run();
     BOOST_TEST(driver.server().finish() == "");
+}
+
+BOOST_AUTO_TEST_CASE(an_idle_connection_keeps_no_context_running)
+{
+    count_case();
+    count_run();
+    Driver driver;
+    Config config = driver.config();
+    config.pool.idle_timeout = 1h;
+    Client client{driver.context(), config};
+    BOOST_TEST(driver.run(get(client, "first")).id == "first");
+    driver.context().restart();
+    driver.context().run(); // returns at all
+    BOOST_TEST(client.stats().idle_connections == 1u);
+    BOOST_TEST(driver.run(get(client, "second")).id == "second");
+    BOOST_TEST(driver.server().connections() == 1u);
+    client.close();
+    driver.context().restart();
+    driver.context().run();
+    BOOST_TEST(driver.server().finish() == "");
+}
+
+BOOST_AUTO_TEST_CASE(an_idle_connection_is_closed_in_time_by_a_client_that_rests)
+{
+    count_case();
+    count_run();
+    Driver driver;
+    Config config = driver.config();
+    config.pool.idle_timeout = 200ms;
+    const auto plain = driver.context().get_executor();
+    for (const asio::any_io_executor& executor :
+         {asio::any_io_executor{plain}, asio::any_io_executor{asio::make_strand(plain)},
+          asio::any_io_executor{asio::make_strand(asio::any_io_executor{plain})}}) {
+        driver.server().plan({{{steps::tls(), steps::request(), steps::answer(), steps::expect_end()}}});
+        Client client{executor, config};
+        BOOST_TEST(driver.run(get(client, "first")).id == "first");
+        const auto other_work = asio::make_work_guard(driver.context());
+        while (client.stats().idle_connections > 0 && driver.context().run_one() > 0) {
+        }
+        BOOST_TEST(driver.server().finish() == ""); // the server saw the end
+    }
 }
 
 BOOST_AUTO_TEST_CASE(waiting_calls_have_the_only_connection_in_the_order_they_came)

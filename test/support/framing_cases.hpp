@@ -59,7 +59,7 @@ inline const std::vector<Accepted> accepted{
     {"204 that names chunks", "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 204, "", false,
      5},
     {"304 that names a length", "HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n", 304, "", false},
-    {"204 with a length of 0", "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", 204},
+    {"204 with a length of 0", "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", 204, "", false},
 
     {"chunked, empty", chunked + "0\r\n\r\n"},
     {"one chunk", chunked + "2\r\n{}\r\n0\r\n\r\n", 200, "{}"},
