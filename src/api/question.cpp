@@ -45,12 +45,16 @@ bool is_identified(std::string_view encoded, const UserSummary& user)
 
 } // namespace
 
-Question::Question(const Requests& requests, std::string_view request) noexcept : requests_{requests}
+Question::Question(const Requests& requests, std::string_view request) noexcept
+    : requests_{requests}, request_{request}, target_{request.substr(request.find(' ') + 1)}
 {
-    target_ = request.substr(request.find(' ') + 1);
     target_ = target_.substr(0, target_.find(' '));
-    const std::size_t head_end = request.find("\r\n\r\n");
-    body_ = head_end == request.npos ? std::string_view{} : request.substr(head_end + 4);
+}
+
+std::string_view Question::body() const noexcept
+{
+    constexpr std::string_view end_of_head = "\r\n\r\n";
+    return request_.substr(std::min(request_.size(), request_.find(end_of_head) + end_of_head.size()));
 }
 
 std::string_view Question::identifier() const noexcept
@@ -74,14 +78,14 @@ bool Question::is_answered_by(const UserSummary& found) const
 
 bool Question::created(const UserInfo& user) const
 {
-    const auto asked = json::decode_recipient(body_);
+    const auto asked = json::decode_recipient(body());
     return asked && (asked->email.empty() || is_same_email(asked->email, user.email)) &&
            (asked->phone.empty() || asked->phone == user.phone);
 }
 
 bool Question::is_answered_by(const MagicLink& link) const
 {
-    const auto asked = json::decode_recipient(body_);
+    const auto asked = json::decode_recipient(body());
     if (!asked)
         return false;
     if (!asked->user_id.empty())

@@ -37,9 +37,11 @@ public:
     bool is_answered_by(const AppInfo& app) const;
 
 private:
+    std::string_view body() const noexcept;
+
     const Requests& requests_;
+    std::string_view request_;
     std::string_view target_;
-    std::string_view body_;
     std::string_view earlier_identifier_;
 };
 

@@ -318,7 +318,7 @@ void Call::end_backoff()
     fail(std::move(error));
 }
 
-void Call::succeed(http::Response response)
+void Call::succeed(http::Response&& response)
 {
     if (observation_)
         observation_->end_attempt(response.status, std::nullopt);

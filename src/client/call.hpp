@@ -85,7 +85,7 @@ private:
     void end_attempt(expected<http::Response, net::Failure> result);
     void begin_backoff(std::chrono::milliseconds time);
     void end_backoff();
-    void succeed(http::Response response);
+    void succeed(http::Response&& response);
     void fail(Error error);
     void end(std::exception_ptr error = nullptr);
 

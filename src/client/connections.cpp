@@ -148,9 +148,11 @@ void Connections::end_call()
 {
     if (--calls_ > 0)
         return;
-    for (const std::weak_ptr<Dial>& weak : dials_)
-        if (const auto dial = weak.lock())
-            dial->stop(Errc::cancelled);
+    if (pool_.dialling() > 0) {
+        for (const std::weak_ptr<Dial>& weak : dials_)
+            if (const auto dial = weak.lock())
+                dial->stop(Errc::cancelled);
+    }
     sweep_when_quiet();
 }
 

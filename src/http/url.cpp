@@ -145,6 +145,11 @@ expected<BaseUrl> parse_base_url(std::string_view text)
 
 void append_percent_encoded(std::string& out, std::string_view text)
 {
+    // Ids are in every request, and need no encoding.
+    if (std::all_of(text.begin(), text.end(), urls::unreserved_chars)) {
+        out.append(text);
+        return;
+    }
     // Room first: where Boost.URL makes room itself, want of memory is the end of the program.
     const std::size_t begin = out.size();
     const std::size_t size = urls::encoded_size(text, urls::unreserved_chars);

@@ -77,6 +77,7 @@ void PoolFsm::dial_failed(Slot slot, TimePoint now)
     free_.push_back(slot);
     if (failed_dials_ >= dials_until_down) {
         redial_at_ = now + redial_pause;
+        nothing_due_before_ = std::min(nothing_due_before_, *redial_at_);
         if (lent() == 0 && dialling_ == 0) {
             turning_away_ = true;
             return;
@@ -129,17 +130,19 @@ void PoolFsm::discard_idle(Slot slot)
 
 void PoolFsm::expire(TimePoint now)
 {
+    if (now < nothing_due_before_)
+        return;
+    nothing_due_before_ = TimePoint::max();
     if (redial_at_ && now >= *redial_at_) {
         redial_at_.reset();
         dial_for_waiters();
+    } else if (redial_at_) {
+        nothing_due_before_ = *redial_at_;
     }
-    if (now < none_expires_before_)
-        return;
-    none_expires_before_ = TimePoint::max();
     std::erase_if(idle_, [&](Slot slot) {
         const TimePoint until = slots_[slot].idle_until;
         if (until > now) {
-            none_expires_before_ = std::min(none_expires_before_, until);
+            nothing_due_before_ = std::min(nothing_due_before_, until);
             return false;
         }
         free_slot(slot);
@@ -195,7 +198,7 @@ void PoolFsm::keep(Slot slot, TimePoint now, milliseconds idle_limit)
         free_slot(slot);
     } else {
         connection.idle_until = std::min(connection.retire_at, now + idle_limit);
-        none_expires_before_ = std::min(none_expires_before_, connection.idle_until);
+        nothing_due_before_ = std::min(nothing_due_before_, connection.idle_until);
         idle_.push_back(slot);
     }
 }
@@ -208,7 +211,7 @@ void PoolFsm::free_slot(Slot slot)
 
 void PoolFsm::dial_for_waiters()
 {
-    if (redial_at_ && lent() > 0)
+    if (waiters_.empty() || (redial_at_ && lent() > 0))
         return;
     // Those who all lost their connections at once would not spare a server that comes up again.
     const std::size_t wanted = failed_dials_ == 0 ? waiters_.size() : std::min<std::size_t>(waiters_.size(), 1);

@@ -107,7 +107,7 @@ public:
     std::size_t connections() const noexcept { return slots_.size() - free_.size(); }
     std::size_t idle() const noexcept { return idle_.size(); }
     /// When the first idle connection has been so too long; a little earlier at times, and far off if there is none.
-    TimePoint next_expiry() const noexcept { return idle_.empty() ? TimePoint::max() : none_expires_before_; }
+    TimePoint next_expiry() const noexcept { return idle_.empty() ? TimePoint::max() : nothing_due_before_; }
     std::size_t dialling() const noexcept { return dialling_; }
     std::size_t waiting() const noexcept { return waiters_.size(); }
     /// Whether there is room for connections that can't be made.
@@ -143,8 +143,8 @@ private:
     std::optional<TimePoint> redial_at_; ///< Set during a pause.
     std::vector<Connection> slots_;
     std::vector<Slot> free_;
-    std::vector<Slot> idle_; ///< The last used one last.
-    TimePoint none_expires_before_ = TimePoint::max();
+    std::vector<Slot> idle_;                          ///< The last used one last.
+    TimePoint nothing_due_before_ = TimePoint::max(); ///< Neither the end of an idle connection nor that of the pause.
     boost::intrusive::list<Waiter> waiters_;
     std::vector<PoolAction> actions_;
     std::size_t next_action_ = 0;
