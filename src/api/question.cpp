@@ -93,6 +93,14 @@ bool Question::is_answered_by(const MagicLink& link) const
     return asked->phone.empty() ? is_same_email(asked->email, link.identifier) : asked->phone == link.identifier;
 }
 
+bool Question::may_have_body(std::string_view body) const
+{
+    if (body.empty())
+        return true;
+    const expected<UserInfo> user = json::decode_user(body);
+    return !user || is_answered_by(*user);
+}
+
 bool Question::is_answered_by(const AppInfo& app) const
 {
     return encodes(target_.substr(target_.rfind('/') + 1), app.id);

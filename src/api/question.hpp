@@ -35,6 +35,8 @@ public:
     bool is_answered_by(const MagicLink& link) const;
     /// Whether this is the app of the request's path.
     bool is_answered_by(const AppInfo& app) const;
+    /// Whether a body that need not be there could be this request's: it names no user, or the one of the path.
+    bool may_have_body(std::string_view body) const;
 
 private:
     std::string_view body() const noexcept;

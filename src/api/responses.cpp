@@ -105,11 +105,6 @@ expected<jwt::KeySet> read_token_keys(const http::Response& response)
     return read(response, jwt::read_key_set);
 }
 
-expected<void> read_nothing(const http::Response&)
-{
-    return {};
-}
-
 expected<UserSummary> read_found_user(const http::Response& response)
 {
     auto page = read_user_page(response);

@@ -35,8 +35,6 @@ expected<std::vector<WebAuthnDevice>> read_devices(const http::Response& respons
 expected<MagicLink> read_magic_link(const http::Response& response);
 expected<AppInfo> read_app(const http::Response& response);
 expected<jwt::KeySet> read_token_keys(const http::Response& response);
-/// For operations that answer without a body.
-expected<void> read_nothing(const http::Response& response);
 
 /// The only user of a page that was asked for by an identifier; the error of an unknown user if there is none.
 expected<UserSummary> read_found_user(const http::Response& response);

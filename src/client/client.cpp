@@ -45,6 +45,13 @@ constexpr auto named = [](const http::Response& response, const api::Question& q
 template <auto Read>
 constexpr auto unnamed = [](const http::Response& response, const api::Question&) { return Read(response); };
 
+expected<void> read_nothing(const http::Response& response, const api::Question& question)
+{
+    if (!question.may_have_body(response.body))
+        return answer_of_another();
+    return {};
+}
+
 expected<UserInfo> read_created_user(const http::Response& response, const api::Question& question)
 {
     auto user = api::read_user(response);
@@ -342,8 +349,7 @@ asio::awaitable<expected<UserInfo>> Client::deactivate_user(std::string_view use
 
 asio::awaitable<expected<void>> Client::delete_user(std::string_view user_id, const CallOptions& options)
 {
-    return start<void>(core_, api::delete_user, options, unnamed<api::read_nothing>, &api::Requests::delete_user,
-                       user_id);
+    return start<void>(core_, api::delete_user, options, &read_nothing, &api::Requests::delete_user, user_id);
 }
 
 asio::awaitable<expected<std::vector<WebAuthnDevice>>> Client::list_user_devices(std::string_view user_id,
@@ -356,8 +362,8 @@ asio::awaitable<expected<std::vector<WebAuthnDevice>>> Client::list_user_devices
 asio::awaitable<expected<void>> Client::delete_user_device(std::string_view user_id, std::string_view device_id,
                                                            const CallOptions& options)
 {
-    return start<void>(core_, api::delete_user_device, options, unnamed<api::read_nothing>,
-                       &api::Requests::delete_user_device, user_id, device_id);
+    return start<void>(core_, api::delete_user_device, options, &read_nothing, &api::Requests::delete_user_device,
+                       user_id, device_id);
 }
 
 asio::awaitable<expected<void>> Client::revoke_user_device(std::string_view user_id, std::string_view device_id,
@@ -368,7 +374,7 @@ asio::awaitable<expected<void>> Client::revoke_user_device(std::string_view user
 
 asio::awaitable<expected<void>> Client::revoke_user_refresh_tokens(std::string_view user_id, const CallOptions& options)
 {
-    return start<void>(core_, api::revoke_user_refresh_tokens, options, unnamed<api::read_nothing>,
+    return start<void>(core_, api::revoke_user_refresh_tokens, options, &read_nothing,
                        &api::Requests::revoke_user_refresh_tokens, user_id);
 }
 

@@ -115,6 +115,15 @@ BOOST_AUTO_TEST_CASE(a_magic_link_must_be_for_whom_it_was_made)
     BOOST_TEST(!made(for_user, link_for("jane@example.com", "u2")));
 }
 
+BOOST_AUTO_TEST_CASE(a_body_that_need_not_be_there_must_not_name_another_user)
+{
+    const std::string bytes = bytes_of(requests.delete_user("u1"));
+    const Question question{requests, bytes};
+    for (const char* body : {"", "<html>", "{}", R"({"user":{"id":"u1"}})", R"({"devices":[]})"})
+        BOOST_TEST(question.may_have_body(body), body);
+    BOOST_TEST(!question.may_have_body(R"({"user":{"id":"u2"}})"));
+}
+
 BOOST_AUTO_TEST_CASE(an_app_must_be_the_one_of_the_path)
 {
     const std::string bytes = bytes_of(requests.get_app());

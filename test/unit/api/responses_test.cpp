@@ -187,13 +187,6 @@ BOOST_AUTO_TEST_CASE(devices_and_pages_are_read)
     BOOST_TEST(page->total_users == 9);
 }
 
-BOOST_AUTO_TEST_CASE(operations_without_an_answer_ask_for_none)
-{
-    BOOST_TEST(read_nothing(response(200, "")).has_value());
-    BOOST_TEST(read_nothing(response(204, "")).has_value());
-    BOOST_TEST(read_nothing(response(200, "<html>", "text/html")).has_value());
-}
-
 BOOST_AUTO_TEST_CASE(the_one_user_of_a_page_is_found)
 {
     const auto found = [](std::string users) {
