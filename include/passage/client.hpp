@@ -39,11 +39,14 @@ class SharedReads;
 /// **Errors.** Any operation may end with any `Errc`. Arguments that can't be sent (an empty id, a
 /// control byte, a phone that is not E.164, ...) end it with `Errc::invalid_argument` before any
 /// I/O. What the service refuses is `Errc::api` with its status and code: 401 for a wrong key, 404
-/// for an unknown user, 400 for a request it finds invalid.
+/// for an unknown user, 400 for a request it finds invalid. An answer that names another user, identifier or app than
+/// the one that was asked for is `Errc::protocol` with `Effect::unknown`; the connection that it came on is closed, and
+/// a call that uses it at that moment fails in the same way. So is a success status that the operation does not have.
 ///
 /// **Repetition.** Lost connections and 408, 500, 502, 503, 504 are repeated for operations that
-/// are idempotent, which are all but `create_user` and `create_magic_link`; 429 is for every one.
-/// These two are otherwise repeated only if no byte of them left.
+/// are idempotent, which are all but `create_user` and `create_magic_link`; 429 is for every one, and so is 421, once
+/// and on a new connection (RFC 9110, section 15.5.20). These two are otherwise repeated only if no byte of them left.
+/// Without retries (`CallOptions::retries`, or one attempt in `RetryOptions`) a request is sent at most once.
 ///
 /// **Cancellation.** Terminal and partial cancellation end a call with `Errc::cancelled` and leave
 /// the client as usable as before; total cancellation does so only while nothing of the request was
@@ -132,8 +135,8 @@ public:
 
     /// Deletes a user: `DELETE /apps/{app_id}/users/{user_id}`.
     ///
-    /// If an attempt got no answer and its repetition finds no such user, the call succeeds: the
-    /// user is gone.
+    /// If an attempt may have been carried out and its repetition finds no such user (404 `user_not_found`), the call
+    /// succeeds: the user is gone.
     boost::asio::awaitable<expected<void>> delete_user(std::string_view user_id, const CallOptions& options = {});
 
     /// Lists a user's WebAuthn devices: `GET /apps/{app_id}/users/{user_id}/devices`.
@@ -142,7 +145,7 @@ public:
 
     /// Deletes a device of a user: `DELETE /apps/{app_id}/users/{user_id}/devices/{device_id}`.
     ///
-    /// Repeated as `delete_user` is.
+    /// Repeated as `delete_user` is; 404 `device_not_found` counts as well.
     boost::asio::awaitable<expected<void>> delete_user_device(std::string_view user_id, std::string_view device_id,
                                                               const CallOptions& options = {});
 

@@ -32,7 +32,9 @@ struct PoolOptions
     std::size_t max_connections = 64;
     /// Most calls that wait for a connection; one more ends with `Errc::pool_timeout` at once.
     std::size_t max_waiting = 10'000;
-    /// How long an unused connection is kept; less if the server says so (`Keep-Alive: timeout`).
+    /// How long an unused connection is kept; less if the server says so (`Keep-Alive: timeout`). It is closed in time
+    /// while calls are under way, and on an `io_context` (or a strand of one) that runs also while none is; otherwise
+    /// before the next call. It does not keep a context from running out of work.
     std::chrono::milliseconds idle_timeout = std::chrono::seconds{50};
     /// How long a connection is used at all, give or take 10 % at random.
     std::chrono::milliseconds max_lifetime = std::chrono::minutes{10};

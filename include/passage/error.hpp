@@ -22,8 +22,9 @@ enum class Errc {
     connect,              ///< No TCP connection could be made.
     tls,                  ///< The TLS handshake or the verification of the server failed.
     timeout,              ///< A deadline passed; `Error::stage` says during what.
-    pool_timeout,         ///< No connection came free: too many calls wait, or the deadline passed waiting.
-    protocol,             ///< The server's bytes are no valid HTTP/1.1 response (RFC 9112).
+    pool_timeout,         ///< No connection came free: too many calls wait, or the deadline passed waiting. The
+                          ///< message and the cause say if connections could not be made.
+    protocol,             ///< The server's bytes are no valid HTTP/1.1 response (RFC 9112), or not one to this request.
     truncated,            ///< The connection ended before the response did.
     too_large,            ///< A request or response exceeds a limit; the message names it.
     decode,               ///< A successful response's body is not what the API documents.
