@@ -50,13 +50,14 @@ public:
         in_order_ = ordered;
         return *this;
     }
-    /// The whole batch ends by then.
+    /// The whole batch ends by then, with `Errc::timeout` for what is not done. If that time is over, nothing is sent.
     BatchOptions& deadline(std::chrono::steady_clock::time_point time)
     {
         deadline_ = time;
         return *this;
     }
-    /// Settings of the call for each item. None of them goes on after the batch's deadline.
+    /// Settings of the call for each item. A call's deadline is the batch's if that is earlier
+    /// (`CallOptions::no_later_than`).
     BatchOptions& each(CallOptions options)
     {
         each_ = std::move(options);

@@ -16,6 +16,7 @@ Error not_asked(Error error)
 {
     error.effect = Effect::none;
     error.attempts = 0;
+    error.earlier_attempts.clear();
     return error;
 }
 

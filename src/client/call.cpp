@@ -34,13 +34,14 @@ void prefetch(const void* begin, std::size_t size) noexcept
 } // namespace
 
 Call::Call(std::shared_ptr<Core> core, const api::Operation& operation, Secret request, bool retries,
-           Clock::time_point deadline, std::shared_ptr<Observation> observation)
+           Clock::time_point deadline, std::shared_ptr<Observation> observation, Effect before)
     : core_{std::move(core)},
       operation_{operation},
       request_{std::move(request)},
       retries_{retries},
       deadline_{deadline},
-      observation_{std::move(observation)}
+      observation_{std::move(observation)},
+      effect_{before}
 {}
 
 Call::~Call()

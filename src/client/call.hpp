@@ -47,9 +47,9 @@ class Call : public net::Resumable,
              public std::enable_shared_from_this<Call>
 {
 public:
-    /// `observation` may be none.
+    /// `observation` may be none. `before` is what earlier calls, which this one repeats, may have done.
     Call(std::shared_ptr<Core> core, const api::Operation& operation, Secret request, bool retries,
-         net::Clock::time_point deadline, std::shared_ptr<Observation> observation);
+         net::Clock::time_point deadline, std::shared_ptr<Observation> observation, Effect before);
     virtual ~Call();
 
     void start();
@@ -108,8 +108,8 @@ private:
     unsigned replays_ = 0;
     bool misdirected_ = false; ///< The service answered 421 before.
     int taken_from_budget_ = 0;
-    /// Of all attempts together.
-    Effect effect_ = Effect::none;
+    /// Of all attempts together, those of earlier calls included.
+    Effect effect_;
     net::Progress progress_;
     policy::Attempt facts_;
     std::vector<FailedAttempt> earlier_attempts_;

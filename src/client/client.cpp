@@ -78,7 +78,9 @@ public:
 
     asio::awaitable<CallPtr> send(Secret request)
     {
-        return core_->call(*operation_, std::move(request), options_.retries(), deadline_, observation_);
+        const bool may_have_acted = options_.may_have_acted() == operation_->name;
+        return core_->call(*operation_, std::move(request), options_.retries(), deadline_, observation_,
+                           may_have_acted ? Effect::unknown : Effect::none);
     }
 
     /// Makes the request that follows on a response of success; false if there is none, or it can't be made.

@@ -99,24 +99,24 @@ Clock::time_point Core::deadline(const CallOptions& options, Clock::time_point n
 {
     // Both are bounded before they are used: callers' values reach further than the clock counts.
     using std::chrono::milliseconds;
-    if (options.deadline())
-        return std::max(*options.deadline(), now);
     const auto longest = std::chrono::floor<milliseconds>(Clock::time_point::max() - now);
     const milliseconds timeout = options.timeout().value_or(config_.timeouts.total);
-    return now + std::clamp(timeout, milliseconds{0}, longest);
+    const Clock::time_point end = options.deadline().value_or(now + std::clamp(timeout, milliseconds{0}, longest));
+    return std::max(std::min(end, options.no_later_than()), now);
 }
 
 asio::awaitable<std::shared_ptr<Call>> Core::call(const api::Operation& operation, Secret request, bool retries,
-                                                  Clock::time_point deadline, std::shared_ptr<Observation> observation)
+                                                  Clock::time_point deadline, std::shared_ptr<Observation> observation,
+                                                  Effect before)
 {
     auto initiate = [this](auto handler, const api::Operation* what, Secret bytes, bool repeat, Clock::time_point until,
-                           std::shared_ptr<Observation> told) {
+                           std::shared_ptr<Observation> told, Effect earlier) {
         using Handler = decltype(handler);
         auto slot = asio::get_associated_cancellation_slot(handler);
         // What is awaited begins on its own executor: mostly the one beneath the strand.
         const bool is_inner = asio::get_associated_executor(handler) == strand_.inner();
         const std::shared_ptr<Call> call = std::make_shared<CallFor<Handler>>(
-            std::move(handler), shared_from_this(), *what, std::move(bytes), repeat, until, std::move(told));
+            std::move(handler), shared_from_this(), *what, std::move(bytes), repeat, until, std::move(told), earlier);
         if (slot.is_connected()) {
             // The slot belongs to the caller's executor, the call to the strand; each keeps to its own.
             slot.assign([weak = std::weak_ptr{call}, strand = strand_](asio::cancellation_type type) {
@@ -133,7 +133,7 @@ asio::awaitable<std::shared_ptr<Call>> Core::call(const api::Operation& operatio
     };
     return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, std::shared_ptr<Call>)>(
         std::move(initiate), asio::use_awaitable, &operation, std::move(request), retries, deadline,
-        std::move(observation));
+        std::move(observation), before);
 }
 
 void Core::distrust(const ConnectionId& connection)

@@ -46,10 +46,10 @@ public:
     net::Clock::time_point deadline(const CallOptions& options, net::Clock::time_point now) const;
 
     /// Makes a call and returns it when it is complete. Cancellation and completion are on the awaiting coroutine's
-    /// executor. Any thread.
+    /// executor. `before` is what earlier calls, which this one repeats, may have done. Any thread.
     asio::awaitable<std::shared_ptr<Call>> call(const api::Operation& operation, Secret request, bool retries,
                                                 net::Clock::time_point deadline,
-                                                std::shared_ptr<Observation> observation);
+                                                std::shared_ptr<Observation> observation, Effect before = Effect::none);
 
     /// Closes a connection on which the answer to another request came. Any thread.
     void distrust(const ConnectionId& connection);

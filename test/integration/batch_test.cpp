@@ -1,4 +1,5 @@
 #include "support/run.hpp"
+#include "support/script_config.hpp"
 #include "support/service.hpp"
 
 #include <passage/batch.hpp>
@@ -129,6 +130,39 @@ asio::awaitable<expected<int>> never_answer()
 
 const auto ignore = [](std::size_t, expected<int>&&) {};
 
+/// Answers that one connection gives in turn, and a client that has no other.
+struct Scripted
+{
+    explicit Scripted(const std::vector<std::string>& answers)
+    {
+        test::Script script{{test::steps::tls()}, true};
+        for (const std::string& answer : answers) {
+            script.steps.push_back(test::steps::request());
+            script.steps.push_back(test::steps::send(answer));
+        }
+        script.steps.push_back(test::steps::serve());
+        server.plan({std::move(script)});
+    }
+
+    Config config() const
+    {
+        Config result = config_for(server);
+        result.pool.max_connections = 1;
+        result.retry.max_attempts = 2;
+        result.retry.base = 0ms;
+        return result;
+    }
+
+    test::ScriptServer server;
+    asio::io_context context;
+    Client client{context, config()};
+};
+
+const std::string overloaded = test::response(503);
+const std::string throttled = test::response(429, "Retry-After-Ms: 1\r\n");
+const std::string throttled_for_an_hour = test::response(429, "Retry-After: 3600\r\n");
+const std::string no_such_user = test::response(404, {}, R"({"code":"user_not_found","error":"User not found."})");
+
 } // namespace
 
 BOOST_FIXTURE_TEST_SUITE(batches, Fixture)
@@ -247,22 +281,58 @@ BOOST_AUTO_TEST_CASE(results_in_order_keep_to_the_window)
     }
 }
 
-BOOST_AUTO_TEST_CASE(an_item_that_is_left_out_holds_up_no_later_one)
+BOOST_AUTO_TEST_CASE(an_item_whose_pause_is_broken_off_has_the_error_of_its_last_asking)
+{
+    for (const bool in_order : {false, true}) {
+        std::vector<std::size_t> delivered;
+        std::vector<Error> errors;
+        const auto operation = [](int item, const CallOptions&) {
+            if (item > 1)
+                return answer(item);
+            Error error = api_error(item == 0 ? 429 : 400); // the first is asked for again, were it not for the second
+            error.retry_after = 1ms;
+            error.attempts = 3;
+            error.effect = Effect::unknown;
+            error.earlier_attempts.resize(2);
+            return refuse(std::move(error));
+        };
+        const auto deliver = [&](std::size_t index, expected<int>&& result) {
+            delivered.push_back(index);
+            if (!result)
+                errors.push_back(result.error());
+        };
+        const auto rule = [](const Error& error) { return error.http_status == 400; };
+        const BatchSummary summary =
+            run(context, for_each(Numbers{100}, operation, deliver,
+                                  BatchOptions{}.window(4).in_order(in_order).stop_when(rule)));
+        BOOST_TEST(summary.stopped.has_value());
+        BOOST_TEST(summary.done == 4u);
+        BOOST_TEST(summary.failed == 2u);
+        if (in_order)
+            BOOST_TEST((delivered == std::vector<std::size_t>{0, 1, 2, 3}));
+        BOOST_TEST_REQUIRE(errors.size() == 2u);
+        const auto first = std::ranges::find(errors, 429, &Error::http_status);
+        BOOST_TEST_REQUIRE((first != errors.end()));
+        BOOST_TEST(first->attempts == 3u);
+        BOOST_TEST((first->effect == Effect::unknown));
+        BOOST_TEST(first->earlier_attempts.size() == 2u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_item_that_was_never_asked_holds_up_no_later_one)
 {
     std::vector<std::size_t> delivered;
     const auto operation = [](int item, const CallOptions&) {
-        if (item > 1)
-            return answer(item);
-        Error error = api_error(item == 0 ? 429 : 400); // the first is asked for again, were it not for the second
-        error.retry_after = 1ms;
+        Error error = api_error(item == 0 ? 429 : 400);
+        error.retry_after = 1h;
         return refuse(std::move(error));
     };
     const auto deliver = [&](std::size_t index, expected<int>&&) { delivered.push_back(index); };
-    const auto rule = [](const Error& error) { return error.http_status == 400; };
-    const auto summary = run(
-        context, for_each(Numbers{100}, operation, deliver, BatchOptions{}.window(4).in_order(true).stop_when(rule)));
-    BOOST_TEST(summary.stopped.has_value());
-    BOOST_TEST((delivered == std::vector<std::size_t>{1, 2, 3}));
+    const auto deadline = std::chrono::steady_clock::now() + 20ms;
+    const BatchSummary summary = run(context, for_each(Numbers{100}, operation, deliver,
+                                                       BatchOptions{}.window(1).in_order(true).deadline(deadline)));
+    BOOST_TEST(is_timeout(summary.stopped.value()));
+    BOOST_TEST((delivered == std::vector<std::size_t>{0}));
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_that_waits_for_its_first_item_can_be_cancelled)
@@ -402,6 +472,102 @@ BOOST_AUTO_TEST_CASE(an_item_that_stays_throttled_fails_in_the_end)
     BOOST_TEST(summary.failed == 1u);
     BOOST_TEST(!summary.stopped);
     BOOST_TEST(asked == 9);
+}
+
+BOOST_AUTO_TEST_CASE(the_error_of_an_item_tells_of_all_its_askings)
+{
+    int asked = 0;
+    const auto operation = [&](int, const CallOptions&) {
+        Error error = api_error(asked++ == 0 ? 429 : 404);
+        error.retry_after = 1ms;
+        error.attempts = 2;
+        error.earlier_attempts.resize(1);
+        error.earlier_attempts[0].http_status = asked == 1 ? 503 : 502;
+        error.effect = asked == 1 ? Effect::unknown : Effect::none;
+        return refuse(std::move(error));
+    };
+    std::optional<Error> error;
+    const auto deliver = [&](std::size_t, expected<int>&& result) { error = result.error(); };
+    run(context, for_each(Numbers{1}, operation, deliver));
+    BOOST_TEST(asked == 2);
+    BOOST_TEST_REQUIRE(error.has_value());
+    BOOST_TEST(error->http_status == 404);
+    BOOST_TEST(error->attempts == 4u);
+    BOOST_TEST((error->effect == Effect::unknown));
+    std::vector<int> statuses;
+    for (const FailedAttempt& attempt : error->earlier_attempts)
+        statuses.push_back(attempt.http_status);
+    BOOST_TEST((statuses == std::vector<int>{503, 429, 502}));
+}
+
+BOOST_AUTO_TEST_CASE(a_delete_that_finds_nothing_when_it_is_asked_again_may_have_been_done)
+{
+    Scripted done{{overloaded, throttled, no_such_user}};
+    const auto deleted = run(done.context, delete_users(done.client, {"u1"}));
+    BOOST_TEST(deleted.front().has_value(), deleted.front().error());
+
+    // Refused is not done: the user was not there from the start.
+    Scripted refused{{throttled, throttled, no_such_user}};
+    const auto missing = run(refused.context, delete_users(refused.client, {"u1"}));
+    BOOST_TEST_REQUIRE(!missing.front().has_value());
+    BOOST_TEST(is_not_found(missing.front().error()));
+    BOOST_TEST(missing.front().error().attempts == 3u);
+    BOOST_TEST((missing.front().error().effect == Effect::none));
+    BOOST_TEST(missing.front().error().earlier_attempts.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(an_item_that_was_asked_is_not_said_to_be_untouched_when_the_deadline_passes)
+{
+    Scripted scripted{{overloaded, throttled_for_an_hour}};
+    BatchOptions options;
+    options.window(1).deadline(std::chrono::steady_clock::now() + 200ms);
+    const auto deleted = run(scripted.context, delete_users(scripted.client, {"u1", "u2"}, std::move(options)));
+    BOOST_TEST_REQUIRE(!deleted[0].has_value());
+    BOOST_TEST(is_rate_limited(deleted[0].error()), deleted[0].error());
+    BOOST_TEST(deleted[0].error().attempts == 2u);
+    BOOST_TEST((deleted[0].error().effect == Effect::unknown));
+    BOOST_TEST(deleted[0].error().earlier_attempts.size() == 1u);
+    BOOST_TEST_REQUIRE(!deleted[1].has_value());
+    BOOST_TEST(is_timeout(deleted[1].error()), deleted[1].error());
+    BOOST_TEST(deleted[1].error().attempts == 0u);
+    BOOST_TEST(scripted.server.requests().size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_sent_after_the_deadline)
+{
+    Scripted scripted{{}};
+    for (const std::chrono::milliseconds age : {0ms, 1ms, 3'600'000ms}) {
+        BatchOptions options;
+        options.window(3).deadline(std::chrono::steady_clock::now() - age);
+        std::vector<CreateUserRequest> requests(8, CreateUserRequest{}.email("a@b.c"));
+        const auto created =
+            run(scripted.context, create_users(scripted.client, std::move(requests), std::move(options)));
+        BOOST_TEST_REQUIRE(created.size() == 8u);
+        for (const auto& user : created) {
+            BOOST_TEST_REQUIRE(!user.has_value());
+            BOOST_TEST(is_timeout(user.error()), user.error());
+            BOOST_TEST(user.error().attempts == 0u);
+            BOOST_TEST((user.error().effect == Effect::none));
+        }
+    }
+    BOOST_TEST(scripted.server.connections() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_call_knows_that_the_batch_ends_before_it)
+{
+    // It does not wait for what comes too late for the batch, though its own time would reach.
+    const std::vector<CallOptions> own{CallOptions{}, CallOptions{}.timeout(1h),
+                                       CallOptions{}.deadline(std::chrono::steady_clock::now() + 1h)};
+    for (const CallOptions& each : own) {
+        Scripted scripted{{test::response(503, "Retry-After: 20\r\n")}};
+        BatchOptions options;
+        options.each(each).deadline(std::chrono::steady_clock::now() + 10s);
+        const auto users = run(scripted.context, get_users(scripted.client, {"u1"}, std::move(options)));
+        BOOST_TEST_REQUIRE(!users.front().has_value());
+        BOOST_TEST(users.front().error().http_status == 503, users.front().error());
+        BOOST_TEST(!is_timeout(users.front().error()), users.front().error());
+        BOOST_TEST(users.front().error().attempts == 1u);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_the_functions_throw_is_thrown_on)

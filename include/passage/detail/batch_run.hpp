@@ -32,12 +32,30 @@
 #include <ranges>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 // How `passage::for_each` does its work; not for use.
 
 namespace passage::detail {
 
 namespace asio = boost::asio;
+
+/// Has the error of an item that was asked for again tell of the earlier calls too; `before` tells of those.
+inline void add_earlier(Error& error, const Error& before)
+{
+    std::vector<FailedAttempt> earlier = before.earlier_attempts;
+    if (before.attempts > 0) {
+        FailedAttempt& last = earlier.emplace_back();
+        last.code = before.code;
+        last.stage = before.stage;
+        last.http_status = before.http_status;
+        last.cause = before.cause;
+    }
+    error.earlier_attempts.insert(error.earlier_attempts.begin(), earlier.begin(), earlier.end());
+    error.attempts += before.attempts;
+    if (before.effect == Effect::done || error.effect == Effect::none)
+        error.effect = before.effect;
+}
 
 /// What does not depend on the items: when something is begun, and when all ends. Used on its strand only.
 ///
@@ -50,11 +68,15 @@ public:
 
     BatchCore(const asio::any_io_executor& executor, BatchOptions options)
         : options_{std::move(options)},
+          call_options_{options_.each()},
           strand_{Strand{executor}},
           work_{executor},
           deadline_timer_{strand_},
           room_{strand_, Clock::time_point::max()}
-    {}
+    {
+        if (options_.deadline())
+            call_options_.no_later_than(*options_.deadline());
+    }
     virtual ~BatchCore() = default;
     BatchCore(const BatchCore&) = delete;
     BatchCore& operator=(const BatchCore&) = delete;
@@ -90,8 +112,16 @@ protected:
 
     bool is_stopped() const noexcept { return summary_.stopped.has_value(); }
 
+    /// Whether nothing more may be begun. The deadline holds from its time on, not from when its timer is heard.
+    bool is_over()
+    {
+        if (!is_stopped() && options_.deadline() && Clock::now() >= *options_.deadline())
+            cancel(out_of_time());
+        return is_stopped();
+    }
+
     /// The settings of each item's call.
-    const CallOptions& call_options() const noexcept { return options_.each(); }
+    const CallOptions& call_options() const noexcept { return call_options_; }
 
     /// Whether an item that the service throttles is to be asked for again, after `pace`.
     bool asks_again(const Error& error, unsigned times)
@@ -161,11 +191,11 @@ private:
             deadline_timer_.expires_at(*options_.deadline());
             deadline_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
                 if (const auto alive = weak.lock(); alive && !ec)
-                    alive->cancel(Error{Errc::timeout, "the batch's deadline passed"});
+                    alive->cancel(out_of_time());
             });
         }
         ++workers_; // this function
-        while (workers_ <= options_.window() && !is_stopped() && next_or_fail())
+        while (workers_ <= options_.window() && !is_over() && next_or_fail())
             spawn();
         end_worker();
     }
@@ -208,6 +238,8 @@ private:
             signal.emit(asio::cancellation_type::terminal);
     }
 
+    static Error out_of_time() { return Error{Errc::timeout, "the batch's deadline passed"}; }
+
     void end_worker()
     {
         if (--workers_ > 0)
@@ -221,6 +253,7 @@ private:
     static constexpr unsigned max_throttled = 8;
 
     const BatchOptions options_;
+    CallOptions call_options_;
     const asio::any_io_executor strand_;
     const asio::executor_work_guard<asio::any_io_executor> work_;
     asio::steady_timer deadline_timer_;
@@ -282,27 +315,35 @@ private:
         for (;;) {
             while (is_full(begun_ - results_.next()))
                 co_await wait_for_room();
-            if (is_stopped() || !has_next())
+            if (is_over() || !has_next())
                 co_return;
             Item item = *next_;
             ++next_;
             const std::size_t index = begun_++;
+            std::optional<Result> result; // of the last call; an error tells of those before it too
+            std::optional<CallOptions> repeating;
             for (unsigned times = 0;; ++times) {
                 if (is_paused())
                     co_await pace();
-                if (is_stopped()) {
-                    if (is_in_order())
-                        hand_over_in_turn(index, std::nullopt);
-                    co_return;
-                }
-                auto result = co_await operation_(item, call_options());
-                if (!result && asks_again(result.error(), times))
-                    continue;
-                settle(result ? nullptr : &result.error());
-                hand_over(index, std::move(result));
-                report();
-                break;
+                if (is_over())
+                    break;
+                Result last = co_await operation_(item, repeating ? *repeating : call_options());
+                if (!last && result)
+                    add_earlier(last.error(), result->error());
+                result.emplace(std::move(last));
+                if (*result || !asks_again(result->error(), times))
+                    break;
+                repeating = call_options();
+                repeating->repeats(result->error());
             }
+            if (!result) {
+                if (is_in_order())
+                    hand_over_in_turn(index, std::nullopt);
+                co_return;
+            }
+            settle(*result ? nullptr : &result->error());
+            hand_over(index, std::move(*result));
+            report();
         }
     }
 
