@@ -68,7 +68,8 @@ struct RetryOptions
     std::chrono::milliseconds cap = std::chrono::seconds{20};
 };
 
-/// How much of a server's answer is read; beyond it a call ends with `Errc::too_large`.
+/// How much of a server's answer is read, and how much may be sent; beyond it a call ends with `Errc::too_large`, and a
+/// message that names the limit. If the service had answered that it acted, `Error::effect` is `done`.
 struct LimitOptions
 {
     LimitOptions() = default;
@@ -79,6 +80,10 @@ struct LimitOptions
     std::size_t header_fields = 100;
     /// Bytes of a response's body.
     std::size_t body_bytes = 16 * 1024 * 1024;
+    /// Bytes of memory that reading a response's body may take, its result included; a body can describe much more than
+    /// it has bytes. Whatever this is, reading takes no more than 8 times the body, or 1 MiB if the body is small. An
+    /// error's body takes 1 MiB at most; the token keys may have an eighth of this, and 1 MiB at most.
+    std::size_t decoded_bytes = 64 * 1024 * 1024;
     /// Bytes of a request's body.
     std::size_t request_bytes = 8 * 1024 * 1024;
     /// Interim (1xx) responses before the final one.

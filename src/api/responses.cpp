@@ -29,11 +29,12 @@ expected<void> check_json(const http::Response& response)
 }
 
 template <class T>
-expected<T> read(const http::Response& response, expected<T> (*decode)(std::string_view))
+expected<T> read(const http::Response& response, std::size_t limit,
+                 expected<T> (*decode)(std::string_view, std::size_t))
 {
     if (auto good = check_json(response); !good)
         return unexpected{std::move(good.error())};
-    return decode(response.body);
+    return decode(response.body, limit);
 }
 
 } // namespace
@@ -75,39 +76,39 @@ Error read_error(const http::Response& response, std::string_view secret)
     return error;
 }
 
-expected<UserInfo> read_user(const http::Response& response)
+expected<UserInfo> read_user(const http::Response& response, std::size_t limit)
 {
-    return read(response, json::decode_user);
+    return read(response, limit, json::decode_user);
 }
 
-expected<UserPage> read_user_page(const http::Response& response)
+expected<UserPage> read_user_page(const http::Response& response, std::size_t limit)
 {
-    return read(response, json::decode_user_page);
+    return read(response, limit, json::decode_user_page);
 }
 
-expected<std::vector<WebAuthnDevice>> read_devices(const http::Response& response)
+expected<std::vector<WebAuthnDevice>> read_devices(const http::Response& response, std::size_t limit)
 {
-    return read(response, json::decode_devices);
+    return read(response, limit, json::decode_devices);
 }
 
-expected<MagicLink> read_magic_link(const http::Response& response)
+expected<MagicLink> read_magic_link(const http::Response& response, std::size_t limit)
 {
-    return read(response, json::decode_magic_link);
+    return read(response, limit, json::decode_magic_link);
 }
 
-expected<AppInfo> read_app(const http::Response& response)
+expected<AppInfo> read_app(const http::Response& response, std::size_t limit)
 {
-    return read(response, json::decode_app);
+    return read(response, limit, json::decode_app);
 }
 
-expected<jwt::KeySet> read_token_keys(const http::Response& response)
+expected<jwt::KeySet> read_token_keys(const http::Response& response, std::size_t limit)
 {
-    return read(response, jwt::read_key_set);
+    return read(response, std::min(limit / 8, jwt::max_set_size), jwt::read_key_set);
 }
 
-expected<UserSummary> read_found_user(const http::Response& response)
+expected<UserSummary> read_found_user(const http::Response& response, std::size_t limit)
 {
-    auto page = read_user_page(response);
+    auto page = read_user_page(response, limit);
     if (!page)
         return unexpected{std::move(page.error())};
     if (page->users.size() > 1)

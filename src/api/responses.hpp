@@ -3,12 +3,14 @@
 #include "api/operation.hpp"
 #include "http/response.hpp"
 #include "jwt/key_set.hpp"
+#include "json/allowance.hpp"
 
 #include <passage/app.hpp>
 #include <passage/expected.hpp>
 #include <passage/magic_link.hpp>
 #include <passage/user.hpp>
 
+#include <cstddef>
 #include <optional>
 #include <vector>
 
@@ -29,14 +31,17 @@ bool is_gone(const Operation& operation, const Error& error) noexcept;
 /// `secret` is masked where the server echoes it.
 Error read_error(const http::Response& response, std::string_view secret);
 
-expected<UserInfo> read_user(const http::Response& response);
-expected<UserPage> read_user_page(const http::Response& response);
-expected<std::vector<WebAuthnDevice>> read_devices(const http::Response& response);
-expected<MagicLink> read_magic_link(const http::Response& response);
-expected<AppInfo> read_app(const http::Response& response);
-expected<jwt::KeySet> read_token_keys(const http::Response& response);
+// What each of these holds in memory is limited, see json/decode.hpp.
+
+expected<UserInfo> read_user(const http::Response& response, std::size_t limit = json::default_limit);
+expected<UserPage> read_user_page(const http::Response& response, std::size_t limit = json::default_limit);
+expected<std::vector<WebAuthnDevice>> read_devices(const http::Response& response,
+                                                   std::size_t limit = json::default_limit);
+expected<MagicLink> read_magic_link(const http::Response& response, std::size_t limit = json::default_limit);
+expected<AppInfo> read_app(const http::Response& response, std::size_t limit = json::default_limit);
+expected<jwt::KeySet> read_token_keys(const http::Response& response, std::size_t limit = json::default_limit);
 
 /// The only user of a page that was asked for by an identifier; the error of an unknown user if there is none.
-expected<UserSummary> read_found_user(const http::Response& response);
+expected<UserSummary> read_found_user(const http::Response& response, std::size_t limit = json::default_limit);
 
 } // namespace passage::api

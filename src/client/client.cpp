@@ -20,12 +20,13 @@ using CallPtr = std::shared_ptr<client::Call>;
 using net::Clock;
 using CorePtr = std::shared_ptr<Core>;
 
-/// How a response of success is read, and held against what was asked.
+/// How a response of success is read, within a limit of memory, and held against what was asked.
 template <class T>
-using Reader = expected<T> (*)(const http::Response&, const api::Question&);
+using Reader = expected<T> (*)(const http::Response&, std::size_t limit, const api::Question&);
 
 /// What is asked next, after a response of success.
-using Next = expected<http::Request> (*)(const api::Requests&, const http::Response&, const api::Question&);
+using Next = expected<http::Request> (*)(const api::Requests&, const http::Response&, std::size_t limit,
+                                         const api::Question&);
 
 unexpected<Error> answer_of_another()
 {
@@ -34,8 +35,8 @@ unexpected<Error> answer_of_another()
 
 /// Reads what names something, by which it is checked.
 template <auto Read>
-constexpr auto named = [](const http::Response& response, const api::Question& question) {
-    auto answer = Read(response);
+constexpr auto named = [](const http::Response& response, std::size_t limit, const api::Question& question) {
+    auto answer = Read(response, limit);
     if (answer && !question.is_answered_by(*answer))
         answer = answer_of_another();
     return answer;
@@ -43,18 +44,19 @@ constexpr auto named = [](const http::Response& response, const api::Question& q
 
 /// Reads what names nothing that was asked for.
 template <auto Read>
-constexpr auto unnamed = [](const http::Response& response, const api::Question&) { return Read(response); };
+constexpr auto unnamed =
+    [](const http::Response& response, std::size_t limit, const api::Question&) { return Read(response, limit); };
 
-expected<void> read_nothing(const http::Response& response, const api::Question& question)
+expected<void> read_nothing(const http::Response& response, std::size_t, const api::Question& question)
 {
     if (!question.may_have_body(response.body))
         return answer_of_another();
     return {};
 }
 
-expected<UserInfo> read_created_user(const http::Response& response, const api::Question& question)
+expected<UserInfo> read_created_user(const http::Response& response, std::size_t limit, const api::Question& question)
 {
-    auto user = api::read_user(response);
+    auto user = api::read_user(response, limit);
     if (user && !question.created(*user))
         return answer_of_another();
     return user;
@@ -90,7 +92,7 @@ public:
         if (!next || !call.outcome.result)
             return false;
         const api::Question question{core_->requests(), call.request()};
-        expected<http::Request> made = next(core_->requests(), *call.outcome.result, question);
+        expected<http::Request> made = next(core_->requests(), *call.outcome.result, decoded_limit(), question);
         expected<Secret> written =
             made ? core_->write(std::move(made), options_) : unexpected{complete(made.error(), call)};
         identifier_ = question.identifier();
@@ -110,7 +112,7 @@ public:
             return failure(response.error());
         api::Question question{core_->requests(), call.request()};
         question.also(identifier_);
-        expected<T> value = read(*response, question);
+        expected<T> value = read(*response, decoded_limit(), question);
         if (!value)
             value = failure(complete(std::move(value.error()), call));
         else if (observation_)
@@ -138,7 +140,7 @@ private:
         if (error.http_status == 0)
             error.http_status = response.status;
         error.effect = Effect::none;
-        if (error.code == Errc::decode) {
+        if (error.code == Errc::decode || error.code == Errc::too_large) {
             error.effect = Effect::done;
         } else if (error.code == Errc::protocol) {
             error.effect = Effect::unknown;
@@ -147,6 +149,8 @@ private:
         error.request_id = response.request_id;
         return error;
     }
+
+    std::size_t decoded_limit() const noexcept { return core_->config().limits.decoded_bytes; }
 
     std::chrono::microseconds elapsed() const
     {
@@ -228,10 +232,10 @@ asio::awaitable<expected<T>> start(const CorePtr& core, const api::Operation& op
 }
 
 /// The user found is read by its id.
-expected<http::Request> get_found_user(const api::Requests& requests, const http::Response& response,
+expected<http::Request> get_found_user(const api::Requests& requests, const http::Response& response, std::size_t limit,
                                        const api::Question& question)
 {
-    const expected<UserSummary> found = api::read_found_user(response);
+    const expected<UserSummary> found = api::read_found_user(response, limit);
     if (!found)
         return unexpected{found.error()};
     if (!question.is_answered_by(*found))

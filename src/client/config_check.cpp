@@ -58,7 +58,8 @@ expected<http::BaseUrl> check_config(const Config& config)
                                         config.retry.throttled_base, config.retry.cap})
         if (duration < milliseconds{0} || duration > longest)
             return invalid("durations of pool and retry must not be negative, and be at most a year");
-    if (config.limits.header_bytes < 1 || config.limits.header_fields < 1 || config.limits.body_bytes < 1)
+    if (config.limits.header_bytes < 1 || config.limits.header_fields < 1 || config.limits.body_bytes < 1 ||
+        config.limits.decoded_bytes < 1)
         return invalid("each of limits must be at least 1");
     return url;
 }

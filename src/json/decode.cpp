@@ -1,7 +1,9 @@
 #include "json/decode.hpp"
 
+#include "json/allowance.hpp"
 #include "json/depth.hpp"
 #include "json/tables.hpp"
+#include "json/text_parts.hpp"
 
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
@@ -19,6 +21,94 @@ namespace {
 
 using boost::system::error_code;
 
+/// Builds a value of any shape. Each step is false if the allowance does not suffice.
+class ValueBuilder
+{
+public:
+    explicit ValueBuilder(Allowance& allowance) noexcept : allowance_{allowance} {}
+
+    void reset() noexcept
+    {
+        stack_.reset();
+        size_ = chars_ = 0;
+    }
+    boost::json::value release() noexcept { return stack_.release(); }
+
+    bool push_null() { return push(0) && (stack_.push_null(), true); }
+    bool push_bool(bool flag) { return push(0) && (stack_.push_bool(flag), true); }
+    bool push_int64(std::int64_t integer) { return push(0) && (stack_.push_int64(integer), true); }
+    bool push_uint64(std::uint64_t integer) { return push(0) && (stack_.push_uint64(integer), true); }
+    bool push_double(double number) { return push(0) && (stack_.push_double(number), true); }
+
+    bool push_chars(std::string_view part)
+    {
+        chars_ += part.size();
+        if (!reserve(size_ + 1 + chars_ / sizeof(boost::json::value) + 1))
+            return false;
+        stack_.push_chars(part);
+        return true;
+    }
+    bool push_key(std::string_view last)
+    {
+        return take_text(chars_ + last.size()) && push(0) && (stack_.push_key(last), true);
+    }
+    bool push_string(std::string_view last)
+    {
+        const std::size_t size = chars_ + last.size();
+        return (size <= text_in_place || take_text(size)) && push(0) && (stack_.push_string(last), true);
+    }
+    bool push_array(std::size_t size)
+    {
+        return push_container(size, size * sizeof(boost::json::value)) && (stack_.push_array(size), true);
+    }
+    bool push_object(std::size_t size)
+    {
+        constexpr std::size_t member = sizeof(boost::json::key_value_pair) + sizeof(std::uint32_t);
+        return push_container(2 * size, size * member) && (stack_.push_object(size), true);
+    }
+
+private:
+    /// What a `boost::json::string` holds without the heap.
+    static constexpr std::size_t text_in_place = 14;
+    /// What stands before the elements of an array or object, and before the characters of a string.
+    static constexpr std::size_t head = 16;
+
+    bool take_text(std::size_t size) { return allowance_.take_block(head + size); }
+
+    /// Counts a value that goes on the stack, in place of so many that are there.
+    bool push(std::size_t replaced)
+    {
+        size_ += 1 - replaced;
+        chars_ = 0;
+        return reserve(size_);
+    }
+
+    bool push_container(std::size_t replaced, std::size_t bytes)
+    {
+        return (replaced == 0 || allowance_.take_block(head + bytes)) && push(replaced);
+    }
+
+    /// Counts the stack's growth.
+    bool reserve(std::size_t size)
+    {
+        if (size <= room_)
+            return true;
+        const std::size_t grown = std::bit_ceil(size);
+        const std::size_t on_heap = room_ == room_in_place ? 0 : room_;
+        room_ = grown;
+        return allowance_.replace(on_heap * sizeof(boost::json::value), grown * sizeof(boost::json::value));
+    }
+
+    Allowance& allowance_;
+    std::size_t size_ = 0;  ///< Values on the stack.
+    std::size_t chars_ = 0; ///< Of a text whose last part did not come yet.
+
+    static constexpr std::size_t room_in_place = 42; // Spares small metadata the heap.
+    std::size_t room_ = room_in_place;
+    alignas(boost::json::value) std::array<unsigned char, room_in_place * sizeof(boost::json::value)> buffer_;
+    boost::json::value_stack stack_{{}, buffer_.data(), buffer_.size()};
+};
+
 /// Takes a parser's events and puts the values where the types say they belong.
 class Decoder
 {
@@ -28,8 +118,9 @@ public:
     static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
     static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
 
-    /// The type and the place must outlive the decoder.
-    Decoder(const Type& type, void* place) noexcept : document_{"", &type, itself, Presence::required}
+    /// The type, the place and the allowance must outlive the decoder.
+    Decoder(const Type& type, void* place, Allowance& allowance) noexcept
+        : document_{"", &type, itself, Presence::required}, allowance_{allowance}, whole_{allowance}
     {
         frames_[0] = {nullptr, place, &document_, 0, 0};
         if (&type == &type_of<boost::json::value>)
@@ -42,6 +133,9 @@ public:
     /// The error of a parse that failed.
     Error error(const error_code& reason) const
     {
+        if (reason == Errc::too_large)
+            return Error{Errc::too_large, "at " + pointer() + ": the decoded body exceeds " +
+                                              std::to_string(allowance_.limit()) + " bytes"};
         if (!problem_.empty())
             return Error{Errc::decode, "at " + pointer() + ": " + problem_};
         return Error{Errc::decode, "invalid JSON near " + pointer() + ": " + reason.message()};
@@ -55,19 +149,24 @@ public:
         if (mode_ != Mode::model)
             return descend();
         const Type& type = next();
+        if (!type.set_value && type.fields.empty())
+            return refuse(type, ec);
+        void* const place = make_place(type);
+        if (!place)
+            return exceed(ec);
         if (type.set_value) {
-            take_whole(type, make_place(type));
+            take_whole(type, place);
             return descend();
         }
-        return type.fields.empty() ? refuse(type, ec) : push(type);
+        return push(type, place);
     }
 
     bool on_object_end(std::size_t size, error_code& ec)
     {
-        if (mode_ == Mode::whole)
-            stack_.push_object(size);
+        if (mode_ == Mode::whole && !whole_.push_object(size))
+            return exceed(ec);
         if (mode_ != Mode::model)
-            return ascend();
+            return ascend(ec);
         const Type& type = *top().type;
         if (const std::uint32_t missing = type.required & ~top().seen) {
             top().field = &type.fields[static_cast<std::size_t>(std::countr_zero(missing))];
@@ -81,40 +180,41 @@ public:
         if (mode_ != Mode::model)
             return descend();
         const Type& type = next();
-        return type.element ? push(type) : refuse(type, ec);
+        if (!type.element)
+            return refuse(type, ec);
+        void* const place = make_place(type);
+        return place ? push(type, place) : exceed(ec);
     }
 
-    bool on_array_end(std::size_t size, error_code&)
+    bool on_array_end(std::size_t size, error_code& ec)
     {
-        if (mode_ == Mode::whole)
-            stack_.push_array(size);
-        return mode_ == Mode::model ? pop() : ascend();
+        if (mode_ == Mode::whole && !whole_.push_array(size))
+            return exceed(ec);
+        return mode_ == Mode::model ? pop() : ascend(ec);
     }
 
-    bool on_key_part(std::string_view part, std::size_t, error_code&) { return take_part(part); }
+    bool on_key_part(std::string_view part, std::size_t, error_code& ec) { return take_part(part, ec); }
 
     bool on_key(std::string_view last, std::size_t, error_code& ec)
     {
-        if (mode_ == Mode::model)
-            return enter_field(joined(last), ec);
-        if (mode_ == Mode::whole)
-            stack_.push_key(last);
-        return true;
+        if (mode_ == Mode::model && !parts_.is_begun())
+            return enter_field(last, ec);
+        return end_key(last, ec);
     }
 
-    bool on_string_part(std::string_view part, std::size_t, error_code&) { return take_part(part); }
+    bool on_string_part(std::string_view part, std::size_t, error_code& ec) { return take_part(part, ec); }
 
     bool on_string(std::string_view last, std::size_t, error_code& ec)
     {
         if (mode_ == Mode::model) {
-            const std::string_view text = joined(last);
+            const std::string_view text = parts_.is_begun() ? parts_.end(last, allowance_) : last;
+            if (!text.data() || (text.size() > text_in_place && !allowance_.take_block(text.size())))
+                return exceed(ec);
             if (text.empty() && is_required())
                 return fail("must not be empty", ec);
             return set(&Type::set_text, text, ec);
         }
-        if (mode_ == Mode::whole)
-            stack_.push_string(last);
-        return end_value();
+        return end_value(mode_ == Mode::skip || whole_.push_string(last), ec);
     }
 
     bool on_number_part(std::string_view, error_code&) noexcept { return true; }
@@ -123,9 +223,7 @@ public:
     {
         if (mode_ == Mode::model)
             return set(&Type::set_integer, integer, ec);
-        if (mode_ == Mode::whole)
-            stack_.push_int64(integer);
-        return end_value();
+        return end_value(mode_ == Mode::skip || whole_.push_int64(integer), ec);
     }
 
     bool on_uint64(std::uint64_t integer, std::string_view, error_code& ec)
@@ -133,15 +231,13 @@ public:
         // The parser has these only for what an int64 can't hold.
         if (mode_ == Mode::model)
             return refuse(next(), ec);
-        if (mode_ == Mode::whole)
-            stack_.push_uint64(integer);
-        return end_value();
+        return end_value(mode_ == Mode::skip || whole_.push_uint64(integer), ec);
     }
 
     bool on_double(double approximation, std::string_view text, error_code& ec)
     {
         if (mode_ == Mode::skip)
-            return end_value();
+            return end_value(true, ec);
         const std::optional<double> number = exact(approximation, text);
         if (mode_ == Mode::model) {
             // 3.0 and 1e2 are integers too; beyond 2^53 doubles don't tell them apart.
@@ -152,17 +248,14 @@ public:
         }
         if (!number)
             return fail("a number is beyond the range of doubles", ec);
-        stack_.push_double(*number);
-        return end_value();
+        return end_value(whole_.push_double(*number), ec);
     }
 
     bool on_bool(bool flag, error_code& ec)
     {
         if (mode_ == Mode::model)
             return set(&Type::set_flag, flag, ec);
-        if (mode_ == Mode::whole)
-            stack_.push_bool(flag);
-        return end_value();
+        return end_value(mode_ == Mode::skip || whole_.push_bool(flag), ec);
     }
 
     bool on_null(error_code& ec)
@@ -173,9 +266,7 @@ public:
             const bool needed = top().field ? is_required() && !type.element : type.required != 0;
             return !needed || refuse(type, ec);
         }
-        if (mode_ == Mode::whole)
-            stack_.push_null();
-        return end_value();
+        return end_value(mode_ == Mode::skip || whole_.push_null(), ec);
     }
 
     bool on_comment_part(std::string_view, error_code&) noexcept { return true; }
@@ -202,9 +293,8 @@ private:
 
     bool is_required() noexcept { return top().field && top().field->presence == Presence::required; }
 
-    bool push(const Type& type)
+    bool push(const Type& type, void* place) noexcept
     {
-        void* const place = make_place(type);
         frames_[++top_] = {&type, place, nullptr, 0, 0};
         return true;
     }
@@ -225,21 +315,34 @@ private:
         return *frame.type->element;
     }
 
-    /// Where the value that begins goes.
-    void* make_place(const Type& type)
+    /// Where the value that begins goes; null if the allowance does not suffice. Always inline, for nearly every value
+    /// comes by here.
+    [[gnu::always_inline]] void* make_place(const Type& type)
     {
         const Frame& frame = top();
-        void* const place = frame.field ? frame.field->place(frame.place) : frame.type->append(frame.place);
-        return type.inner ? type.inner(place) : place;
+        void* const place = frame.field ? frame.field->place(frame.place) : frame.type->append(frame.place, allowance_);
+        return type.inner && place ? type.inner(place) : place;
     }
 
     template <class Value>
     bool set(bool (*Type::*setter)(void*, Value), Value value, error_code& ec)
     {
         const Type& type = next();
-        if (!(type.*setter) || !(type.*setter)(make_place(type), value))
+        if (!(type.*setter))
             return refuse(type, ec);
-        return true;
+        void* const place = make_place(type);
+        if (!place)
+            return exceed(ec);
+        return (type.*setter)(place, value) || refuse(type, ec);
+    }
+
+    /// Ends a key that is no field's, or that came in parts.
+    bool end_key(std::string_view last, error_code& ec)
+    {
+        if (mode_ != Mode::model)
+            return mode_ == Mode::skip || whole_.push_key(last) || exceed(ec);
+        const std::string_view name = parts_.end(last, allowance_);
+        return name.data() ? enter_field(name, ec) : exceed(ec);
     }
 
     bool enter_field(std::string_view name, error_code& ec)
@@ -277,7 +380,7 @@ private:
         mode_ = Mode::whole;
         whole_type_ = &type;
         whole_place_ = place;
-        stack_.reset();
+        whole_.reset();
     }
 
     bool descend() noexcept
@@ -286,43 +389,31 @@ private:
         return true;
     }
 
-    bool ascend()
+    bool ascend(error_code& ec)
     {
         --depth_;
-        return end_value();
+        return end_value(true, ec);
     }
 
-    /// Ends a value that is skipped or taken whole, or one inside of it.
-    bool end_value()
+    /// Ends a value that is skipped or taken whole, or one inside of it. `taken` is false if the allowance does not
+    /// suffice for it.
+    bool end_value(bool taken, error_code& ec)
     {
+        if (!taken)
+            return exceed(ec);
         if (depth_ > 0)
             return true;
         if (mode_ == Mode::whole)
-            whole_type_->set_value(whole_place_, stack_.release());
+            whole_type_->set_value(whole_place_, whole_.release());
         mode_ = Mode::model;
         return true;
     }
 
-    bool take_part(std::string_view part)
+    bool take_part(std::string_view part, error_code& ec)
     {
-        if (mode_ == Mode::model) {
-            if (!in_parts_)
-                parts_.clear();
-            in_parts_ = true;
-            parts_ += part;
-        } else if (mode_ == Mode::whole) {
-            stack_.push_chars(part);
-        }
-        return true;
-    }
-
-    /// A text whose last part this is. Valid until the next part.
-    std::string_view joined(std::string_view last)
-    {
-        if (!in_parts_)
-            return last;
-        in_parts_ = false;
-        return parts_ += last;
+        const bool taken =
+            mode_ == Mode::skip || (mode_ == Mode::model ? parts_.add(part, allowance_) : whole_.push_chars(part));
+        return taken || exceed(ec);
     }
 
     /// The double nearest to a number's text, which the parser's own need not be; none if it is too
@@ -341,6 +432,12 @@ private:
     {
         problem_ = std::string{type.expected} += " is expected";
         ec = Errc::decode;
+        return false;
+    }
+
+    static bool exceed(error_code& ec)
+    {
+        ec = Errc::too_large;
         return false;
     }
 
@@ -364,7 +461,11 @@ private:
         return text.empty() ? "the root" : text;
     }
 
+    /// What a `std::string` holds without the heap.
+    static constexpr std::size_t text_in_place = 15;
+
     const Field document_;
+    Allowance& allowance_;
     std::array<Frame, max_depth + 1> frames_; // Only those up to top_ are set.
     std::size_t top_ = 0;
 
@@ -373,22 +474,21 @@ private:
 
     const Type* whole_type_ = nullptr;
     void* whole_place_ = nullptr;
-    alignas(boost::json::value) std::array<unsigned char, 1024> buffer_; // Spares small metadata the heap.
-    boost::json::value_stack stack_{{}, buffer_.data(), buffer_.size()};
+    ValueBuilder whole_;
 
-    std::string parts_;
-    bool in_parts_ = false;
+    TextParts parts_;
     std::string problem_;
 };
 
 template <class T>
-expected<T> decode(std::string_view body, const Type& type = type_of<T>)
+expected<T> decode(std::string_view body, std::size_t limit, const Type& type = type_of<T>)
 {
     boost::json::parse_options options;
     options.max_depth = max_depth;
 
     expected<T> result;
-    boost::json::basic_parser<Decoder> parser{options, type, &*result};
+    Allowance allowance{body.size(), limit};
+    boost::json::basic_parser<Decoder> parser{options, type, &*result, allowance};
     error_code ec;
     const std::size_t used = parser.write_some(false, body.data(), body.size(), ec);
     if (!ec && used < body.size())
@@ -400,44 +500,44 @@ expected<T> decode(std::string_view body, const Type& type = type_of<T>)
 
 } // namespace
 
-expected<UserInfo> decode_user(std::string_view body)
+expected<UserInfo> decode_user(std::string_view body, std::size_t limit)
 {
-    return decode<UserInfo>(body, user_body);
+    return decode<UserInfo>(body, limit, user_body);
 }
 
-expected<UserPage> decode_user_page(std::string_view body)
+expected<UserPage> decode_user_page(std::string_view body, std::size_t limit)
 {
-    return decode<UserPage>(body);
+    return decode<UserPage>(body, limit);
 }
 
-expected<std::vector<WebAuthnDevice>> decode_devices(std::string_view body)
+expected<std::vector<WebAuthnDevice>> decode_devices(std::string_view body, std::size_t limit)
 {
-    return decode<std::vector<WebAuthnDevice>>(body, devices_body);
+    return decode<std::vector<WebAuthnDevice>>(body, limit, devices_body);
 }
 
-expected<MagicLink> decode_magic_link(std::string_view body)
+expected<MagicLink> decode_magic_link(std::string_view body, std::size_t limit)
 {
-    return decode<MagicLink>(body, magic_link_body);
+    return decode<MagicLink>(body, limit, magic_link_body);
 }
 
-expected<AppInfo> decode_app(std::string_view body)
+expected<AppInfo> decode_app(std::string_view body, std::size_t limit)
 {
-    return decode<AppInfo>(body, app_body);
+    return decode<AppInfo>(body, limit, app_body);
 }
 
-expected<boost::json::value> decode_value(std::string_view body)
+expected<boost::json::value> decode_value(std::string_view body, std::size_t limit)
 {
-    return decode<boost::json::value>(body);
+    return decode<boost::json::value>(body, limit);
 }
 
 expected<Recipient> decode_recipient(std::string_view body)
 {
-    return decode<Recipient>(body);
+    return decode<Recipient>(body, default_limit);
 }
 
 std::optional<ErrorBody> decode_error(std::string_view body)
 {
-    expected<ErrorBody> result = decode<ErrorBody>(body);
+    expected<ErrorBody> result = decode<ErrorBody>(body, small_limit);
     if (!result || *result == ErrorBody{})
         return std::nullopt;
     return *std::move(result);

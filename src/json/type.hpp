@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/timestamp.hpp"
+#include "json/allowance.hpp"
 
 #include <passage/open_enum.hpp>
 #include <passage/user.hpp>
@@ -39,9 +40,9 @@ struct Type
     bool (*set_flag)(void* place, bool flag) = nullptr;
     bool (*set_integer)(void* place, std::int64_t integer) = nullptr;
 
-    /// Of an array: its elements, and how one is added.
+    /// Of an array: its elements, and how one is added; null if the allowance does not suffice.
     const Type* element = nullptr;
-    void* (*append)(void* place) = nullptr;
+    void* (*append)(void* place, Allowance& allowance) = nullptr;
 
     /// Of an object: its fields, and which of them (by bit) must be there.
     std::span<const Field> fields{};
@@ -198,7 +199,10 @@ inline constexpr Type type_of<std::vector<T>>{
     .expected = "an array",
     .clear = clear<std::vector<T>>,
     .element = &type_of<T>,
-    .append = [](void* place) -> void* { return &at<std::vector<T>>(place).emplace_back(); },
+    .append = [](void* place, Allowance& allowance) -> void* {
+        std::vector<T>& list = at<std::vector<T>>(place);
+        return allowance.grow(list, list.size() + 1) ? &list.emplace_back() : nullptr;
+    },
 };
 
 template <>

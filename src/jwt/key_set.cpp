@@ -130,8 +130,10 @@ const PublicKey* KeySet::find(std::string_view id) const noexcept
     return found == keys_.end() ? nullptr : &found->key;
 }
 
-expected<KeySet> read_key_set(std::string_view json)
+expected<KeySet> read_key_set(std::string_view json, std::size_t max_size)
 {
+    if (json.size() > max_size)
+        return unexpected{Error{Errc::too_large, "the token keys exceed " + std::to_string(max_size) + " bytes"}};
     Reader reader;
     if (!read_document(json, names, reader) || !reader.has_keys())
         return unexpected{Error{Errc::decode, "the token keys are no JWK set"}};

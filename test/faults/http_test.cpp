@@ -253,6 +253,29 @@ BOOST_AUTO_TEST_CASE(limits_end_what_a_server_sends_without_end)
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_body_that_takes_too_much_memory_to_read_is_refused_with_what_was_done)
+{
+    std::string events = "{}";
+    for (int i = 1; i < 10'000; ++i)
+        events += ",{}";
+    const std::string answer = response(200, "", R"({"user":{"id":"subject","recent_events":[)" + events + "]}}");
+    Driver driver;
+    count_case();
+    const Observed seen =
+        driver.run({.name = "8 times the body",
+                    .operation = Operation::create,
+                    .scripts = {answering(answer)},
+                    .expected = {.error = Errc::too_large, .status = 200, .effect = Effect::done, .requests = 1}});
+    BOOST_TEST(seen.result.error->message.ends_with(" exceeds 1048576 bytes"), *seen.result.error);
+    count_case();
+    const Observed limited = driver.run({.name = "the limit",
+                                         .operation = Operation::create,
+                                         .scripts = {answering(answer)},
+                                         .expected = {.error = Errc::too_large, .status = 200, .effect = Effect::done},
+                                         .configure = [](Config& config) { config.limits.decoded_bytes = 500'000; }});
+    BOOST_TEST(limited.result.error->message.ends_with(" exceeds 500000 bytes"), *limited.result.error);
+}
+
 BOOST_AUTO_TEST_CASE(redirects_are_not_followed_and_the_key_goes_nowhere)
 {
     Driver driver;

@@ -27,7 +27,8 @@ bool is_read(const expected<T>& result, std::string_view body)
         require(!error, "what is read is JSON");
         return true;
     }
-    require(result.error().code == Errc::decode, "what is not read is an error of decoding");
+    require(result.error().code == Errc::decode || result.error().code == Errc::too_large,
+            "what is not read is an error of decoding, or takes too much memory");
     require(!result.error().message.empty() && is_one_line(result.error().message), "the message is one line");
     require(result.error().message.size() <= 1'024, "the message is bounded");
     return false;

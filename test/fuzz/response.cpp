@@ -58,8 +58,9 @@ void check_result(const expected<T>& result)
     if (result)
         return;
     const Error& error = result.error();
-    require(error.code == Errc::decode || (error.code == Errc::api && error.http_status == 404),
-            "a result that is none could not be decoded, or is an unknown user");
+    require(error.code == Errc::decode || error.code == Errc::too_large ||
+                (error.code == Errc::api && error.http_status == 404),
+            "a result that is none could not be decoded, takes too much memory, or is an unknown user");
     check_error(error);
 }
 

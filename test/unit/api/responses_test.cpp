@@ -187,6 +187,21 @@ BOOST_AUTO_TEST_CASE(devices_and_pages_are_read)
     BOOST_TEST(page->total_users == 9);
 }
 
+BOOST_AUTO_TEST_CASE(what_takes_too_much_memory_is_refused)
+{
+    const std::string list = R"([{"id":"a-name-that-is-long"},{"id":"another-name-that-is-long"}])";
+    const auto refused = [](const auto& result) { return !result && result.error().code == Errc::too_large; };
+    const std::size_t limit = 100;
+    BOOST_TEST(refused(read_user(response(200, R"({"user":{"id":"u","webauthn_devices":)" + list + "}}"), limit)));
+    BOOST_TEST(refused(read_user_page(response(200, R"({"users":)" + list + "}"), limit)));
+    BOOST_TEST(refused(read_found_user(response(200, R"({"users":)" + list + "}"), limit)));
+    BOOST_TEST(refused(read_devices(response(200, R"({"devices":)" + list + "}"), limit)));
+    BOOST_TEST(refused(read_app(response(200, R"({"app":{"id":"a","user_metadata_schema":)" + list + "}}"), limit)));
+    const std::string url(200, 'u');
+    BOOST_TEST(refused(read_magic_link(response(200, R"({"magic_link":{"id":"m","url":")" + url + R"("}})"), limit)));
+    BOOST_TEST(refused(read_token_keys(response(200, R"({"keys":[]})" + std::string(limit, ' ')), limit)));
+}
+
 BOOST_AUTO_TEST_CASE(the_one_user_of_a_page_is_found)
 {
     const auto found = [](std::string users) {

@@ -117,6 +117,7 @@ BOOST_AUTO_TEST_CASE(a_setting_that_cannot_be_is_refused_with_a_sentence)
         {"each of limits ", [](Config& c) { c.limits.header_bytes = 0; }},
         {"each of limits ", [](Config& c) { c.limits.header_fields = 0; }},
         {"each of limits ", [](Config& c) { c.limits.body_bytes = 0; }},
+        {"each of limits ", [](Config& c) { c.limits.decoded_bytes = 0; }},
     };
     for (milliseconds TimeoutOptions::*timeout :
          {&TimeoutOptions::total, &TimeoutOptions::attempt, &TimeoutOptions::connect})

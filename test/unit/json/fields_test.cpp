@@ -436,9 +436,9 @@ BOOST_AUTO_TEST_CASE(huge_values_are_read_or_refused_by_name)
             case Kind::list: {
                 const std::string element = row.name == "webauthn_types" ? R"("passkey")" : R"({"id":"x"})";
                 std::string list = "[" + element;
-                for (int i = 1; i < 10'000; ++i)
+                for (int i = 1; i < 1'000; ++i)
                     list.append(",").append(element);
-                BOOST_TEST((row.read(require(row, list + "]")) == Value{std::size_t{10'000}}));
+                BOOST_TEST((row.read(require(row, list + "]")) == Value{std::size_t{1'000}}));
                 break;
             }
             case Kind::object:

@@ -44,6 +44,17 @@ std::string modulus(std::size_t bits, bool odd = true)
 
 BOOST_AUTO_TEST_SUITE(key_sets)
 
+BOOST_AUTO_TEST_CASE(a_set_that_is_too_large_is_refused)
+{
+    const std::string set = key_set({signer().jwk()});
+    BOOST_TEST(jwt::read_key_set(set, set.size()).has_value());
+    const Error error = jwt::read_key_set(set, set.size() - 1).error();
+    BOOST_TEST((error.code == Errc::too_large));
+    BOOST_TEST(error.message == "the token keys exceed " + std::to_string(set.size() - 1) + " bytes");
+    const std::string spaces(jwt::max_set_size, ' ');
+    BOOST_TEST((jwt::read_key_set(spaces + set).error().code == Errc::too_large));
+}
+
 BOOST_AUTO_TEST_CASE(keys_are_found_by_their_ids)
 {
     const TokenSigner other{"k2", 3072};
