@@ -222,7 +222,7 @@ void Call::go_on_with_exchange(const boost::system::error_code& ec)
     end_exchange(std::move(*result));
 }
 
-void Call::end_exchange(Result result)
+void Call::end_exchange(Result&& result)
 {
     facts_.request_sent = progress_.request_sent;
     facts_.response_begun = progress_.response_begun;
@@ -235,8 +235,9 @@ void Call::end_exchange(Result result)
     if (result) {
         outcome.connection = lease_->id();
         facts_.status = result->status;
-        facts_.retry_after = policy::retry_after(result->retry_after_ms, result->retry_after, result->date,
-                                                 std::chrono::system_clock::now());
+        if (!result->retry_after.empty() || !result->retry_after_ms.empty())
+            facts_.retry_after = policy::retry_after(result->retry_after_ms, result->retry_after, result->date,
+                                                     std::chrono::system_clock::now());
         if (result->keep_alive_timeout)
             lease_->idle_limit = *result->keep_alive_timeout - std::chrono::seconds{1};
         lease_->can_return = !spoils_connection(result->status);
@@ -245,7 +246,7 @@ void Call::end_exchange(Result result)
     end_attempt(std::move(result));
 }
 
-void Call::end_attempt(Result result)
+void Call::end_attempt(Result&& result)
 {
     if (result && api::is_success(result->status)) {
         core_->retry_budget().give_back(taken_from_budget_);

@@ -81,8 +81,8 @@ private:
     void leave_queue();
     void begin_exchange(Connections::Lease lease, net::Clock::time_point now);
     void go_on_with_exchange(const boost::system::error_code& ec);
-    void end_exchange(expected<http::Response, net::Failure> result);
-    void end_attempt(expected<http::Response, net::Failure> result);
+    void end_exchange(expected<http::Response, net::Failure>&& result);
+    void end_attempt(expected<http::Response, net::Failure>&& result);
     void begin_backoff(std::chrono::milliseconds time);
     void end_backoff();
     void succeed(http::Response&& response);
