@@ -6,7 +6,10 @@
 #include <charconv>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <poll.h>
 #include <stdexcept>
 #include <sys/socket.h>
@@ -62,6 +65,47 @@ int choose_alpn(SSL*, const unsigned char** out, unsigned char* size, const unsi
     return SSL_TLSEXT_ERR_OK;
 }
 
+constexpr std::size_t largest_record = 16384;
+constexpr std::size_t nonce_size = 12;
+constexpr int tag_size = 16;
+
+const unsigned char* bytes_of(const std::string& text)
+{
+    return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+unsigned char* bytes_of(std::string& text)
+{
+    return reinterpret_cast<unsigned char*>(text.data());
+}
+
+int size_of(const std::string& text)
+{
+    return static_cast<int>(text.size());
+}
+
+/// HKDF-Expand-Label without a context (RFC 8446, section 7.1).
+std::string expand(const EVP_MD* digest, std::string secret, const std::string& label, std::size_t size)
+{
+    const std::string full = "tls13 " + label;
+    std::string info{0, static_cast<char>(size), static_cast<char>(full.size())};
+    info += full;
+    info += '\0';
+    std::string result(size, '\0');
+    std::string name = EVP_MD_get0_name(digest);
+    int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+    const std::array<OSSL_PARAM, 5> parameters{
+        OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, name.data(), 0),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, secret.data(), secret.size()),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.data(), info.size()), OSSL_PARAM_construct_end()};
+    const std::unique_ptr<EVP_KDF, decltype(&EVP_KDF_free)> kdf{EVP_KDF_fetch(nullptr, "HKDF", nullptr), &EVP_KDF_free};
+    const std::unique_ptr<EVP_KDF_CTX, decltype(&EVP_KDF_CTX_free)> context{EVP_KDF_CTX_new(kdf.get()),
+                                                                            &EVP_KDF_CTX_free};
+    require(EVP_KDF_derive(context.get(), bytes_of(result), size, parameters.data()) == 1, "no key");
+    return result;
+}
+
 } // namespace
 
 /// Lets the server know that a script is within a `send`.
@@ -100,6 +144,7 @@ bool Peer::accept_tls(const TlsSettings& settings)
     require(ssl_ != nullptr, "no SSL");
     SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     SSL_set_accept_state(ssl_.get());
+    SSL_set_app_data(ssl_.get(), this);
     std::size_t records = 0;
     for (;;) {
         ERR_clear_error();
@@ -295,6 +340,7 @@ void Peer::send(std::string_view bytes)
             ERR_clear_error();
             if (SSL_write(ssl_.get(), piece.data(), static_cast<int>(piece.size())) <= 0)
                 throw ClientGone{"sending failed"};
+            records_sent_ += (piece.size() + largest_record - 1) / largest_record;
             flush();
         } else {
             send_raw(piece);
@@ -313,18 +359,74 @@ void Peer::cut_after(std::size_t raw_bytes, bool reset)
         throw Cut{};
 }
 
-void Peer::renegotiate()
+void Peer::renegotiate(std::size_t times)
 {
-    require(SSL_renegotiate(ssl_.get()) == 1, "no renegotiation can be asked for");
-    SSL_do_handshake(ssl_.get());
+    for (std::size_t i = 0; i < times; ++i) {
+        require(SSL_renegotiate(ssl_.get()) == 1, "no renegotiation can be asked for");
+        SSL_do_handshake(ssl_.get());
+    }
     flush();
 }
 
-void Peer::update_key()
+void Peer::update_key(bool answered, std::size_t times)
 {
-    require(SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_REQUESTED) == 1, "no key update");
-    SSL_do_handshake(ssl_.get());
+    for (std::size_t i = 0; i < times; ++i) {
+        const int type = answered ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED;
+        require(SSL_key_update(ssl_.get(), type) == 1, "no key update");
+        SSL_do_handshake(ssl_.get());
+    }
     flush();
+}
+
+void Peer::keep_secret(const SSL* ssl, const char* line)
+{
+    // In the format of NSS: a label, the client's random, the secret in hexadecimal digits.
+    const std::string_view text{line};
+    if (!text.starts_with("SERVER_TRAFFIC_SECRET_0 "))
+        return;
+    std::string& secret = static_cast<Peer*>(SSL_get_app_data(ssl))->traffic_secret_;
+    secret.clear();
+    for (std::size_t at = text.rfind(' ') + 1; at + 1 < text.size(); at += 2) {
+        unsigned char byte = 0;
+        std::from_chars(text.data() + at, text.data() + at + 2, byte, 16);
+        secret += static_cast<char>(byte);
+    }
+}
+
+std::string Peer::make_record(unsigned char type, std::string_view content)
+{
+    const SSL_CIPHER* const suite = SSL_get_current_cipher(ssl_.get());
+    require(suite && !traffic_secret_.empty(), "not TLS 1.3");
+    const EVP_CIPHER* const cipher = EVP_get_cipherbynid(SSL_CIPHER_get_cipher_nid(suite));
+    if (record_key_.empty()) {
+        const EVP_MD* const digest = SSL_CIPHER_get_handshake_digest(suite);
+        record_key_ =
+            expand(digest, traffic_secret_, "key", static_cast<std::size_t>(EVP_CIPHER_get_key_length(cipher)));
+        record_iv_ = expand(digest, traffic_secret_, "iv", nonce_size);
+    }
+    std::string nonce = record_iv_;
+    for (std::size_t i = 0; i < sizeof records_sent_; ++i) {
+        char& byte = nonce[nonce_size - 1 - i];
+        byte = static_cast<char>(byte ^ static_cast<char>(records_sent_ >> (8 * i)));
+    }
+    ++records_sent_;
+
+    const std::string plain = std::string{content} + static_cast<char>(type);
+    const std::size_t size = plain.size() + tag_size;
+    const std::string header{'\x17', 3, 3, static_cast<char>(size >> 8), static_cast<char>(size)};
+    std::string record = header + std::string(size, '\0');
+    const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> context{EVP_CIPHER_CTX_new(),
+                                                                                  &EVP_CIPHER_CTX_free};
+    int length = 0;
+    unsigned char* const out = bytes_of(record) + header.size();
+    require(EVP_EncryptInit_ex(context.get(), cipher, nullptr, bytes_of(record_key_), bytes_of(std::as_const(nonce))) ==
+                    1 &&
+                EVP_EncryptUpdate(context.get(), nullptr, &length, bytes_of(header), size_of(header)) == 1 &&
+                EVP_EncryptUpdate(context.get(), out, &length, bytes_of(plain), size_of(plain)) == 1 &&
+                EVP_EncryptFinal_ex(context.get(), out + length, &length) == 1 &&
+                EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, int{tag_size}, out + plain.size()) == 1,
+            "no record");
+    return record;
 }
 
 void Peer::close_notify()
@@ -507,6 +609,7 @@ SSL_CTX* ScriptServer::context(const TlsSettings& settings)
     // Offered, so that a client that uses it is found out.
     SSL_CTX_set_max_early_data(made.get(), 16384);
     SSL_CTX_set_options(made.get(), SSL_OP_NO_ANTI_REPLAY);
+    SSL_CTX_set_keylog_callback(made.get(), &Peer::keep_secret);
     constexpr std::string_view id = "script";
     SSL_CTX_set_session_id_context(made.get(), reinterpret_cast<const unsigned char*>(id.data()), id.size());
     if (!settings.ciphers.empty())

@@ -71,8 +71,12 @@ public:
     void send_raw(std::string_view bytes);
     /// After so many further bytes beneath TLS the script ends; the connection is reset, or ended if not.
     void cut_after(std::size_t raw_bytes, bool reset);
-    void renegotiate();
-    void update_key();
+    /// Asks for new handshakes (TLS 1.2), or for new keys (TLS 1.3) and an answer to that or none: all in one go.
+    void renegotiate(std::size_t times = 1);
+    void update_key(bool answered = true, std::size_t times = 1);
+    /// A record of any type and content, as TLS 1.3 protects it. To be sent after what came before, of which
+    /// none but `send` counts; once there was one, nothing else can be sent.
+    std::string make_record(unsigned char type, std::string_view content);
     void close_notify();
     void fin();
     void rst();
@@ -99,6 +103,7 @@ private:
     void flush();
     bool accept_tls(const TlsSettings& settings);
     void flush_handshake(const TlsSettings& settings, std::size_t& records);
+    static void keep_secret(const SSL* ssl, const char* line);
     void note(std::string_view bytes);
 
     ScriptServer& server_;
@@ -113,6 +118,10 @@ private:
     std::size_t raw_sent_ = 0;
     bool client_ended_ = false;
     bool fin_sent_ = false;
+    std::string traffic_secret_; ///< Of what the server sends after a handshake of TLS 1.3.
+    std::string record_key_;
+    std::string record_iv_;
+    std::uint64_t records_sent_ = 0; ///< With data, since the handshake.
 };
 
 using Step = std::function<void(Peer&)>;
