@@ -12,6 +12,9 @@ using Step = Stream::Step;
 /// TLS hands over a record at a time, of at most this size (RFC 8446, section 5.1).
 constexpr std::size_t read_size = 16 * 1024;
 
+/// How often is read, and how often is sent, before others have their turn.
+constexpr int most_steps = 16;
+
 } // namespace
 
 Failure connection_lost(error_code cause)
@@ -33,9 +36,7 @@ Task<std::optional<Failure>> Connection::handshake()
             co_return std::nullopt;
         if (step.failure)
             co_return std::move(step.failure);
-        const error_code ec =
-            co_await stream_.wait(step.result == Step::Result::want_read ? Socket::wait_read : Socket::wait_write);
-        if (ec)
+        if (const error_code ec = co_await stream_.wait(step.result))
             co_return connection_lost(ec);
     }
 }
@@ -48,21 +49,31 @@ bool Connection::begin(std::string_view request, Progress& progress)
     unsent_ = request;
     sent_before_ = stream_.bytes_sent();
     write_failure_.reset();
+    begin_turn();
     send(progress);
     return !write_failure_;
 }
 
+void Connection::begin_turn() noexcept
+{
+    stream_.begin_turn();
+    unfinished_ = false;
+}
+
 void Connection::send(Progress& progress)
 {
-    bool blocked = false;
-    while (!unsent_.empty() && !write_failure_ && !blocked) {
-        Step step = stream_.write(unsent_);
+    blocked_ = false;
+    bool goes_on = true;
+    for (int steps = 0; goes_on && !is_sent() && !write_failure_; ++steps) {
+        Step step = steps < most_steps ? stream_.write(unsent_) : Step{Step::Result::go_on, 0, std::nullopt};
         unsent_.remove_prefix(step.size);
-        blocked = step.result == Step::Result::want_read || step.result == Step::Result::want_write;
+        goes_on = step.result == Step::Result::done;
+        blocked_ = step.result == Step::Result::want_write;
+        unfinished_ |= step.result == Step::Result::go_on;
         write_failure_ = std::move(step.failure);
     }
     progress.request_sent = stream_.bytes_sent() > sent_before_;
-    progress.stage = unsent_.empty() ? Stage::response : Stage::write;
+    progress.stage = is_sent() ? Stage::response : Stage::write;
 }
 
 void Connection::distrust()
@@ -80,18 +91,19 @@ std::optional<expected<http::Response, Failure>> Connection::advance(Progress& p
     // Of two waits one is left; on a connection at rest it would keep the execution context busy.
     if (std::exchange(waits_to_send_, false))
         stream_.cancel();
+    begin_turn();
     // A server may answer, and close, before it has read the whole request: reading goes on beside writing. After a
     // failed write nothing new is waited for, but an answer that came before is worth having.
     send(progress);
     if (auto result = read_response(progress)) {
         if (*result)
-            reusable_ = unsent_.empty() && (*result)->keep_alive && unparsed_.empty() &&
+            reusable_ = is_sent() && (*result)->keep_alive && unparsed_.empty() &&
                         (!stream_.has_buffered() || stream_.is_quiet());
         else
             result->error().error.stage = progress.stage;
         return result;
     }
-    if (write_failure_) {
+    if (write_failure_ && !unfinished_) {
         write_failure_->error.stage = progress.stage;
         return unexpected{*std::move(write_failure_)};
     }
@@ -100,8 +112,10 @@ std::optional<expected<http::Response, Failure>> Connection::advance(Progress& p
 
 void Connection::wait(std::shared_ptr<Resumable> who)
 {
-    waits_to_send_ = !unsent_.empty();
-    if (waits_to_send_)
+    waits_to_send_ = !unfinished_ && (blocked_ || stream_.has_unsent());
+    if (unfinished_)
+        stream_.wait_turn(std::move(who));
+    else if (waits_to_send_)
         stream_.wait_either(std::move(who));
     else
         stream_.wait_readable(std::move(who));
@@ -111,12 +125,15 @@ std::optional<expected<http::Response, Failure>> Connection::read_response(Progr
 {
     // No memory of the connection's own: the same few pages serve all of them, and an idle one needs none.
     std::array<char, read_size> buffer;
-    for (;;) {
+    for (int steps = 0; steps < most_steps; ++steps) {
         Step step = stream_.read(buffer);
         State state = State::incomplete;
         switch (step.result) {
         case Step::Result::want_read:
         case Step::Result::want_write:
+            return std::nullopt;
+        case Step::Result::go_on:
+            unfinished_ = true;
             return std::nullopt;
         case Step::Result::failed:
             // A response that its own length did not end is not ended by a lost connection.
@@ -141,6 +158,8 @@ std::optional<expected<http::Response, Failure>> Connection::read_response(Progr
             return unexpected{std::move(failure)};
         }
     }
+    unfinished_ = true;
+    return std::nullopt;
 }
 
 State Connection::parse(std::string_view bytes)

@@ -37,7 +37,8 @@ public:
     /// for.
     bool begin(std::string_view request, Progress& progress);
 
-    /// Sends the rest and reads the response, as far as that goes without waiting. None if there is more to wait for.
+    /// Sends the rest and reads the response, as far as that goes without waiting, and in a bounded time. None if there
+    /// is more to wait for.
     std::optional<expected<http::Response, Failure>> advance(Progress& progress);
 
     /// Resumes who waits when `advance` has something to do.
@@ -62,13 +63,19 @@ public:
     ConnectionTimings timings;
 
 private:
+    /// Whether the system has the whole request.
+    bool is_sent() const noexcept { return unsent_.empty() && !stream_.has_unsent(); }
+    void begin_turn() noexcept;
+    /// Sends what there is room for.
     void send(Progress& progress);
-    /// Reads all that is there. None while the response is incomplete.
+    /// Reads what is there. None while the response is incomplete.
     std::optional<expected<http::Response, Failure>> read_response(Progress& progress);
     http::ResponseParser::State parse(std::string_view bytes);
 
     Stream stream_;
     std::string_view unsent_; ///< Of the request.
+    bool blocked_ = false;    ///< There was no room to send.
+    bool unfinished_ = false; ///< A turn ended before there was something to wait for.
     bool waits_to_send_ = false;
     std::uint64_t sent_before_ = 0;
     std::optional<Failure> write_failure_;

@@ -2,6 +2,7 @@
 
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/this_coro.hpp>
 
@@ -14,48 +15,63 @@
 #include <sys/socket.h>
 
 namespace passage::net {
+namespace {
 
-/// A BIO over a non-blocking socket. OpenSSL's own would raise SIGPIPE, and count nothing.
+/// As many as OpenSSL takes of empty records.
+constexpr int most_idle_messages = 32;
+
+bool would_block(int error) noexcept
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+} // namespace
+
+/// A BIO over a non-blocking socket. OpenSSL's own would raise SIGPIPE, count nothing, and block on writing.
 struct TransportBio
 {
-    using Transport = Stream::Transport;
+    static Stream& stream_of(BIO* bio) { return *static_cast<Stream*>(BIO_get_data(bio)); }
 
     static int write(BIO* bio, const char* data, int size)
     {
-        auto& transport = *static_cast<Transport*>(BIO_get_data(bio));
         BIO_clear_retry_flags(bio);
-        const auto sent = ::send(transport.descriptor, data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
-        if (sent >= 0)
-            transport.sent += static_cast<std::uint64_t>(sent);
-        else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-            BIO_set_retry_write(bio);
-        else
-            transport.error = errno;
-        return static_cast<int>(sent);
+        stream_of(bio).send_or_keep({data, static_cast<std::size_t>(size)});
+        return size;
     }
 
     static int read(BIO* bio, char* data, int size)
     {
-        auto& transport = *static_cast<Transport*>(BIO_get_data(bio));
         BIO_clear_retry_flags(bio);
-        const auto received = ::recv(transport.descriptor, data, static_cast<std::size_t>(size), 0);
+        Stream& stream = stream_of(bio);
+        const auto received = stream.receive(data, static_cast<std::size_t>(size));
         if (received == 0)
-            transport.peer_ended = true;
-        else if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+            stream.peer_ended_ = true;
+        else if (received < 0 && would_block(errno))
             BIO_set_retry_read(bio);
         else if (received < 0)
-            transport.error = errno;
+            stream.read_error_ = errno;
         return static_cast<int>(received);
     }
 
     static long control(BIO* bio, int command, long, void*)
     {
         if (command == BIO_CTRL_EOF)
-            return static_cast<Transport*>(BIO_get_data(bio))->peer_ended ? 1 : 0;
+            return stream_of(bio).peer_ended_ ? 1 : 0;
         return command == BIO_CTRL_FLUSH ? 1 : 0;
     }
 
-    static BIO* make(Transport& transport)
+    /// Told at the end of a handshake, and of each message that comes after it.
+    static void count_message(const SSL* ssl, int where, int result)
+    {
+        if (where != SSL_CB_CONNECT_EXIT || result != 1)
+            return;
+        Stream& stream = stream_of(SSL_get_rbio(ssl));
+        // OpenSSL would go on as long as there is something to read; after the peer's end it reads nothing.
+        if (++stream.idle_messages_ > most_idle_messages)
+            SSL_set_shutdown(stream.ssl_.get(), SSL_RECEIVED_SHUTDOWN);
+    }
+
+    static void attach(Stream& stream)
     {
         static const std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)> method = [] {
             std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)> made{
@@ -70,9 +86,10 @@ struct TransportBio
         BIO* const bio = BIO_new(method.get());
         if (!bio)
             throw std::bad_alloc{};
-        BIO_set_data(bio, &transport);
+        BIO_set_data(bio, &stream);
         BIO_set_init(bio, 1);
-        return bio;
+        SSL_set_bio(stream.ssl_.get(), bio, bio);
+        SSL_set_info_callback(stream.ssl_.get(), &TransportBio::count_message);
     }
 };
 
@@ -114,17 +131,16 @@ Stream::Stream(const Executor& strand, Socket socket, SslPtr ssl)
 {
     error_code ignored; // a socket that can't be set so fails at its first use
     socket_.native_non_blocking(true, ignored);
-    transport_.descriptor = socket_.native_handle();
-    if (ssl_) {
-        BIO* const bio = TransportBio::make(transport_);
-        SSL_set_bio(ssl_.get(), bio, bio);
-    }
+    if (ssl_)
+        TransportBio::attach(*this);
 }
 
 Stream::~Stream()
 {
-    // Tells the peer that this end is deliberate (close_notify); what it answers is of no interest.
-    if (ssl_ && origin_.is_here() && SSL_is_init_finished(ssl_.get()) && transport_.error == 0) {
+    // Tells the peer that this end is deliberate (close_notify); what it answers is of no interest. What is unsent was
+    // reported as that, and stays unsent.
+    if (ssl_ && origin_.is_here() && SSL_is_init_finished(ssl_.get()) && read_error_ == 0 && write_error_ == 0 &&
+        !has_unsent()) {
         clear_errors();
         SSL_shutdown(ssl_.get());
         clear_errors();
@@ -142,10 +158,17 @@ Stream::Step Stream::handshake()
         return refused_elsewhere();
     if (!ssl_)
         return {};
+    begin_turn();
     clear_errors();
     Step step = ssl_step(SSL_do_handshake(ssl_.get()));
     if (step.result == Step::Result::ended)
         step = lost(0);
+    // Nothing is waited for, and nothing is done, before all is sent.
+    if (!step.failure && (has_unsent() || write_error_ != 0)) {
+        Step sending = send_kept();
+        if (sending.result != Step::Result::done)
+            step = std::move(sending);
+    }
     if (step.failure) {
         Error& error = step.failure->error;
         error.stage = Stage::tls;
@@ -170,9 +193,12 @@ Stream::Step Stream::read(std::span<char> into)
     if (!origin_.is_here())
         return refused_elsewhere();
     if (!ssl_)
-        return plain_step(::recv(transport_.descriptor, into.data(), into.size(), 0), Step::Result::want_read);
+        return plain_step(receive(into.data(), into.size()), when_unreadable());
     clear_errors();
-    return ssl_step(SSL_read(ssl_.get(), into.data(), clamp_size(into.size())));
+    const Step step = ssl_step(SSL_read(ssl_.get(), into.data(), clamp_size(into.size())));
+    if (step.size > 0 && !has_unsent())
+        idle_messages_ = 0;
+    return step;
 }
 
 Stream::Step Stream::write(std::string_view bytes)
@@ -180,51 +206,125 @@ Stream::Step Stream::write(std::string_view bytes)
     if (!origin_.is_here())
         return refused_elsewhere();
     if (!ssl_) {
-        const Step step = plain_step(::send(transport_.descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL),
+        const Step step = plain_step(::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
                                      Step::Result::want_write);
-        transport_.sent += step.size;
+        sent_ += step.size;
         return step;
     }
+    if (has_unsent() || write_error_ != 0) {
+        Step step = send_kept();
+        if (step.result != Step::Result::done || bytes.empty())
+            return step;
+    }
     clear_errors();
-    return ssl_step(SSL_write(ssl_.get(), bytes.data(), clamp_size(bytes.size())));
+    Step step = ssl_step(SSL_write(ssl_.get(), bytes.data(), clamp_size(bytes.size())));
+    if (write_error_ != 0)
+        return lost(write_error_);
+    if (step.size > 0)
+        idle_messages_ = 0;
+    return step;
 }
 
 Stream::Step Stream::ssl_step(int returned)
 {
     if (returned > 0)
         return {Step::Result::done, static_cast<std::size_t>(returned), std::nullopt};
+    if (idle_messages_ > most_idle_messages)
+        return failed(Errc::tls, "the server sends TLS messages without end that are no data", {}, false);
     switch (SSL_get_error(ssl_.get(), returned)) {
     case SSL_ERROR_WANT_READ:
-        return {Step::Result::want_read, 0, std::nullopt};
-    case SSL_ERROR_WANT_WRITE:
-        return {Step::Result::want_write, 0, std::nullopt};
+        return {when_unreadable(), 0, std::nullopt};
     case SSL_ERROR_ZERO_RETURN:
         return {Step::Result::ended, 0, std::nullopt};
     default:
         break;
     }
-    if (transport_.peer_ended || transport_.error != 0)
-        return lost(transport_.error);
+    if (peer_ended_ || read_error_ != 0)
+        return lost(read_error_);
     const error_code cause{static_cast<int>(ERR_peek_last_error()), asio::error::get_ssl_category()};
     return failed(Errc::tls, "the TLS connection failed", cause, false);
 }
 
-Stream::Step Stream::plain_step(std::int64_t returned, Step::Result would_block)
+Stream::Step Stream::plain_step(std::int64_t returned, Step::Result blocked)
 {
     if (returned > 0)
         return {Step::Result::done, static_cast<std::size_t>(returned), std::nullopt};
     if (returned == 0)
         return {Step::Result::ended, 0, std::nullopt};
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-        return {would_block, 0, std::nullopt};
+    if (would_block(errno))
+        return {blocked, 0, std::nullopt};
     return lost(errno);
 }
 
-Task<error_code> Stream::wait(Socket::wait_type what)
+Step::Result Stream::when_unreadable() const noexcept
+{
+    return reads_left_ > 0 ? Step::Result::want_read : Step::Result::go_on;
+}
+
+std::int64_t Stream::receive(char* into, std::size_t size) noexcept
+{
+    if (reads_left_ == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    const auto received = ::recv(socket_.native_handle(), into, size, 0);
+    if (received > 0)
+        --reads_left_;
+    return received;
+}
+
+void Stream::send_or_keep(std::string_view bytes) noexcept
+try {
+    if (write_error_ != 0)
+        return;
+    if (!has_unsent()) {
+        const auto sent = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent < 0 && !would_block(errno)) {
+            write_error_ = errno;
+            return;
+        }
+        const auto taken = static_cast<std::size_t>(std::max<std::int64_t>(sent, 0));
+        sent_ += taken;
+        bytes.remove_prefix(taken);
+    }
+    unsent_.append(bytes);
+} catch (const std::bad_alloc&) {
+    write_error_ = ENOMEM;
+}
+
+Step Stream::send_kept()
+{
+    if (write_error_ == 0) {
+        const std::string_view rest = std::string_view{unsent_}.substr(unsent_begin_);
+        const auto sent = ::send(socket_.native_handle(), rest.data(), rest.size(), MSG_NOSIGNAL);
+        if (sent < 0 && would_block(errno))
+            return {Step::Result::want_write, 0, std::nullopt};
+        if (sent < 0) {
+            write_error_ = errno;
+        } else {
+            sent_ += static_cast<std::uint64_t>(sent);
+            unsent_begin_ += static_cast<std::size_t>(sent);
+        }
+    }
+    if (write_error_ != 0)
+        return lost(write_error_);
+    if (unsent_begin_ < unsent_.size())
+        return {Step::Result::want_write, 0, std::nullopt};
+    unsent_ = {};
+    unsent_begin_ = 0;
+    return {};
+}
+
+Task<error_code> Stream::wait(Step::Result what)
 {
     if (is_cancelled(co_await asio::this_coro::cancellation_state))
         co_return asio::error::operation_aborted;
-    const auto [ec] = co_await socket_.async_wait(what, as_tuple);
+    if (what == Step::Result::go_on) {
+        co_await asio::post(socket_.get_executor(), asio::use_awaitable_t<Executor>{});
+        co_return error_code{};
+    }
+    const auto wanted = what == Step::Result::want_read ? Socket::wait_read : Socket::wait_write;
+    const auto [ec] = co_await socket_.async_wait(wanted, as_tuple);
     co_return ec;
 }
 
@@ -247,6 +347,14 @@ void Stream::wait_either(std::shared_ptr<Resumable> who)
     socket_.async_wait(Socket::wait_write, asio::bind_executor(strand_, on_ready));
 }
 
+void Stream::wait_turn(std::shared_ptr<Resumable> who)
+{
+    // Beneath the strand: it would run what is posted to it before it lets go of the thread.
+    asio::post(socket_.get_executor(), [strand = strand_, who = std::move(who)]() mutable {
+        strand.enter([who = std::move(who)] { who->resume({}); });
+    });
+}
+
 void Stream::cancel()
 {
     error_code ignored;
@@ -255,17 +363,18 @@ void Stream::cancel()
 
 bool Stream::is_quiet()
 {
-    if (!origin_.is_here())
+    if (!origin_.is_here() || has_unsent() || write_error_ != 0)
         return false;
     // To ask the socket is cheaper than to ask TLS, and mostly enough.
     char byte = 0;
     const bool nothing_came =
-        ::recv(transport_.descriptor, &byte, 1, MSG_PEEK) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+        ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     if (!ssl_ || (nothing_came && !has_buffered()))
         return nothing_came;
+    begin_turn();
     clear_errors();
     const Step step = ssl_step(SSL_peek(ssl_.get(), &byte, 1));
-    return step.result == Step::Result::want_read;
+    return step.result == Step::Result::want_read && !has_unsent() && write_error_ == 0;
 }
 
 bool Stream::has_buffered() const noexcept
