@@ -15,8 +15,9 @@ struct AuthMethod
 {
     AuthMethod() = default;
 
-    bool enabled = false;        ///< Whether it is offered.
-    std::chrono::seconds ttl{0}; ///< How long its codes or links are good for; 0 if it has none.
+    bool enabled = false; ///< Whether it is offered.
+    /// How long its codes or links are good for; 0 if it has none. At most what `std::chrono::nanoseconds` counts.
+    std::chrono::seconds ttl{0};
 
     friend bool operator==(const AuthMethod&, const AuthMethod&) = default;
 };

@@ -42,7 +42,7 @@ struct MagicLink
     std::string redirect_url;     ///< Where the user comes out.
     std::string secret;           ///< What the link carries.
     std::string url;              ///< The link.
-    std::chrono::minutes ttl{0};  ///< How long it is good for.
+    std::chrono::minutes ttl{0};  ///< How long it is good for; at most what `std::chrono::nanoseconds` counts.
     OpenEnum<MagicLinkType> type; ///< What it is for.
     bool activated = false;       ///< Whether it was used.
 

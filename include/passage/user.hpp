@@ -181,12 +181,13 @@ struct UserPage
 {
     UserPage() = default;
 
-    std::vector<UserSummary> users;            ///< The users.
-    std::int64_t page = 0;                     ///< This page's number, from 1.
-    std::int64_t limit = 0;                    ///< The most users a page has.
-    std::int64_t total_users = 0;              ///< Users on all pages together.
-    std::chrono::sys_seconds created_before{}; ///< Only users created before this are in the set.
-    PageLinks links;                           ///< The other pages.
+    std::vector<UserSummary> users; ///< The users.
+    std::int64_t page = 0;          ///< This page's number, from 1.
+    std::int64_t limit = 0;         ///< The most users a page has.
+    std::int64_t total_users = 0;   ///< Users on all pages together.
+    /// Only users created before this are in the set. Within what `std::chrono::nanoseconds` count.
+    std::chrono::sys_seconds created_before{};
+    PageLinks links; ///< The other pages.
 
     friend bool operator==(const UserPage&, const UserPage&) = default;
 };

@@ -9,6 +9,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <limits>
 #include <utility>
 
 namespace passage {
@@ -424,6 +425,14 @@ struct UserRange::State
     std::size_t next_user = 0;
     bool ended = false;
 
+    /// Whether a page ends the set, by its number. Whatever numbers a service says, nothing overflows.
+    bool is_last(const UserPage& page) const
+    {
+        if (total <= 0 || page.page == std::numeric_limits<std::int64_t>::max())
+            return true;
+        return page.limit > 0 && page.page >= total / page.limit + (total % page.limit != 0);
+    }
+
     /// Takes in a page; what is wrong with it, if it does not lead on.
     std::optional<Error> take(UserPage page)
     {
@@ -433,9 +442,10 @@ struct UserRange::State
             total = page.total_users;
         if (!request.created_before() && page.created_before != std::chrono::sys_seconds{})
             request.created_before(page.created_before);
-        ++next_page;
         first_of_page = page.users.empty() ? std::string{} : page.users.front().id;
-        ended = page.users.empty() || page.page * page.limit >= total;
+        ended = page.users.empty() || is_last(page);
+        if (!ended)
+            ++next_page;
         users = std::move(page.users);
         next_user = 0;
         return std::nullopt;

@@ -9,6 +9,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -162,6 +163,15 @@ inline constexpr Type type_of<Timestamp>{
         },
 };
 
+/// The duration of a number of units that a service says; the nearest that nanoseconds can count if they can't, so that
+/// conversions and comparisons with other durations and times don't overflow.
+template <class Duration>
+constexpr Duration bounded(std::int64_t units)
+{
+    constexpr std::int64_t most = std::chrono::duration_cast<Duration>(std::chrono::nanoseconds::max()).count();
+    return Duration{std::clamp(units, -most, most)};
+}
+
 /// Seconds since 1970.
 template <>
 inline constexpr Type type_of<std::chrono::sys_seconds>{
@@ -169,7 +179,7 @@ inline constexpr Type type_of<std::chrono::sys_seconds>{
     .clear = clear<std::chrono::sys_seconds>,
     .set_integer =
         [](void* place, std::int64_t integer) {
-            at<std::chrono::sys_seconds>(place) = std::chrono::sys_seconds{std::chrono::seconds{integer}};
+            at<std::chrono::sys_seconds>(place) = std::chrono::sys_seconds{bounded<std::chrono::seconds>(integer)};
             return true;
         },
 };
@@ -181,7 +191,7 @@ inline constexpr Type type_of<std::chrono::duration<std::int64_t, Period>>{
     .set_integer =
         [](void* place, std::int64_t integer) {
             using Duration = std::chrono::duration<std::int64_t, Period>;
-            at<Duration>(place) = Duration{integer};
+            at<Duration>(place) = bounded<Duration>(integer);
             return true;
         },
 };

@@ -276,6 +276,54 @@ BOOST_AUTO_TEST_CASE(a_body_that_takes_too_much_memory_to_read_is_refused_with_w
     BOOST_TEST(limited.result.error->message.ends_with(" exceeds 500000 bytes"), *limited.result.error);
 }
 
+BOOST_AUTO_TEST_CASE(numbers_of_a_page_are_taken_as_they_are_however_large)
+{
+    struct Row
+    {
+        std::int64_t first, limit, total;
+        std::size_t requests;
+    };
+    constexpr std::int64_t most = INT64_MAX;
+    for (const Row& row : std::vector<Row>{{1, most, 1, 1},
+                                           {2, most / 2 + 1, 3, 1},
+                                           {3, most, most, 1},
+                                           {most, 1, most, 1},
+                                           {most, 0, most, 1},
+                                           {most, INT64_MIN, most, 1},
+                                           {2, INT64_MIN, INT64_MAX, 2},
+                                           {2, -1, INT64_MIN, 1},
+                                           {1, 1, 2, 2}}) {
+        count_case();
+        Driver driver;
+        const auto page = [&](std::int64_t number, std::string_view users) {
+            return response(200, "",
+                            R"({"created_before":)" + std::to_string(most) + R"(,"page":)" + std::to_string(number) +
+                                R"(,"limit":)" + std::to_string(row.limit) + R"(,"total_users":)" +
+                                std::to_string(row.total) + R"(,"users":[)" + std::string{users} + "]}");
+        };
+        std::vector<Step> steps{steps::tls(), steps::request(), steps::send(page(row.first, R"({"id":"u1"})"))};
+        if (row.requests == 2) {
+            steps.push_back(steps::request());
+            steps.push_back(steps::send(page(row.first + 1, "")));
+        }
+        steps.push_back(steps::serve());
+        const auto list = [&](Client& client) -> asio::awaitable<Result> {
+            UserRange users = client.users(ListUsersRequest{}.page(row.first));
+            const auto user = co_await users.next();
+            BOOST_TEST_REQUIRE((user && *user));
+            BOOST_TEST((*user)->id == "u1");
+            const auto end = co_await users.next();
+            BOOST_TEST_REQUIRE(end.has_value(), end.error());
+            BOOST_TEST(!end->has_value());
+            co_return Result{};
+        };
+        driver.run({.name = std::to_string(row.first) + ", " + std::to_string(row.limit),
+                    .scripts = {{std::move(steps), true}},
+                    .expected = {.requests = row.requests},
+                    .call = list});
+    }
+}
+
 BOOST_AUTO_TEST_CASE(redirects_are_not_followed_and_the_key_goes_nowhere)
 {
     Driver driver;

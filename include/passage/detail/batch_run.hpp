@@ -130,7 +130,7 @@ protected:
             return false;
         const auto now = Clock::now();
         if (now >= resume_at_) { // else the others were answered the same
-            resume_at_ = now + error.retry_after.value_or(throttled_);
+            resume_at_ = now + std::clamp(error.retry_after.value_or(throttled_), milliseconds{0}, longest_pause);
             throttled_ = std::min<std::chrono::milliseconds>(2 * throttled_, std::chrono::seconds{20});
         }
         return true;
@@ -248,7 +248,9 @@ private:
         std::exchange(complete_, nullptr)(failure_, std::move(summary_));
     }
 
-    static constexpr std::chrono::milliseconds first_pause = std::chrono::seconds{1};
+    using milliseconds = std::chrono::milliseconds;
+    static constexpr milliseconds first_pause = std::chrono::seconds{1};
+    static constexpr milliseconds longest_pause = std::chrono::hours{24};
     /// How often one item is asked for again, beyond what its calls do by themselves.
     static constexpr unsigned max_throttled = 8;
 

@@ -123,3 +123,23 @@ BOOST_AUTO_TEST_CASE(a_magic_link_is_read_whole)
     BOOST_TEST(refusal(json::decode_magic_link(R"({"magic_link":{"id":"l","ttl":1.5}})")) ==
                "at /magic_link/ttl: a 64-bit integer is expected");
 }
+
+BOOST_AUTO_TEST_CASE(times_can_be_converted_however_large_the_number)
+{
+    using std::chrono::nanoseconds;
+    for (const auto& [number, nearest] : {std::pair{"9223372036854775807", nanoseconds::max()},
+                                          std::pair{"-9223372036854775808", -nanoseconds::max()}}) {
+        const std::string text{number};
+        const auto link = json::decode_magic_link(R"({"magic_link":{"id":"l","ttl":)" + text + "}}");
+        BOOST_TEST((link.value().ttl == std::chrono::duration_cast<std::chrono::minutes>(nearest)));
+        BOOST_TEST((nanoseconds{link->ttl} / 1min == link->ttl.count()));
+        const auto app = json::decode_app(R"({"app":{"id":"a","auth_methods":{"otp":{"ttl":)" + text + "}}}}");
+        BOOST_TEST((app.value().auth_methods.otp->ttl == std::chrono::duration_cast<std::chrono::seconds>(nearest)));
+        const auto page = json::decode_user_page(R"({"users":[],"created_before":)" + text + "}");
+        const auto before = page.value().created_before;
+        BOOST_TEST((before.time_since_epoch() == std::chrono::duration_cast<std::chrono::seconds>(nearest)));
+        BOOST_TEST(((before < std::chrono::system_clock::now()) == (nearest < nanoseconds{0})));
+    }
+    const auto link = json::decode_magic_link(R"({"magic_link":{"id":"l","ttl":-1}})");
+    BOOST_TEST((link.value().ttl == -1min));
+}

@@ -427,12 +427,17 @@ BOOST_AUTO_TEST_CASE(huge_values_are_read_or_refused_by_name)
                 BOOST_TEST(message(row, "\"" + text + "\"") == refused);
                 BOOST_TEST(message(row, R"("2024-01-01T00:00:00.)" + std::string(1000, '0') + "Z\"") == refused);
                 break;
-            case Kind::integer:
-                BOOST_TEST((row.read(require(row, "9223372036854775807")) == Value{std::int64_t{INT64_MAX}}));
-                BOOST_TEST((row.read(require(row, "-9223372036854775808")) == Value{std::int64_t{INT64_MIN}}));
+            case Kind::integer: {
+                // A time is bounded by what nanoseconds count.
+                const bool is_time = row.name == "created_before";
+                const Value most = is_time ? std::int64_t{INT64_MAX} / 1'000'000'000 : std::int64_t{INT64_MAX};
+                const Value least = is_time ? std::int64_t{INT64_MIN} / 1'000'000'000 : std::int64_t{INT64_MIN};
+                BOOST_TEST((row.read(require(row, "9223372036854775807")) == most));
+                BOOST_TEST((row.read(require(row, "-9223372036854775808")) == least));
                 BOOST_TEST(message(row, "9223372036854775808") == refused);
                 BOOST_TEST(message(row, std::string(1000, '9')) == refused);
                 break;
+            }
             case Kind::list: {
                 const std::string element = row.name == "webauthn_types" ? R"("passkey")" : R"({"id":"x"})";
                 std::string list = "[" + element;
