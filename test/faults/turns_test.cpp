@@ -306,8 +306,8 @@ BOOST_AUTO_TEST_CASE(new_keys_during_an_upload_that_is_blocked_are_answered)
             count_case();
             const Step update = [=](Peer& peer) {
                 peer.server().settled();
-                peer.update_key(answered);
-                peer.server().settled(); // nothing is read before the client has seen it
+                peer.update_key(answered, 2); // the first is answered before the second is looked at
+                peer.server().settled();      // nothing is read before the client has seen it
             };
             const auto later = [&](std::size_t part) { return steps::receive(size / 10 * part); };
             const Observed seen = driver.run(
