@@ -49,6 +49,8 @@ expected<http::BaseUrl> check_config(const Config& config)
 
     if (config.pool.max_connections < 1 || config.pool.max_connections > 65'536)
         return invalid("pool.max_connections must be 1 to 65536");
+    if (config.pool.max_waiting < 1)
+        return invalid("pool.max_waiting must be at least 1");
     if (config.retry.max_attempts < 1)
         return invalid("retry.max_attempts must be at least 1");
     for (const milliseconds duration : {config.timeouts.total, config.timeouts.attempt, config.timeouts.connect})

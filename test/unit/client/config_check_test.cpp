@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(settings_within_their_bounds_are_good)
     const std::vector<std::function<void(Config&)>> changes{
         [](Config& c) { c.pool.max_connections = 1; },
         [](Config& c) { c.pool.max_connections = 65'536; },
-        [](Config& c) { c.pool.max_waiting = 0; },
+        [](Config& c) { c.pool.max_waiting = 1; },
         [](Config& c) { c.pool.idle_timeout = 0ms; },
         [](Config& c) { c.pool.max_lifetime = 0ms; },
         [](Config& c) { c.pool.max_lifetime = longest; },
@@ -113,6 +113,7 @@ BOOST_AUTO_TEST_CASE(a_setting_that_cannot_be_is_refused_with_a_sentence)
         {"base URL", [](Config& c) { c.base_url = "http://127.0.0.1.example"; }},
         {"pool.max_connections ", [](Config& c) { c.pool.max_connections = 0; }},
         {"pool.max_connections ", [](Config& c) { c.pool.max_connections = 65'537; }},
+        {"pool.max_waiting ", [](Config& c) { c.pool.max_waiting = 0; }},
         {"retry.max_attempts ", [](Config& c) { c.retry.max_attempts = 0; }},
         {"each of limits ", [](Config& c) { c.limits.header_bytes = 0; }},
         {"each of limits ", [](Config& c) { c.limits.header_fields = 0; }},
