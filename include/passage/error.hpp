@@ -29,11 +29,12 @@ enum class Errc {
     too_large,            ///< A request or response exceeds a limit; the message names it.
     decode,               ///< A successful response's body is not what the API documents.
     api,                  ///< The service answered with an error: see `http_status` and `api_code`.
-    rate_limited,         ///< 429, and the wait that the service asks for would pass the deadline.
-    cancelled,            ///< The caller cancelled the call.
-    shut_down,            ///< The client was closed or destroyed.
-    jwt,                  ///< The token is refused; `Error::jwt_reason` says why.
-    jwks,                 ///< The token could not be checked: the app's keys can't be had.
+    rate_limited, ///< 429, and the wait that the service asks for would pass the deadline. After another status,
+                  ///< which is an `api` error then, see `Error::retry_after`.
+    cancelled,    ///< The caller cancelled the call.
+    shut_down,    ///< The client was closed or destroyed.
+    jwt,          ///< The token is refused; `Error::jwt_reason` says why.
+    jwks,         ///< The token could not be checked: the app's keys can't be had.
 };
 
 /// The category of `Errc`; its name is "passage".
@@ -158,7 +159,7 @@ PASSAGE_EXPORT bool is_unauthorized(const Error& error) noexcept;
 PASSAGE_EXPORT bool is_forbidden(const Error& error) noexcept;
 /// The service, or the library before any I/O, found the arguments wrong (400, `invalid_argument`).
 PASSAGE_EXPORT bool is_invalid_argument(const Error& error) noexcept;
-/// The service throttles (429).
+/// The service throttles (429); not of a 503, though that may ask to wait too.
 PASSAGE_EXPORT bool is_rate_limited(const Error& error) noexcept;
 /// A deadline passed, at whatever stage.
 PASSAGE_EXPORT bool is_timeout(const Error& error) noexcept;

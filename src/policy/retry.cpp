@@ -81,7 +81,7 @@ Decision decide(const Attempt& attempt, const Situation& situation, const RetryR
     if (attempt.retry_after)
         wait = std::max(wait, *attempt.retry_after);
     if (wait >= situation.left)
-        return {attempt.retry_after ? Next::out_of_time : Next::stop, wait};
+        return {throttled && attempt.retry_after ? Next::out_of_time : Next::stop, wait};
     // What never reached the service is no burden to it.
     if (attempt.status == 0 && !attempt.request_sent)
         return {Next::repeat, wait};

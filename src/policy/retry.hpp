@@ -46,7 +46,7 @@ struct Decision
         stop,        ///< The failure is the call's result.
         replay,      ///< At once, on a new connection; costs no attempt. Without retries, only if nothing was sent.
         repeat,      ///< After `wait`.
-        out_of_time, ///< The service asks for a wait that passes the deadline.
+        out_of_time, ///< The service throttles, and asks for a wait that passes the deadline.
     };
     Next next = Next::stop;
     milliseconds wait{0};

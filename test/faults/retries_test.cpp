@@ -246,7 +246,29 @@ BOOST_AUTO_TEST_CASE(a_wait_beyond_the_deadline_ends_the_call_at_once)
             BOOST_REQUIRE(seen.result.error);
             BOOST_TEST((seen.result.error->elapsed < 5s));
             BOOST_TEST((seen.result.error->retry_after >= 1h));
+            BOOST_TEST(is_rate_limited(*seen.result.error));
         }
+}
+
+BOOST_AUTO_TEST_CASE(a_service_that_is_down_beyond_the_deadline_does_not_throttle)
+{
+    Driver driver;
+    for (const Operation operation : {Operation::get, Operation::create}) {
+        count_case();
+        const Observed seen = driver.run({.name = "503",
+                                          .operation = operation,
+                                          .scripts = {once(response(503, "Retry-After: 3600\r\n", refusal))},
+                                          .expected = {.error = Errc::api,
+                                                       .status = 503,
+                                                       .effect = Effect::unknown,
+                                                       .requests = 1,
+                                                       .attempts = 1,
+                                                       .kept = true}});
+        BOOST_REQUIRE(seen.result.error);
+        BOOST_TEST((seen.result.error->elapsed < 5s));
+        BOOST_TEST((seen.result.error->retry_after == 1h));
+        BOOST_TEST(!is_rate_limited(*seen.result.error));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_deadline_in_the_wait_before_a_repetition_ends_it_and_keeps_the_cause)

@@ -136,19 +136,19 @@ BOOST_AUTO_TEST_CASE(every_situation_is_decided_by_the_rules)
                                         const bool elsewhere = attempt.status == 421 && !misdirected && allowed;
                                         const bool again =
                                             !dead && allowed && made < 3 && safe && worth_repeating(attempt);
-                                        const milliseconds ceiling =
-                                            (attempt.status == 429 ? 1000ms : 50ms) * (made == 1 ? 1 : 2);
+                                        const bool throttled = attempt.status == 429;
+                                        const milliseconds ceiling = (throttled ? 1000ms : 50ms) * (made == 1 ? 1 : 2);
                                         const milliseconds least = attempt.retry_after.value_or(0ms);
                                         const milliseconds wait = std::max(
                                             least, milliseconds{static_cast<int>(random * double(ceiling.count()))});
                                         // What the service never saw is repeated for free.
                                         const bool free = !attempt.request_sent;
                                         const bool paid = free || affords;
-                                        const Next expected = dead || elsewhere     ? Next::replay
-                                                              : !again              ? Next::stop
-                                                              : wait < left         ? (paid ? Next::repeat : Next::stop)
-                                                              : attempt.retry_after ? Next::out_of_time
-                                                                                    : Next::stop;
+                                        const Next expected = dead || elsewhere ? Next::replay
+                                                              : !again          ? Next::stop
+                                                              : wait < left     ? (paid ? Next::repeat : Next::stop)
+                                                              : throttled && attempt.retry_after ? Next::out_of_time
+                                                                                                 : Next::stop;
 
                                         bool right = decision.next == expected;
                                         if (expected == Next::repeat)
