@@ -102,15 +102,16 @@ struct Config
     std::string app_id;
     /// The management API key.
     Secret api_key;
-    /// Where the management API is: `https://host[:port][/prefix]`.
+    /// Where the management API is: `https://host[:port][/prefix]`. The host `localhost`, in whatever case, is never
+    /// looked up: it is 127.0.0.1, and ::1 where that refuses (RFC 6761, section 6.3).
     std::string base_url = "https://api.passage.id/v1";
     /// Where the token keys are: `https://host[:port][/prefix]`.
     std::string auth_url = "https://auth.passage.id/v1";
     /// Put before the library's own product in the `User-Agent` field, e.g. "shop/2.1". May be
     /// empty.
     std::string user_agent;
-    /// Lets `base_url` be plain `http://` to any host. Without it only loopback may be: the key
-    /// would be readable.
+    /// Lets `base_url` be plain `http://` to any host. Without it only `localhost`, 127.0.0.0/8 and
+    /// ::1 may be: the key would be readable.
     bool allow_plain_http = false;
 
     TlsOptions tls;          ///< Verification of the server.

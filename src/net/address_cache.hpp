@@ -33,10 +33,10 @@ public:
         suspect_from_ = now + suspect_after;
     }
 
-    /// Takes an address that is none of a name, and stays.
-    void put_forever(const boost::asio::ip::address& address)
+    /// Takes addresses that no look-up says, and that stay.
+    void put_forever(Addresses addresses)
     {
-        addresses_ = {address};
+        addresses_ = std::move(addresses);
         fresh_until_ = usable_until_ = suspect_from_ = TimePoint::max();
     }
 

@@ -86,8 +86,13 @@ HostResolver::HostResolver(const Executor& executor, std::string host, Lookup lo
 {
     error_code not_an_address;
     const auto address = asio::ip::make_address(host_, not_an_address);
-    if (!not_an_address)
-        cache_.put_forever(address);
+    if (!not_an_address) {
+        cache_.put_forever({address});
+    } else if (host_ == "localhost") {
+        // RFC 6761, section 6.3: the name is trusted, so no look-up may say what it is. IPv4 first: most local servers
+        // listen there alone, and a stranger's program that listens on ::1 must not be asked in their place.
+        cache_.put_forever({asio::ip::address_v4::loopback(), asio::ip::address_v6::loopback()});
+    }
 }
 
 HostResolver::~HostResolver()

@@ -20,7 +20,7 @@ using Lookup = std::function<expected<Addresses, Failure>(const std::string& hos
 /// `getaddrinfo` (POSIX).
 expected<Addresses, Failure> system_lookup(const std::string& host);
 
-/// The addresses of one host.
+/// The addresses of one host. An address, and the name `localhost`, are never looked up.
 ///
 /// Look-ups run on a thread, one at a time, and are left to themselves when nobody waits any more. `AddressCache` says
 /// how long their results are used. Used on the strand only.

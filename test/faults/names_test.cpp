@@ -26,9 +26,11 @@ using Answer = expected<net::Addresses, net::Failure>;
 const asio::ip::address loopback = asio::ip::make_address("127.0.0.1");
 const asio::ip::address nobody = asio::ip::make_address("127.0.0.2"); ///< Nothing listens there.
 
-Config by_name(const ScriptServer& server)
+/// By a name that is looked up. Servers here are plain, for none has a certificate for it.
+Config by_name(const ScriptServer& server, const std::string& name = "service.example")
 {
-    Config config = config_for(server, "localhost");
+    Config config = config_for(server, name);
+    config.allow_plain_http = true;
     config.retry.base = 0ms;
     return config;
 }
@@ -45,7 +47,10 @@ Answer failure(int code, bool transient)
 struct Caller
 {
     Caller(asio::io_context& on, const ScriptServer& server, net::Lookup lookup)
-        : context{on}, core{client::Core::create(on.get_executor(), by_name(server), std::move(lookup)).value()}
+        : Caller{on, by_name(server), std::move(lookup)}
+    {}
+    Caller(asio::io_context& on, const Config& config, net::Lookup lookup)
+        : context{on}, core{client::Core::create(on.get_executor(), config, std::move(lookup)).value()}
     {
         count_run();
     }
@@ -83,7 +88,7 @@ struct Caller
 BOOST_AUTO_TEST_CASE(a_look_up_that_hangs_holds_up_neither_its_caller_nor_others)
 {
     count_case();
-    ScriptServer server;
+    ScriptServer server{false};
     server.plan({});
     std::latch go{1};
     auto ended = std::make_shared<std::latch>(1);
@@ -122,7 +127,7 @@ BOOST_AUTO_TEST_CASE(a_look_up_that_hangs_holds_up_neither_its_caller_nor_others
 BOOST_AUTO_TEST_CASE(a_host_that_moved_is_found_though_its_addresses_are_fresh)
 {
     count_case();
-    ScriptServer server;
+    ScriptServer server{false};
     server.plan({});
     asio::io_context context;
     std::atomic<int> lookups = 0;
@@ -138,7 +143,7 @@ BOOST_AUTO_TEST_CASE(a_host_that_moved_is_found_though_its_addresses_are_fresh)
 BOOST_AUTO_TEST_CASE(a_look_up_may_outlive_client_and_context)
 {
     count_case();
-    ScriptServer server;
+    ScriptServer server{false};
     auto go = std::make_shared<std::latch>(1);
     auto ended = std::make_shared<std::latch>(1);
     {
@@ -158,7 +163,7 @@ BOOST_AUTO_TEST_CASE(a_look_up_may_outlive_client_and_context)
 BOOST_AUTO_TEST_CASE(a_name_that_does_not_exist_is_looked_up_once)
 {
     count_case();
-    ScriptServer server;
+    ScriptServer server{false};
     asio::io_context context;
     std::atomic<int> lookups = 0;
     Caller caller{context, server, [&](const std::string&) {
@@ -176,7 +181,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_does_not_exist_is_looked_up_once)
 BOOST_AUTO_TEST_CASE(a_look_up_that_may_succeed_later_is_made_again)
 {
     count_case();
-    ScriptServer server;
+    ScriptServer server{false};
     server.plan({});
     asio::io_context context;
     std::atomic<int> lookups = 0;
@@ -194,7 +199,7 @@ BOOST_AUTO_TEST_CASE(a_look_up_that_may_succeed_later_is_made_again)
 BOOST_AUTO_TEST_CASE(calls_at_the_same_time_share_a_look_up_and_later_ones_its_answer)
 {
     count_case();
-    ScriptServer server;
+    ScriptServer server{false};
     server.plan({});
     asio::io_context context;
     std::atomic<int> lookups = 0;
@@ -217,7 +222,7 @@ BOOST_AUTO_TEST_CASE(calls_at_the_same_time_share_a_look_up_and_later_ones_its_a
 BOOST_AUTO_TEST_CASE(addresses_where_nothing_listens_are_passed_over)
 {
     count_case();
-    ScriptServer server;
+    ScriptServer server{false};
     server.plan({});
     asio::io_context context;
     for (const std::size_t dead : {1u, 5u, 20u}) {
@@ -233,7 +238,7 @@ BOOST_AUTO_TEST_CASE(addresses_where_nothing_listens_are_passed_over)
 BOOST_AUTO_TEST_CASE(an_address_that_never_answers_is_overtaken_by_the_next)
 {
     count_case();
-    ScriptServer server;
+    ScriptServer server{false};
     server.plan({});
     const BlackHole hole{nobody, server.port()};
     asio::io_context context;
@@ -249,7 +254,7 @@ BOOST_AUTO_TEST_CASE(an_address_that_never_answers_is_overtaken_by_the_next)
 BOOST_AUTO_TEST_CASE(addresses_of_both_families_are_tried)
 {
     count_case();
-    ScriptServer server;
+    ScriptServer server{false};
     server.plan({});
     asio::io_context context;
     const asio::ip::address nobody_v6 = asio::ip::make_address("::1");
@@ -264,7 +269,7 @@ BOOST_AUTO_TEST_CASE(addresses_of_both_families_are_tried)
 BOOST_AUTO_TEST_CASE(endless_addresses_are_not_all_tried)
 {
     count_case();
-    ScriptServer server;
+    ScriptServer server{false};
     server.plan({});
     asio::io_context context;
     net::Addresses addresses(1000, nobody);
@@ -279,10 +284,58 @@ BOOST_AUTO_TEST_CASE(endless_addresses_are_not_all_tried)
 BOOST_AUTO_TEST_CASE(an_answer_without_addresses_is_an_error)
 {
     count_case();
-    ScriptServer server;
+    ScriptServer server{false};
     asio::io_context context;
     Caller caller{context, server, [](const std::string&) -> Answer { return net::Addresses{}; }};
     const client::Outcome outcome = caller.call();
     BOOST_REQUIRE(!outcome.result);
     BOOST_TEST((outcome.result.error().effect == Effect::none));
+}
+
+BOOST_AUTO_TEST_CASE(localhost_is_this_machine_whatever_a_look_up_would_say)
+{
+    ScriptServer server{false};
+    server.plan({});
+    asio::io_context context;
+    for (const char* name : {"localhost", "LocalHost", "LOCALHOST."}) {
+        count_case();
+        Config config = by_name(server, name);
+        config.allow_plain_http = false; // it is trusted with the key in plain
+        std::atomic<int> lookups = 0;
+        Caller caller{context, config, [&](const std::string&) -> Answer {
+                          ++lookups;
+                          return net::Addresses{nobody};
+                      }};
+        const client::Outcome outcome = caller.call();
+        BOOST_TEST(outcome.result.has_value());
+        BOOST_TEST(outcome.attempts == 1u);
+        BOOST_TEST(lookups.load() == 0);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(localhost_is_reached_where_it_listens_by_ipv6_alone)
+{
+    count_case();
+    asio::io_context context;
+    asio::ip::tcp::acceptor acceptor{context};
+    boost::system::error_code no_ipv6;
+    acceptor.open(asio::ip::tcp::v6(), no_ipv6);
+    if (!no_ipv6)
+        acceptor.bind({asio::ip::address_v6::loopback(), 0}, no_ipv6);
+    if (!no_ipv6)
+        acceptor.listen(1, no_ipv6);
+    if (no_ipv6) {
+        BOOST_TEST_MESSAGE("skipped: no IPv6: " << no_ipv6.message());
+        return;
+    }
+    Config config;
+    config.app_id = "app";
+    config.api_key = canary_api_key;
+    config.base_url = "http://localhost:" + std::to_string(acceptor.local_endpoint().port());
+    Caller caller{context, config, [](const std::string&) -> Answer { return net::Addresses{nobody}; }};
+    bool accepted = false;
+    acceptor.async_accept([&](const boost::system::error_code& ec, const asio::ip::tcp::socket&) { accepted = !ec; });
+    const client::Outcome outcome = caller.call(CallOptions{}.timeout(10s).retries(false));
+    BOOST_TEST(accepted);
+    BOOST_TEST(!outcome.result.has_value()); // hung up
 }

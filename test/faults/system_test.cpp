@@ -251,12 +251,18 @@ BOOST_AUTO_TEST_CASE(a_look_up_of_three_seconds_delays_neither_its_caller_nor_ot
         const std::lock_guard lock{shared->mutex};
         return shared->ended;
     };
-    ScriptServer server;
+    const ScriptedName fast_name{"fast.example"};
+    ScriptServer server{false}; // has no certificate for these names
     server.plan({});
+    const auto config_by_name = [&](const std::string& name) {
+        Config config = config_for(server, name);
+        config.allow_plain_http = true;
+        return config;
+    };
     {
         asio::io_context context;
-        Client slow{context, config_for(server, "slow.example")};
-        Client fast{context, config_for(server, "localhost")};
+        Client slow{context, config_by_name("slow.example")};
+        Client fast{context, config_by_name("fast.example")};
 
         std::optional<Result> late, other;
         asio::co_spawn(context, perform(slow, Operation::get, CallOptions{}.timeout(200ms)),

@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(addresses_that_nobody_answers_at_are_looked_up_anew_once_a_
 BOOST_AUTO_TEST_CASE(an_address_in_place_of_a_name_is_never_looked_up)
 {
     AddressCache cache;
-    cache.put_forever(boost::asio::ip::make_address("::1"));
+    cache.put_forever({boost::asio::ip::make_address("::1")});
     cache.suspect();
     BOOST_TEST_REQUIRE(cache.fresh(start + 24h * 365));
     BOOST_TEST((*cache.fresh(start) == some("::1")));
