@@ -5,8 +5,12 @@
 #include <passage/secret.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace passage::api {
 namespace {
@@ -48,6 +52,134 @@ void append_base64(std::string& out, std::string_view bytes, unsigned before)
     }
 }
 
+/// The value of a hexadecimal digit; 16 or more for any other character.
+unsigned hex_digit(char c) noexcept
+{
+    if (c >= '0' && c <= '9')
+        return static_cast<unsigned>(c - '0');
+    const char lower = fold(c);
+    return lower >= 'a' && lower <= 'f' ? static_cast<unsigned>(lower - 'a') + 10 : 16;
+}
+
+constexpr bool is_separator(char c) noexcept
+{
+    return c == ' ' || c == ':' || c == '-' || c == ',' || c == ';';
+}
+
+/// The ways in which what stands at a place of a text can be read as one character: itself, or an escape, with what may
+/// stand between it and one before. A text may mix them at will.
+class Readings
+{
+public:
+    struct Reading
+    {
+        char character;
+        bool is_first; ///< Nothing has to stand before it.
+        std::size_t end;
+    };
+
+    /// No reading ends further from its begin than this.
+    static constexpr std::size_t longest = 15;
+
+    /// `bare` says whether two hexadecimal digits alone count as an escape.
+    Readings(std::string_view text, std::size_t at, bool bare) : text_{text}, bare_{bare}
+    {
+        constexpr std::size_t max_separators = 2;
+        add(text[at], at + 1);
+        add_escapes(at);
+        is_first_ = false;
+        for (std::size_t n = 0; n < max_separators && is_separator(character(at)); ++n)
+            add_escapes(++at);
+    }
+
+    const Reading* begin() const noexcept { return readings_.data(); }
+    const Reading* end() const noexcept { return readings_.data() + count_; }
+
+private:
+    char character(std::size_t at) const noexcept { return at < text_.size() ? text_[at] : '\0'; }
+
+    void add(char character, std::size_t end) noexcept { readings_[count_++] = {fold(character), is_first_, end}; }
+
+    void add_escapes(std::size_t at) noexcept
+    {
+        if (bare_)
+            add_hexadecimal(at, 2);
+        switch (character(at)) {
+        case '%':
+            add_hexadecimal(at + 1, 2);
+            break;
+        case '0':
+            if (fold(character(at + 1)) == 'x')
+                add_hexadecimal(at + 2, 2);
+            break;
+        case '\\':
+            add_backslash(at + 1);
+            break;
+        case '&':
+            if (character(at + 1) == '#')
+                add_html(at + 2);
+            break;
+        default:
+            break;
+        }
+    }
+
+    /// A number that may be a character's.
+    void add_number(unsigned number, std::size_t end) noexcept
+    {
+        if (number > 0 && number <= 0xff)
+            add(static_cast<char>(number), end);
+    }
+
+    /// So many hexadecimal digits.
+    void add_hexadecimal(std::size_t at, std::size_t count) noexcept
+    {
+        unsigned number = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            const unsigned digit = hex_digit(character(at + i));
+            if (digit > 15)
+                return;
+            number = number * 16 + digit;
+        }
+        add_number(number, at + count);
+    }
+
+    /// What follows on a backslash: `x41`, `u0041`, or the character itself. There may be more backslashes.
+    void add_backslash(std::size_t at) noexcept
+    {
+        constexpr std::size_t max_more = 3;
+        for (std::size_t more = 0; more < max_more && character(at) == '\\'; ++more)
+            ++at;
+        if (at == text_.size())
+            return;
+        if (fold(text_[at]) == 'x')
+            add_hexadecimal(at + 1, 2);
+        else if (fold(text_[at]) == 'u')
+            add_hexadecimal(at + 1, 4);
+        else
+            add(text_[at], at + 1);
+    }
+
+    /// What follows on `&#`: `65;` or `x41;`.
+    void add_html(std::size_t at) noexcept
+    {
+        constexpr std::size_t max_digits = 7;
+        const unsigned base = fold(character(at)) == 'x' ? 16 : 10;
+        at += base == 16;
+        unsigned number = 0;
+        for (std::size_t i = 0; i < max_digits && hex_digit(character(at)) < base; ++i)
+            number = number * base + hex_digit(text_[at++]);
+        if (character(at) == ';')
+            add_number(number, at + 1);
+    }
+
+    std::string_view text_;
+    bool bare_;
+    bool is_first_ = true;
+    std::array<Reading, 8> readings_;
+    std::size_t count_ = 0;
+};
+
 /// A secret in all its forms, one behind the other.
 class Forms
 {
@@ -72,29 +204,62 @@ public:
     std::string masked(std::string_view text) const
     {
         constexpr std::string_view mask = "***";
-        std::string folded{text};
-        std::transform(folded.begin(), folded.end(), folded.begin(), fold);
-        const auto shown = [&](std::size_t at) {
-            return at + piece_ <= folded.size() &&
-                   forms_.reveal().find(folded.data() + at, 0, piece_) != std::string::npos;
-        };
+        if (text.size() < piece_)
+            return std::string{text};
+        const std::vector<std::size_t> shown = find(text);
         std::string result;
         for (std::size_t at = 0; at < text.size();) {
-            if (!shown(at)) {
+            if (shown[at] == 0) {
                 result += text[at++];
                 continue;
             }
             const std::size_t begin = at;
-            while (shown(at + 1))
-                ++at;
-            at += piece_;
-            result.append(mask.substr(0, at - begin)); // never longer than what it hides
+            std::size_t end = shown[at];
+            for (; at < end; ++at)
+                end = std::max(end, shown[at]);
+            result.append(mask.substr(0, end - begin)); // never longer than what it hides
         }
         return result;
     }
 
 private:
     static constexpr char separator = '\0';
+
+    /// How many characters of the forms, from one of them on, stand in the text, from one place on.
+    struct Run
+    {
+        std::uint32_t length = 0;
+        std::uint32_t end = 0; ///< In the text.
+    };
+
+    /// For each place of a text: where what it shows of the secret ends, if that begins there; else 0.
+    ///
+    /// The runs of a place follow from those behind it: text and forms are gone through once for each other, whatever
+    /// the ways to read the text.
+    std::vector<std::size_t> find(std::string_view text) const
+    {
+        const std::string_view forms = forms_.reveal();
+        std::vector<std::size_t> shown(text.size());
+        const std::size_t width = forms.size() + 1;
+        const std::size_t rows = std::min(text.size(), Readings::longest) + 1;
+        std::vector<Run> runs(rows * width); // of the places ahead, in a ring
+        for (std::size_t at = text.size(); at-- > 0;) {
+            Run* const here = &runs[at % rows * width];
+            std::fill(here, here + width, Run{});
+            for (const auto& [character, is_first, end] : Readings{text, at, piece_ == max_piece}) {
+                const Run* const next = &runs[end % rows * width];
+                for (std::size_t k = forms.find(character); k != forms.npos; k = forms.find(character, k + 1)) {
+                    const Run& rest = next[k + 1];
+                    const Run run{rest.length + 1, rest.length > 0 ? rest.end : static_cast<std::uint32_t>(end)};
+                    if (run.length > here[k].length || (run.length == here[k].length && run.end > here[k].end))
+                        here[k] = run;
+                    if (is_first && run.length >= piece_)
+                        shown[at] = std::max<std::size_t>(shown[at], run.end);
+                }
+            }
+        }
+        return shown;
+    }
 
     std::size_t piece_;
     Secret forms_;

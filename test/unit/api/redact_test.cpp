@@ -5,9 +5,12 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <algorithm>
-#include <cctype>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace passage;
@@ -55,6 +58,116 @@ BOOST_AUTO_TEST_CASE(the_key_is_masked_in_every_form)
             for (std::size_t at = 0; at + 8 <= test.text.size(); ++at)
                 BOOST_TEST(masked.find(test.text.substr(at, 8)) == masked.npos);
         }
+    }
+}
+
+/// One way to write a character.
+using Form = std::function<std::string(unsigned char)>;
+
+std::string digits(unsigned number, const char* format)
+{
+    char text[16];
+    std::snprintf(text, sizeof text, format, number);
+    return text;
+}
+
+Form formatted(const char* format)
+{
+    return [format](unsigned char c) { return digits(c, format); };
+}
+
+std::string written(std::string_view text, const Form& form, std::string_view separator = {})
+{
+    std::string result;
+    for (const char c : text)
+        result.append(result.empty() ? "" : separator).append(form(static_cast<unsigned char>(c)));
+    return result;
+}
+
+const std::vector<std::pair<const char*, Form>> escapes{
+    {"plain", [](unsigned char c) { return std::string(1, static_cast<char>(c)); }},
+    {"percent", formatted("%%%02X")},
+    {"percent, lower case", formatted("%%%02x")},
+    {"\\x", formatted("\\x%02x")},
+    {"\\x, upper case", formatted("\\x%02X")},
+    {"\\u", formatted("\\u%04x")},
+    {"\\\\u", formatted("\\\\u%04X")},
+    {"HTML", formatted("&#%u;")},
+    {"HTML, hexadecimal", formatted("&#x%x;")},
+    {"HTML, hexadecimal with zeros", formatted("&#X%04X;")},
+    {"0x", formatted("0x%02x")},
+    {"hexadecimal", formatted("%02x")},
+    {"hexadecimal, upper case", formatted("%02X")},
+};
+
+BOOST_AUTO_TEST_CASE(the_key_is_masked_however_its_characters_are_escaped)
+{
+    for (const auto& [name, form] : escapes)
+        for (const char* separator : {"", " ", ":", "-", ",", ", "}) {
+            if (std::string_view{name} == "plain" && *separator)
+                continue;
+            for (std::size_t at = 0; at + 8 <= key.size(); ++at) {
+                const std::string text = written(key.substr(at, 8), form, separator);
+                BOOST_TEST(redacted("<" + text + ">") == "<***>", name << ", '" << separator << "': " << text);
+            }
+            const std::string text = "<" + written(key, form, separator) + ">";
+            BOOST_TEST(redacted(text) == "<***>", text);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(the_key_is_masked_in_any_mix_of_escapes)
+{
+    std::mt19937 random{1};
+    for (int i = 0; i < 2'000; ++i) {
+        const std::size_t at = random() % (key.size() - 7);
+        const std::string text = written(key.substr(at, 8 + random() % 8),
+                                         [&](unsigned char c) { return escapes[random() % escapes.size()].second(c); });
+        BOOST_TEST(redacted("<" + text + ">") == "<***>", text);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(base64_is_masked_though_it_is_escaped)
+{
+    // As a server writes it into a URL, or into JSON within JSON.
+    BOOST_TEST(redacted("<cGtfbGl2ZS43UXowK1h3NExyOS9IdDJWYjZObT09>") == "<***>");
+    BOOST_TEST(redacted("<%63%47%74%66%62%47%6C%32%5A%53%34%33>") == "<***>");
+    constexpr std::string_view slashes = "????????????"; // "Pz8/Pz8/Pz8/Pz8/" in base64
+    BOOST_TEST(redacted("<Pz8\\/Pz8\\/Pz8\\/Pz8\\/>", slashes) == "<***>");
+    BOOST_TEST(redacted("<Pz8%2FPz8%2FPz8%2FPz8%2F>", slashes) == "<***>");
+}
+
+BOOST_AUTO_TEST_CASE(fewer_than_eight_characters_stay_however_they_are_escaped)
+{
+    for (const auto& [name, form] : escapes)
+        for (std::size_t at = 0; at + 3 <= key.size(); ++at) {
+            const std::string text = "<" + written(key.substr(at, 3), form) + ">";
+            BOOST_TEST(redacted(text) == text, name);
+        }
+    const std::string seven = "<" + written(key.substr(0, 7), formatted("%%%02X")) + ">";
+    BOOST_TEST(redacted(seven) == seven);
+}
+
+BOOST_AUTO_TEST_CASE(a_key_that_looks_escaped_itself_is_masked)
+{
+    for (const std::string_view secret :
+         {"a%41b%42c%43d%44", "\\x41\\x42\\x43\\x44", "&#65;&#66;&#67;&#68;", "4142434445464748", "0x410x420x430x44"})
+        for (const auto& [name, form] : escapes)
+            BOOST_TEST(redacted("<" + written(secret, form) + ">", secret) == "<***>", secret << " as " << name);
+}
+
+BOOST_AUTO_TEST_CASE(long_texts_and_keys_take_no_long)
+{
+    using Clock = std::chrono::steady_clock;
+    std::string secret;
+    std::mt19937 random{2};
+    while (secret.size() < 4'096)
+        secret += static_cast<char>('!' + random() % 94);
+    for (const std::string& text :
+         {std::string(512, 'a'), std::string(512, '\\'), written(secret.substr(0, 256), formatted("%02x")),
+          std::string(secret.substr(0, 512)), std::string(16'384, '4')}) {
+        const auto begin = Clock::now();
+        redacted(text, secret);
+        BOOST_TEST((Clock::now() - begin < std::chrono::seconds{2}));
     }
 }
 

@@ -2,6 +2,10 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <utility>
 #include <vector>
 
 using namespace passage;
@@ -139,6 +143,35 @@ BOOST_AUTO_TEST_CASE(a_key_that_the_server_echoes_is_masked)
     }
     BOOST_TEST(read_error(response(401, R"({"error":"your key )" + k + R"( is bad"})"), key).message ==
                "your key *** is bad");
+}
+
+BOOST_AUTO_TEST_CASE(no_cut_leaves_a_piece_of_an_echoed_key)
+{
+    // Texts are cut first and masked then: wherever the key is cut, and however it is escaped.
+    const std::string k{key};
+    std::string percent, hexadecimal;
+    for (const char c : k) {
+        char digits[3];
+        std::snprintf(digits, sizeof digits, "%02X", static_cast<unsigned>(c));
+        percent.append("%").append(digits);
+        hexadecimal.append(digits).append(" ");
+    }
+    struct Form
+    {
+        std::string text;
+        std::size_t each;  ///< Bytes from one character to the next.
+        std::size_t eight; ///< Bytes of eight characters.
+    };
+    for (const auto& [form, each, eight] : {Form{k, 1, 8}, Form{percent, 3, 24}, Form{hexadecimal, 3, 23}})
+        for (std::size_t before = 0; before <= std::min<std::size_t>(form.size(), 200); ++before) {
+            const std::string html = std::string(200 - before, 'x') + form;
+            const std::string json = R"({"error":")" + std::string(512 - before, 'x') + form + R"("})";
+            for (const std::string& body : {html, json}) {
+                const std::string message = read_error(response(401, body), key).message;
+                for (std::size_t at = 0; at + eight <= form.size(); at += each)
+                    BOOST_TEST(message.find(form.substr(at, eight)) == message.npos, message);
+            }
+        }
 }
 
 BOOST_AUTO_TEST_CASE(a_user_is_read_from_json_of_whatever_name)
