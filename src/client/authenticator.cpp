@@ -89,6 +89,14 @@ Error no_keys(const Error& cause)
     return error;
 }
 
+/// The error of a token for whose keys one caller more than may would wait.
+Error too_many_wait(std::size_t most)
+{
+    Error error{Errc::jwks, std::to_string(most) + " callers wait for keys already"};
+    error.retryable = true;
+    return error;
+}
+
 asio::awaitable<Result> ready(Result result)
 {
     co_return result;
@@ -99,12 +107,13 @@ asio::awaitable<Result> ready(Result result)
 /// What an authenticator and those who wait for it share.
 struct Authenticator::State : std::enable_shared_from_this<State>
 {
-    State(asio::any_io_executor on, jwt::Expectations rules, const AuthOptions& options,
+    State(asio::any_io_executor on, jwt::Expectations rules, const AuthOptions& options, std::size_t max_waiting,
           const std::shared_ptr<client::Core>& by)
         : executor{std::move(on)},
           expectations{std::move(rules)},
           source{options.source},
           core{by},
+          limit{max_waiting},
           cache{{options.key_lifetime, options.key_lifetime_in_outage, options.key_refetch_interval}}
     {}
 
@@ -146,50 +155,47 @@ struct Authenticator::State : std::enable_shared_from_this<State>
         return std::nullopt;
     }
 
-    /// As `ask`, and begins a fetch if one is due. `under_way` is the one to wait for.
-    KeyCache::Answer ask_and_fetch(const jwt::Token& token, std::weak_ptr<client::Flight>& under_way)
+    /// As `ask`, and begins a fetch if one is due. `under_way` is the one to wait for, with `permit` if somebody else
+    /// began it.
+    KeyCache::Answer ask_and_fetch(const jwt::Token& token, std::shared_ptr<client::Flight>& under_way,
+                                   client::WaitingLimit::Permit& permit)
     {
-        std::shared_ptr<client::Flight> begun;
-        KeyCache::Answer answer;
-        {
-            const std::lock_guard lock{mutex};
-            answer = cache.find(token.key_id(), std::chrono::steady_clock::now());
-            if (answer.fetch) {
-                begun = std::make_shared<client::Flight>();
-                flight = begun;
-                cache.begin_fetch();
-            }
+        const auto by = core.lock();
+        std::unique_lock lock{mutex};
+        const KeyCache::Answer answer = cache.find(token.key_id(), std::chrono::steady_clock::now());
+        if (!answer.fetch || !by) {
+            if (flight)
+                permit = limit.enter();
             under_way = flight;
+            return answer;
         }
-        if (begun)
-            start_fetch(begun);
+        under_way = flight = std::make_shared<client::Flight>(executor);
+        cache.begin_fetch();
+        lock.unlock();
+        // From here on others may join, so that the fetch has to end whatever is thrown.
+        auto landing = client::make_landing<jwt::KeySet>(
+            Errc::jwks, [self = shared_from_this()](expected<jwt::KeySet> keys) { self->end_fetch(std::move(keys)); });
+        asio::co_spawn(executor, client::fetch_token_keys(by), std::move(landing));
         return answer;
     }
 
-    void start_fetch(const std::shared_ptr<client::Flight>& begun)
-    try {
-        asio::co_spawn(executor, client::fetch_token_keys(core.lock()),
-                       [self = shared_from_this(), begun](std::exception_ptr error, expected<jwt::KeySet> keys) {
-                           if (error) // there is but one: no memory
-                               keys = unexpected{Error{Errc::jwks, "no memory"}};
-                           self->end_fetch(*begun, std::move(keys));
-                       });
-    } catch (const std::bad_alloc&) {
-        end_fetch(*begun, unexpected{Error{Errc::jwks, "no memory"}});
-    }
-
-    void end_fetch(client::Flight& ended, expected<jwt::KeySet> keys)
+    void end_fetch(expected<jwt::KeySet> keys)
     {
+        std::shared_ptr<client::Flight> ended;
         {
             const std::lock_guard lock{mutex};
             const auto now = std::chrono::steady_clock::now();
-            if (keys)
-                cache.fetched(*std::move(keys), now);
-            else
-                cache.failed(std::move(keys.error()), now);
-            flight.reset();
+            try {
+                if (keys)
+                    cache.fetched(*std::move(keys), now);
+                else
+                    cache.failed(std::move(keys.error()), now);
+            } catch (const std::bad_alloc&) {
+                cache.failed(Error{Errc::jwks, "no memory"}, now);
+            }
+            ended = std::exchange(flight, nullptr);
         }
-        ended.land();
+        ended->land();
     }
 
     static asio::awaitable<Result> wait_and_check(std::shared_ptr<State> self, std::string text);
@@ -199,30 +205,32 @@ struct Authenticator::State : std::enable_shared_from_this<State>
     const TokenSource source;
     const std::weak_ptr<client::Core> core;
     std::shared_ptr<const jwt::KeySet> given_keys;
+    client::WaitingLimit limit;
 
     std::mutex mutex; ///< Guards what follows.
     KeyCache cache;
-    std::weak_ptr<client::Flight> flight;
+    std::shared_ptr<client::Flight> flight; ///< The fetch under way, if any.
 };
 
 asio::awaitable<Result> Authenticator::State::wait_and_check(std::shared_ptr<State> self, std::string text)
 {
-    const bool throws = co_await asio::this_coro::throw_if_cancelled();
     const auto token = jwt::read_token(text);
     if (!token)
         co_return failure(jwt::refusal(token.error()));
     for (;;) {
-        std::weak_ptr<client::Flight> flight;
-        const KeyCache::Answer answer = self->ask_and_fetch(*token, flight);
+        std::shared_ptr<client::Flight> flight;
+        client::WaitingLimit::Permit permit;
+        const KeyCache::Answer answer = self->ask_and_fetch(*token, flight, permit);
         if (auto result = self->check(*token, answer))
             co_return *std::move(result);
 
+        if (!flight)
+            co_return failure(Error{Errc::shut_down});
+        if (!answer.fetch && !permit)
+            co_return failure(too_many_wait(self->limit.most()));
         if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
             co_return failure(Error{Errc::cancelled});
-        // A setting of the caller's coroutine: cancelling must be a result here, and stay what it was there.
-        co_await asio::this_coro::throw_if_cancelled(false);
         const client::Flight::End end = co_await client::Flight::landing(std::move(flight));
-        co_await asio::this_coro::throw_if_cancelled(throws);
         if (end != client::Flight::End::landed)
             co_return failure(Error{Errc::cancelled});
     }
@@ -257,7 +265,8 @@ expected<Authenticator> Authenticator::create(asio::any_io_executor executor, co
             return unexpected{std::move(keys.error())};
         if (keys->size() == 0)
             return unexpected{Error{Errc::decode, "none of the keys given can verify RS256"}};
-        auto state = std::make_shared<State>(std::move(executor), std::move(expectations), options, nullptr);
+        auto state = std::make_shared<State>(std::move(executor), std::move(expectations), options,
+                                             config.pool.max_waiting, nullptr);
         state->given_keys = std::make_shared<const jwt::KeySet>(*std::move(keys));
         return Authenticator{std::move(state), nullptr};
     }
@@ -268,7 +277,8 @@ expected<Authenticator> Authenticator::create(asio::any_io_executor executor, co
     auto core = client::Core::create(executor, *config_of_core);
     if (!core)
         return unexpected{std::move(core.error())};
-    auto state = std::make_shared<State>(std::move(executor), std::move(expectations), options, *core);
+    auto state =
+        std::make_shared<State>(std::move(executor), std::move(expectations), options, config.pool.max_waiting, *core);
     return Authenticator{std::move(state), *std::move(core)};
 }
 

@@ -248,8 +248,11 @@ asio::awaitable<expected<UserInfo>> share(std::shared_ptr<client::SharedReads> r
                                           CallOptions options)
 {
     const auto deadline = core->deadline(options, Clock::now());
-    auto begin = [by = std::move(core), id] {
-        return start<UserInfo>(by, api::get_user, {}, named<api::read_user>, &api::Requests::get_user, id);
+    CallOptions shared;
+    if (options.trace_parent())
+        shared.trace_parent(*options.trace_parent());
+    auto begin = [by = std::move(core), id, shared] {
+        return start<UserInfo>(by, api::get_user, shared, named<api::read_user>, &api::Requests::get_user, id);
     };
     co_return co_await client::SharedReads::read(std::move(reads), std::move(id), std::move(begin), deadline);
 }
@@ -277,7 +280,8 @@ Client::Client(asio::any_io_executor executor, Config config)
 }
 
 Client::Client(std::shared_ptr<client::Core> core)
-    : core_{std::move(core)}, shared_reads_{std::make_shared<client::SharedReads>(core_->strand().inner())}
+    : core_{std::move(core)},
+      shared_reads_{std::make_shared<client::SharedReads>(core_->strand().inner(), core_->config().pool.max_waiting)}
 {}
 
 expected<Client> Client::create(asio::any_io_executor executor, Config config)

@@ -2,21 +2,38 @@
 
 #include "api/redact.hpp"
 #include "client/config_check.hpp"
+#include "net/completion.hpp"
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
-#include <boost/asio/defer.hpp>
 #include <boost/asio/dispatch.hpp>
-#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/execution/context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/query.hpp>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace passage::client {
 namespace {
 
 using net::Clock;
+
+/// Cancels a call, from any thread: the call keeps to its strand.
+struct Cancel
+{
+    void operator()(asio::cancellation_type type) const
+    {
+        asio::post(strand, [call = call, type] {
+            if (const auto alive = call.lock())
+                alive->cancel(type);
+        });
+    }
+
+    std::weak_ptr<Call> call;
+    net::Executor strand;
+};
 
 /// A call whose caller is an Asio completion handler.
 template <class Handler>
@@ -25,25 +42,25 @@ class CallFor final : public Call
 public:
     template <class... Args>
     explicit CallFor(Handler handler, Args&&... args)
-        : Call{std::forward<Args>(args)...},
-          handler_{std::move(handler)},
-          work_{asio::make_work_guard(asio::get_associated_executor(handler_))}
+        : Call{std::forward<Args>(args)...}, completion_{std::move(handler)}
     {}
 
-    void complete(std::exception_ptr error) override
+    /// To be called before the call is started, unless the handler belongs to the strand's context.
+    void guard(const net::Executor& strand)
     {
-        // Not in place, so that what the caller does next neither runs on the strand nor nests; but as a continuation,
-        // which this thread goes on with rather than wake another one.
-        asio::defer(work_.get_executor(), [call = shared_from_this(), this, error = std::move(error)]() mutable {
-            Handler handler = std::move(handler_); // which outlives this call then
-            std::move(handler)(std::move(error), std::move(call));
-        });
-        work_.reset();
+        completion_.guard(asio::query(strand, asio::execution::context),
+                          [cancel = Cancel{weak_from_this(), strand}]() noexcept {
+                              try {
+                                  cancel(asio::cancellation_type::terminal);
+                              } catch (const std::bad_alloc&) { // it ends in its own time
+                              }
+                          });
     }
 
+    void complete(std::exception_ptr error) override { completion_.complete(std::move(error), shared_from_this()); }
+
 private:
-    Handler handler_;
-    asio::executor_work_guard<asio::associated_executor_t<Handler>> work_;
+    net::Completion<Handler> completion_;
 };
 
 } // namespace
@@ -115,17 +132,12 @@ asio::awaitable<std::shared_ptr<Call>> Core::call(const api::Operation& operatio
         auto slot = asio::get_associated_cancellation_slot(handler);
         // What is awaited begins on its own executor: mostly the one beneath the strand.
         const bool is_inner = asio::get_associated_executor(handler) == strand_.inner();
-        const std::shared_ptr<Call> call = std::make_shared<CallFor<Handler>>(
-            std::move(handler), shared_from_this(), *what, std::move(bytes), repeat, until, std::move(told), earlier);
-        if (slot.is_connected()) {
-            // The slot belongs to the caller's executor, the call to the strand; each keeps to its own.
-            slot.assign([weak = std::weak_ptr{call}, strand = strand_](asio::cancellation_type type) {
-                asio::post(strand, [weak, type] {
-                    if (const auto alive = weak.lock())
-                        alive->cancel(type);
-                });
-            });
-        }
+        const auto call = std::make_shared<CallFor<Handler>>(std::move(handler), shared_from_this(), *what,
+                                                             std::move(bytes), repeat, until, std::move(told), earlier);
+        if (!is_inner)
+            call->guard(strand_);
+        if (slot.is_connected())
+            slot.assign(Cancel{call, strand_});
         if (is_inner)
             strand_.enter([call] { call->start(); });
         else

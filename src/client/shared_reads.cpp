@@ -3,84 +3,61 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include <exception>
-#include <new>
 #include <utility>
 
 namespace passage::client {
-namespace {
 
-Error no_memory()
+std::optional<SharedReads::Read> SharedReads::join_or_begin(const std::string& id, const Begin& begin,
+                                                            WaitingLimit::Permit& permit)
 {
-    return Error{Errc::connect, "no memory"};
-}
-
-} // namespace
-
-SharedReads::Read SharedReads::join_or_begin(const std::string& id, const Begin& begin)
-{
-    std::shared_ptr<Flight> flight;
-    std::shared_ptr<Result> result;
-    Read read;
-    {
-        const std::lock_guard lock{mutex_};
-        Read& current = under_way_[id];
-        if (!current.flight.expired())
-            return current;
-        flight = std::make_shared<Flight>();
-        result = std::make_shared<Result>();
-        current = read = Read{flight, result};
+    std::unique_lock lock{mutex_};
+    if (const auto at = under_way_.find(id); at != under_way_.end()) {
+        permit = limit_.enter();
+        return permit ? std::optional{at->second} : std::nullopt;
     }
-    start(id, begin, flight, result);
+    const Read read{std::make_shared<Flight>(executor_), std::make_shared<Result>()};
+    const auto at = under_way_.emplace(id, read).first;
+    lock.unlock();
+    // From here on others may join, so that the read has to end whatever is thrown.
+    auto landing = make_landing<UserInfo>(
+        Errc::shut_down, [self = shared_from_this(), at](expected<UserInfo> user) { self->end(at, std::move(user)); });
+    asio::co_spawn(executor_, begin(), std::move(landing));
     return read;
 }
 
-void SharedReads::start(const std::string& id, const Begin& begin, const std::shared_ptr<Flight>& flight,
-                        const std::shared_ptr<Result>& result)
-try {
-    asio::co_spawn(executor_, begin(),
-                   [self = shared_from_this(), id, flight, result](std::exception_ptr error, expected<UserInfo> user) {
-                       if (error) // there is but one: no memory
-                           user = unexpected{no_memory()};
-                       result->emplace(std::move(user));
-                       self->end(id, *flight);
-                   });
-} catch (const std::bad_alloc&) {
-    result->emplace(unexpected{no_memory()});
-    end(id, *flight);
-}
-
-void SharedReads::end(const std::string& id, Flight& flight)
+void SharedReads::end(UnderWay::iterator which, expected<UserInfo> user)
 {
+    UnderWay::node_type ended;
     {
         const std::lock_guard lock{mutex_};
-        under_way_.erase(id);
+        ended = under_way_.extract(which);
     }
-    flight.land();
+    ended.mapped().result->emplace(std::move(user));
+    ended.mapped().flight->land();
 }
 
 asio::awaitable<expected<UserInfo>> SharedReads::read(std::shared_ptr<SharedReads> self, std::string id, Begin begin,
                                                       Flight::Clock::time_point deadline)
 {
     const auto began = Flight::Clock::now();
-    const auto failure = [&](Errc kind, const char* message) {
-        Error error{kind, message};
+    const auto failure = [&](Errc kind, std::string message) {
+        Error error{kind, std::move(message)};
         error.operation = "get_user";
         error.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Flight::Clock::now() - began);
-        error.retryable = kind == Errc::timeout;
+        error.retryable = kind == Errc::timeout || kind == Errc::pool_timeout;
         return unexpected{std::move(error)};
     };
     const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none)
         co_return failure(Errc::cancelled, "");
 
-    const Read read = self->join_or_begin(id, begin);
+    WaitingLimit::Permit permit;
+    std::optional<Read> read = self->join_or_begin(id, begin, permit);
+    if (!read)
+        co_return failure(Errc::pool_timeout,
+                          std::to_string(self->limit_.most()) + " callers wait for shared reads already");
     begin = nullptr; // those who wait have no part in the client's connections
-    // A setting of the caller's coroutine: cancelling must be a result here, and stay what it was there.
-    const bool throws = co_await asio::this_coro::throw_if_cancelled();
-    co_await asio::this_coro::throw_if_cancelled(false);
-    const Flight::End end = co_await Flight::landing(read.flight, self->executor_, deadline);
-    co_await asio::this_coro::throw_if_cancelled(throws);
+    const Flight::End end = co_await Flight::landing(std::move(read->flight), deadline);
     switch (end) {
     case Flight::End::cancelled:
         co_return failure(Errc::cancelled, "");
@@ -89,7 +66,10 @@ asio::awaitable<expected<UserInfo>> SharedReads::read(std::shared_ptr<SharedRead
     case Flight::End::landed:
         break;
     }
-    co_return read.result->value();
+    const expected<UserInfo>& user = **read->result;
+    if (!user)
+        co_return unexpected{Error{user.error()}};
+    co_return UserInfo{*user}; // an `expected` that is copied must not throw (tl::expected)
 }
 
 } // namespace passage::client

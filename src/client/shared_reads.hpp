@@ -5,6 +5,7 @@
 #include <passage/expected.hpp>
 #include <passage/user.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -18,8 +19,10 @@ namespace passage::client {
 class SharedReads : public std::enable_shared_from_this<SharedReads>
 {
 public:
-    /// The requests are made on `executor`.
-    explicit SharedReads(asio::any_io_executor executor) : executor_{std::move(executor)} {}
+    /// The requests are made on `executor`. So many callers may wait for requests that others began.
+    SharedReads(asio::any_io_executor executor, std::size_t max_waiting)
+        : executor_{std::move(executor)}, limit_{max_waiting}
+    {}
 
     using Begin = std::function<asio::awaitable<expected<UserInfo>>()>;
 
@@ -32,18 +35,19 @@ private:
 
     struct Read
     {
-        std::weak_ptr<Flight> flight; ///< Owned by the request.
-        std::shared_ptr<const Result> result;
+        std::shared_ptr<Flight> flight;
+        std::shared_ptr<Result> result; ///< Set before the flight lands.
     };
+    using UnderWay = std::map<std::string, Read>;
 
-    Read join_or_begin(const std::string& id, const Begin& begin);
-    void start(const std::string& id, const Begin& begin, const std::shared_ptr<Flight>& flight,
-               const std::shared_ptr<Result>& result);
-    void end(const std::string& id, Flight& flight);
+    /// A read to wait for, with `permit` if somebody else began it; none if there is no permit to be had.
+    std::optional<Read> join_or_begin(const std::string& id, const Begin& begin, WaitingLimit::Permit& permit);
+    void end(UnderWay::iterator which, expected<UserInfo> user);
 
     const asio::any_io_executor executor_;
+    WaitingLimit limit_;
     std::mutex mutex_;
-    std::map<std::string, Read> under_way_; ///< By the user's id.
+    UnderWay under_way_; ///< By the user's id.
 };
 
 } // namespace passage::client

@@ -8,9 +8,12 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -162,6 +165,53 @@ BOOST_AUTO_TEST_CASE(a_caller_that_is_cancelled_leaves_the_others_waiting)
     finish();
 }
 
+BOOST_AUTO_TEST_CASE(so_many_callers_wait_for_keys_and_no_more)
+{
+    Script script = answering(test::response(200, {}, keys()));
+    script.steps.insert(script.steps.begin() + 2, steps::hold());
+    server.plan({script});
+    Config narrow = config();
+    narrow.pool.max_waiting = 2;
+    authenticator = std::make_unique<Authenticator>(context, narrow);
+    int good = 0;
+    std::list<asio::cancellation_signal> signals;
+    std::vector<Error> errors;
+    const auto spawn = [&] {
+        asio::co_spawn(context, authenticator->authenticate(token()),
+                       asio::bind_cancellation_slot(signals.emplace_back().slot(),
+                                                    [&](std::exception_ptr, const expected<Claims>& claims) {
+                                                        if (claims)
+                                                            ++good;
+                                                        else
+                                                            errors.push_back(claims.error());
+                                                    }));
+        context.poll();
+    };
+    for (int i = 0; i < 3; ++i) // the one who has the keys fetched is not counted
+        spawn();
+    BOOST_TEST(errors.empty());
+    spawn();
+    BOOST_TEST_REQUIRE(errors.size() == 1u);
+    BOOST_TEST((errors[0].code == Errc::jwks), errors[0]);
+    BOOST_TEST(is_retryable(errors[0]));
+    BOOST_TEST(errors[0].message == "2 callers wait for keys already");
+    BOOST_TEST(errors[0].operation == "authenticate");
+    // Who leaves makes room for one.
+    std::next(signals.begin(), 1)->emit(asio::cancellation_type::terminal);
+    context.poll();
+    BOOST_TEST_REQUIRE(errors.size() == 2u);
+    BOOST_TEST(is_cancelled(errors[1]));
+    spawn();
+    BOOST_TEST(errors.size() == 2u);
+    spawn();
+    BOOST_TEST(errors.size() == 3u);
+    server.release();
+    context.run();
+    BOOST_TEST(good == 3);
+    BOOST_TEST(server.requests().size() == 1u);
+    finish();
+}
+
 BOOST_AUTO_TEST_CASE(callers_are_told_why_there_are_no_keys)
 {
     struct Case
@@ -242,7 +292,7 @@ BOOST_AUTO_TEST_CASE(those_who_wait_when_the_authenticator_goes_are_told)
     finish();
 }
 
-BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_takes_those_who_wait_along)
+BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_takes_those_who_wait_on_it_along_and_tells_others)
 {
     Script script = answering("");
     script.steps.insert(script.steps.begin() + 2, steps::hold());
@@ -250,16 +300,65 @@ BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_takes_those_who_wait_along)
     auto own = std::make_unique<asio::io_context>();
     authenticator = std::make_unique<Authenticator>(*own, config());
     const auto witness = std::make_shared<int>();
-    for (asio::io_context* waits_on : {own.get(), &context})
-        asio::co_spawn(*waits_on, authenticator->authenticate(token()),
-                       [witness](std::exception_ptr, const expected<Claims>&) { BOOST_ERROR("it can't end"); });
+    std::optional<Error> told;
+    asio::co_spawn(*own, authenticator->authenticate(token()),
+                   [witness](std::exception_ptr, const expected<Claims>&) { BOOST_ERROR("it can't end"); });
+    asio::co_spawn(context, authenticator->authenticate(token()),
+                   [witness, &told](std::exception_ptr, const expected<Claims>& end) { told = end.error(); });
     own->poll();
     context.poll();
     BOOST_TEST(witness.use_count() == 3);
     authenticator.reset();
     own.reset();
-    context.poll(); // each coroutine is unwound on its own executor
+    BOOST_TEST(witness.use_count() == 2);
+    context.poll();
     BOOST_TEST(witness.use_count() == 1);
+    BOOST_TEST_REQUIRE(told.has_value());
+    BOOST_TEST((told->code == Errc::jwks), *told);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(callers_that_wait_for_keys_need_no_strand)
+{
+    constexpr int rounds = 50;
+    constexpr int callers = 16;
+    // Keys are fetched for the first token, and again for those that name a key that is not in the set.
+    server.plan(std::vector<Script>(rounds, answering(test::response(200, {}, keys()), 2)));
+    Config nowhere = config();
+    nowhere.auth_url = "http://127.0.0.1:1"; // refused at once, so that fetches end while others join
+    const std::string known = token();
+    const std::string unknown = TokenSigner{"k2"}.sign(R"({"aud":"app","exp":4000000000,"sub":"u"})");
+    asio::thread_pool pool{4};
+    std::list<Authenticator> authenticators;
+    std::atomic<int> right{0};
+    std::atomic<int> under_way{2 * rounds * callers};
+    // Connected, though nobody emits it: a caller without a strand can't be cancelled from elsewhere.
+    std::list<asio::cancellation_signal> signals;
+    const auto spawn = [&](Authenticator& by, const std::string& one, auto is_right) {
+        asio::co_spawn(pool, by.authenticate(one),
+                       asio::bind_cancellation_slot(signals.emplace_back().slot(),
+                                                    [&, is_right](std::exception_ptr, expected<Claims> claims) {
+                                                        right += is_right(claims);
+                                                        if (--under_way == 0)
+                                                            authenticators.clear();
+                                                    }));
+    };
+    for (int round = 0; round < rounds; ++round) {
+        Authenticator& served = authenticators.emplace_back(pool, config());
+        Authenticator& refused = authenticators.emplace_back(pool, nowhere);
+        for (int i = 0; i < callers; ++i) {
+            if (i % 2 == 0)
+                spawn(served, known, [](const expected<Claims>& claims) { return claims.has_value(); });
+            else
+                spawn(served, unknown, [](const expected<Claims>& claims) {
+                    return !claims && claims.error().jwt_reason == JwtReason::unknown_key;
+                });
+            spawn(refused, known,
+                  [](const expected<Claims>& claims) { return !claims && claims.error().code == Errc::jwks; });
+        }
+    }
+    pool.join();
+    BOOST_TEST(right == 2 * rounds * callers);
     finish();
 }
 

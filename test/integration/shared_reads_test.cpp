@@ -5,12 +5,16 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <future>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -159,6 +163,72 @@ BOOST_AUTO_TEST_CASE(calls_with_settings_of_their_own_are_not_shared)
     finish();
 }
 
+BOOST_AUTO_TEST_CASE(a_shared_request_has_the_trace_of_the_caller_who_begins_it)
+{
+    server.plan({holding({steps::answer(), steps::serve()})});
+    const std::string first = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const std::string second = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    int right = 0;
+    for (const std::string& place : {first, second})
+        asio::co_spawn(context, client->coalesced_get_user("u", CallOptions{}.trace_parent(*TraceParent::parse(place))),
+                       [&](std::exception_ptr, const expected<UserInfo>& user) { right += user.has_value(); });
+    context.poll();
+    server.release();
+    context.run();
+    BOOST_TEST(right == 2);
+    const auto requests = server.requests();
+    BOOST_TEST_REQUIRE(requests.size() == 1u);
+    BOOST_TEST(requests.front().bytes.find("\r\ntraceparent: " + first + "\r\n") != std::string::npos,
+               requests.front().bytes);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(so_many_callers_wait_for_shared_reads_and_no_more)
+{
+    server.plan({holding({steps::answer(), steps::serve()}), holding({steps::answer(), steps::serve()})});
+    Config config = config_for(server);
+    config.pool.max_waiting = 3;
+    client = std::make_unique<Client>(context, config);
+    int right = 0;
+    std::list<asio::cancellation_signal> signals;
+    std::vector<Error> errors;
+    const auto spawn = [&](const std::string& id) {
+        asio::co_spawn(context, client->coalesced_get_user(id),
+                       asio::bind_cancellation_slot(signals.emplace_back().slot(),
+                                                    [&, id](std::exception_ptr, const expected<UserInfo>& user) {
+                                                        if (user)
+                                                            right += user->id == id;
+                                                        else
+                                                            errors.push_back(user.error());
+                                                    }));
+        context.poll();
+    };
+    // Those who begin a request are not counted: it is the pool that bounds them.
+    for (const char* id : {"u", "v", "u", "v", "u"})
+        spawn(id);
+    BOOST_TEST(errors.empty());
+    spawn("v");
+    BOOST_TEST_REQUIRE(errors.size() == 1u);
+    BOOST_TEST((errors[0].code == Errc::pool_timeout), errors[0]);
+    BOOST_TEST(is_retryable(errors[0]));
+    BOOST_TEST(errors[0].message == "3 callers wait for shared reads already");
+    BOOST_TEST(errors[0].operation == "get_user");
+    // Who leaves makes room for one.
+    std::next(signals.begin(), 2)->emit(asio::cancellation_type::terminal);
+    context.poll();
+    BOOST_TEST_REQUIRE(errors.size() == 2u);
+    BOOST_TEST(is_cancelled(errors[1]));
+    spawn("v");
+    BOOST_TEST(errors.size() == 2u);
+    spawn("u");
+    BOOST_TEST(errors.size() == 3u);
+    server.release();
+    context.run();
+    BOOST_TEST(right == 5);
+    BOOST_TEST(server.requests().size() == 2u);
+    finish();
+}
+
 BOOST_AUTO_TEST_CASE(a_client_that_goes_ends_those_who_wait)
 {
     server.plan({holding({})});
@@ -175,22 +245,27 @@ BOOST_AUTO_TEST_CASE(a_client_that_goes_ends_those_who_wait)
     finish();
 }
 
-BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_takes_those_who_wait_along)
+BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_takes_those_who_wait_on_it_along_and_tells_others)
 {
     server.plan({holding({})});
     auto own = std::make_unique<asio::io_context>();
     client = std::make_unique<Client>(*own, config_for(server));
     const auto witness = std::make_shared<int>();
-    for (asio::io_context* waits_on : {own.get(), &context})
-        asio::co_spawn(*waits_on, client->coalesced_get_user("u"),
-                       [witness](std::exception_ptr, const expected<UserInfo>&) { BOOST_ERROR("it can't end"); });
+    std::optional<Error> told;
+    asio::co_spawn(*own, client->coalesced_get_user("u"),
+                   [witness](std::exception_ptr, const expected<UserInfo>&) { BOOST_ERROR("it can't end"); });
+    asio::co_spawn(context, client->coalesced_get_user("u"),
+                   [witness, &told](std::exception_ptr, const expected<UserInfo>& end) { told = end.error(); });
     own->poll();
     context.poll();
     BOOST_TEST(witness.use_count() == 3);
     client.reset();
     own.reset();
-    context.poll(); // each coroutine is unwound on its own executor
+    BOOST_TEST(witness.use_count() == 2);
+    context.poll();
     BOOST_TEST(witness.use_count() == 1);
+    BOOST_TEST_REQUIRE(told.has_value());
+    BOOST_TEST((told->code == Errc::shut_down), *told);
     finish();
 }
 
@@ -208,6 +283,72 @@ BOOST_AUTO_TEST_CASE(reads_are_shared_on_every_thread)
     BOOST_TEST(server.requests().size() < 400u);
     shared.close();
     pool.join();
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(callers_that_share_a_read_need_no_strand)
+{
+    server.plan({});
+    asio::thread_pool pool{4};
+    Client shared{pool, config_for(server)};
+    Client closed{pool, config_for(server)}; // whose reads end at once, so that many end while others join
+    closed.close();
+    constexpr int callers = 32;
+    constexpr int rounds = 100;
+    std::atomic<int> right{0};
+    std::atomic<int> under_way{callers};
+    const auto read = [&](int number) -> asio::awaitable<void> {
+        for (int round = 0; round < rounds; ++round) {
+            CallOptions options;
+            options.timeout(number % 4 == 0 ? 1ms : 20'000ms);
+            const auto user = co_await shared.coalesced_get_user("u", options);
+            right += user ? user->id == "u" : number % 4 == 0 && is_timeout(user.error());
+            for (int i = 0; i < 9; ++i) {
+                const auto none = co_await closed.coalesced_get_user("u");
+                right += !none && none.error().code == Errc::shut_down;
+            }
+        }
+    };
+    // Connected, though nobody emits it: a caller without a strand can't be cancelled from elsewhere.
+    std::list<asio::cancellation_signal> signals;
+    for (int i = 0; i < callers; ++i)
+        asio::co_spawn(pool, read(i),
+                       asio::bind_cancellation_slot(signals.emplace_back().slot(), [&](std::exception_ptr error) {
+                           if (error)
+                               std::rethrow_exception(error);
+                           if (--under_way == 0)
+                               shared.close();
+                       }));
+    pool.join();
+    BOOST_TEST(right == callers * rounds * 10);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(cancellation_may_come_while_a_shared_read_ends)
+{
+    server.plan({});
+    asio::thread_pool pool{4};
+    Client shared{pool, config_for(server)};
+    constexpr int callers = 400;
+    std::atomic<int> right{0};
+    std::atomic<int> under_way{callers};
+    std::list<asio::cancellation_signal> signals;
+    for (int i = 0; i < callers; ++i) {
+        const auto strand = asio::make_strand(pool);
+        const std::string id = std::to_string(i / 4);
+        asio::cancellation_signal& signal = signals.emplace_back();
+        asio::co_spawn(strand, shared.coalesced_get_user(id),
+                       asio::bind_cancellation_slot(
+                           signal.slot(), [&, id](std::exception_ptr error, const expected<UserInfo>& user) {
+                               right += !error && (user ? user->id == id : is_cancelled(user.error()));
+                               if (--under_way == 0)
+                                   shared.close();
+                           }));
+        if (i % 2 == 0)
+            asio::post(strand, [&signal] { signal.emit(asio::cancellation_type::terminal); });
+    }
+    pool.join();
+    BOOST_TEST(right == callers);
     finish();
 }
 

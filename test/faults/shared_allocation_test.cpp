@@ -1,0 +1,226 @@
+// Shared reads and fetches of keys during which the Nth allocation fails, for every N.
+
+#include "driver.hpp"
+#include "support/token_signer.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <utility>
+#include <vector>
+
+using namespace passage;
+using namespace passage::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Allocations until one fails; none if negative. Of this thread only: the server's must succeed.
+thread_local long allocations_left = -1;
+
+bool fails_now() noexcept
+{
+    return allocations_left >= 0 && allocations_left-- == 0;
+}
+
+} // namespace
+
+void* operator new(std::size_t size)
+{
+    void* const memory = fails_now() ? nullptr : std::malloc(size > 0 ? size : 1);
+    if (!memory)
+        throw std::bad_alloc{};
+    return memory;
+}
+
+void operator delete(void* memory) noexcept
+{
+    std::free(memory);
+}
+
+void operator delete(void* memory, std::size_t) noexcept
+{
+    std::free(memory);
+}
+
+namespace {
+
+/// Those who wait: two on the client's context, one of them cancelled while it waits, and one on another context.
+constexpr std::size_t callers = 3;
+
+/// How callers' coroutines ended.
+struct Ends
+{
+    std::array<int, callers> completions{};
+    std::size_t cancelled = 0;
+    std::size_t good = 0;
+    bool thrown = false; ///< Out of a context, or out of a coroutine.
+    std::weak_ptr<int> alive;
+    /// Of the second caller; what it emits may come after the caller has ended.
+    std::unique_ptr<asio::cancellation_signal> signal = std::make_unique<asio::cancellation_signal>();
+
+    bool all_completed() const
+    {
+        return std::ranges::all_of(completions, [](int times) { return times == 1; });
+    }
+};
+
+/// Awaits `make()` by each caller while the nth allocation fails. The server holds its first answer back until one of
+/// them is cancelled.
+template <class Make>
+Ends run_with_failure(Driver& driver, long n, const Make& make)
+{
+    asio::io_context& context = driver.context();
+    Ends ends;
+    asio::io_context other;
+    {
+        const auto witness = std::make_shared<int>();
+        ends.alive = witness;
+        context.restart();
+        allocations_left = n;
+        try {
+            for (std::size_t i = 0; i < callers; ++i)
+                asio::co_spawn(i == 2 ? other : context, make(),
+                               asio::bind_cancellation_slot(
+                                   i == 1 ? ends.signal->slot() : asio::cancellation_slot{},
+                                   [&ends, i, witness](std::exception_ptr error, const auto& result) {
+                                       ++ends.completions[i];
+                                       ends.thrown = ends.thrown || error;
+                                       ends.good += !error && result.has_value();
+                                       ends.cancelled += !error && !result && is_cancelled(result.error());
+                                   }));
+        } catch (const std::bad_alloc&) {
+            ends.thrown = true;
+        }
+    }
+    // Until nobody waits any more, whatever is thrown out of the contexts meanwhile.
+    bool emitted = false;
+    while (!ends.alive.expired()) {
+        try {
+            other.restart();
+            context.restart();
+            std::size_t ran = other.poll();
+            if (!std::exchange(emitted, true)) {
+                ran += context.poll();
+                driver.server().release();
+                ends.signal->emit(asio::cancellation_type::terminal);
+            }
+            ran += context.run_one();
+            if (ran == 0) {
+                BOOST_ERROR("somebody waits for nothing");
+                break;
+            }
+        } catch (const std::bad_alloc&) {
+            ends.thrown = true;
+        }
+    }
+    return ends;
+}
+
+void check(const Ends& ends, bool failed)
+{
+    // Each has its own end, or there is an exception: never neither.
+    for (const int times : ends.completions)
+        BOOST_TEST(times <= 1);
+    BOOST_TEST((ends.thrown || ends.all_completed()));
+    if (!failed) {
+        BOOST_TEST(!ends.thrown);
+        BOOST_TEST(ends.good == 2u);
+        BOOST_TEST(ends.cancelled == 1u);
+    }
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(every_allocation_of_shared_reads_may_fail)
+{
+    Driver driver;
+    asio::io_context& context = driver.context();
+    const Script holding{{steps::tls(), steps::request(), steps::hold(), steps::answer(), steps::serve()}, true};
+    count_case();
+    bool failed = true;
+    long n = 0;
+    for (; failed; ++n) {
+        BOOST_TEST_CONTEXT("allocation " << n)
+        {
+            count_run();
+            const std::size_t descriptors = open_descriptors();
+            driver.server().plan({holding});
+            Config config = driver.config();
+            config.timeouts.total = 1s;
+            std::optional<Client> client{std::in_place, context, config};
+
+            const Ends ends = run_with_failure(driver, n, [&] { return client->coalesced_get_user("subject"); });
+            failed = allocations_left < 0;
+            allocations_left = -1;
+            check(ends, failed);
+
+            // A later read is made anew, or shares one that ends in time: a dial may have been lost for want of memory.
+            const auto read_again = [](Client& by) -> asio::awaitable<Result> {
+                const auto user = co_await by.coalesced_get_user("subject");
+                co_return user ? Result{user->id, {}} : Result{{}, user.error()};
+            };
+            const Result again = driver.run(read_again(*client));
+            BOOST_TEST((again.id == "subject" || (failed && again.is(Errc::timeout))));
+            client.reset();
+            context.restart();
+            context.run();
+            BOOST_TEST(driver.server().finish() == "");
+            BOOST_TEST(open_descriptors() == descriptors);
+        }
+    }
+    BOOST_TEST(n > 3);
+}
+
+BOOST_AUTO_TEST_CASE(every_allocation_of_a_fetch_of_keys_may_fail)
+{
+    Driver driver;
+    asio::io_context& context = driver.context();
+    const TokenSigner signer{"k1"};
+    const std::string token = signer.sign(R"({"aud":"app","exp":4000000000,"sub":"u"})");
+    const Script holding{{steps::tls(), steps::request(), steps::hold(),
+                          steps::send(response(200, {}, key_set({signer.jwk()}))), steps::expect_end()},
+                         true};
+    count_case();
+    bool failed = true;
+    long n = 0;
+    for (; failed; ++n) {
+        BOOST_TEST_CONTEXT("allocation " << n)
+        {
+            count_run();
+            const std::size_t descriptors = open_descriptors();
+            driver.server().plan(std::vector<Script>(4, holding));
+            Config config = driver.config();
+            config.auth_url = config.base_url;
+            config.timeouts.total = 1s;
+            std::optional<Authenticator> authenticator{std::in_place, context, config};
+
+            const Ends ends = run_with_failure(driver, n, [&] { return authenticator->authenticate(token); });
+            failed = allocations_left < 0;
+            allocations_left = -1;
+            check(ends, failed);
+
+            // Nothing is left that would keep a later caller waiting; keys may be fetched again a second after a
+            // failure.
+            const auto authenticate_again = [&token](Authenticator& by) -> asio::awaitable<Result> {
+                const auto claims = co_await by.authenticate(token);
+                co_return claims ? Result{claims->user_id, {}} : Result{{}, claims.error()};
+            };
+            const Result again = driver.run(authenticate_again(*authenticator));
+            BOOST_TEST((again.id == "u" || (failed && again.is(Errc::jwks))));
+            authenticator.reset();
+            context.restart();
+            context.run();
+            BOOST_TEST(driver.server().finish() == "");
+            BOOST_TEST(open_descriptors() == descriptors);
+        }
+    }
+    BOOST_TEST(n > 3);
+}

@@ -1,0 +1,209 @@
+// Calls of a client that are awaited on another execution context than the client's.
+
+#include "support/run.hpp"
+#include "support/script_config.hpp"
+
+#include <passage/passage.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace passage;
+using passage::test::run;
+using passage::test::Script;
+namespace asio = boost::asio;
+namespace steps = passage::test::steps;
+
+namespace {
+
+/// Well-formed, which is all that matters before there are keys.
+const std::string token = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsxIn0.e30.c2ln";
+
+/// A connection on which the first request is not answered until the server is told to go on.
+Script holding()
+{
+    return {{steps::tls(), steps::request(), steps::hold(), steps::answer(), steps::serve()}, true};
+}
+
+struct Fixture
+{
+    Config config() const
+    {
+        Config config = config_for(server);
+        config.auth_url = config.base_url;
+        config.retry.max_attempts = 1;
+        return config;
+    }
+
+    test::ScriptServer server;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(foreign_contexts, Fixture)
+
+BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_takes_the_calls_along_that_are_awaited_on_it)
+{
+    const auto witness = std::make_shared<int>();
+    const auto spawn = [witness](const auto& executor, auto call) {
+        asio::co_spawn(executor, std::move(call),
+                       [witness](std::exception_ptr, const auto&) { BOOST_ERROR("it can't end"); });
+    };
+    for (const bool is_told : {false, true}) { // whether the client's context has completed the calls before
+        server.plan({holding(), holding(), holding()});
+        asio::io_context context;
+        std::optional<Client> client{std::in_place, context, config()};
+        std::optional<Authenticator> authenticator{std::in_place, context, config()};
+        auto other = std::make_unique<asio::io_context>();
+        spawn(other->get_executor(), client->get_user("u"));
+        spawn(other->get_executor(), client->coalesced_get_user("u"));
+        spawn(asio::make_strand(*other), client->coalesced_get_user("u"));
+        spawn(other->get_executor(), authenticator->authenticate(token));
+        spawn(asio::make_strand(*other), authenticator->authenticate(token));
+        other->poll();
+        while (server.requests().size() < 3)
+            context.run_one();
+        BOOST_TEST(witness.use_count() == 7);
+        if (is_told) {
+            client->close();
+            authenticator.reset();
+            context.run();
+        }
+        other.reset();
+        BOOST_TEST(witness.use_count() == 2); // `spawn` has the other one
+        server.release();
+        client.reset();
+        authenticator.reset();
+        context.run();
+        BOOST_TEST(server.finish() == "");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_nobody_awaits_any_more_is_broken_off)
+{
+    server.plan({holding()});
+    asio::io_context context;
+    std::optional<Client> client{std::in_place, context, config()};
+    auto other = std::make_unique<asio::io_context>();
+    asio::co_spawn(other->get_executor(), client->get_user("u"),
+                   [](std::exception_ptr, const auto&) { BOOST_ERROR("it can't end"); });
+    other->poll();
+    while (server.requests().empty())
+        context.run_one();
+    BOOST_TEST(client->stats().connections == 1u);
+    other.reset();
+    while (client->stats().connections > 0) // the server is still holding
+        context.run_one();
+    BOOST_TEST(run(context, client->get_user("v")).value().id == "v");
+    client.reset();
+    context.restart();
+    context.run();
+    BOOST_TEST(server.finish() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_context_may_be_destroyed_while_calls_complete_on_another)
+{
+    server.plan({});
+    asio::thread_pool pool{2};
+    Client client{pool, config()};
+    Client closed{pool, config()}; // whose calls complete at once
+    closed.close();
+    Config nowhere = config();
+    nowhere.auth_url = "http://127.0.0.1:1"; // refused at once
+    std::list<Authenticator> authenticators;
+    std::atomic<int> under_way{0};
+    /// Counts the coroutines that neither ended nor were taken along.
+    const auto counted = [&under_way] {
+        ++under_way;
+        return std::shared_ptr<int>{nullptr, [&under_way](int*) { --under_way; }};
+    };
+    constexpr int rounds = 400;
+    for (int round = 0; round < rounds; ++round) {
+        std::list<asio::cancellation_signal> signals;
+        asio::io_context other;
+        const auto spawn = [&](auto call) {
+            asio::cancellation_signal& signal = signals.emplace_back();
+            asio::co_spawn(
+                other, std::move(call),
+                asio::bind_cancellation_slot(signal.slot(), [alive = counted()](std::exception_ptr, const auto&) {}));
+            if (round % 3 == 0)
+                asio::post(other, [&signal] { signal.emit(asio::cancellation_type::terminal); });
+        };
+        // No slot: that of a coroutine on a strand must not outlive the context.
+        const auto spawn_on_strand = [&](auto call) {
+            asio::co_spawn(asio::make_strand(other), std::move(call),
+                           [alive = counted()](std::exception_ptr, const auto&) {});
+        };
+        Authenticator& authenticator = authenticators.emplace_back(pool, nowhere);
+        for (int i = 0; i < 4; ++i) {
+            spawn(client.get_user("u"));
+            spawn(client.coalesced_get_user("u"));
+            spawn(authenticator.authenticate(token));
+            spawn_on_strand(closed.get_user("u"));
+            spawn_on_strand(closed.coalesced_get_user("u"));
+            spawn_on_strand(authenticator.authenticate(token));
+        }
+        for (int i = 0; i < 20 + round % 80; ++i)
+            if (other.run_one() == 0)
+                break;
+    }
+    BOOST_TEST(under_way == 0);
+    client.close();
+    authenticators.clear();
+    pool.join();
+    BOOST_TEST(server.finish() == "");
+}
+
+BOOST_AUTO_TEST_CASE(an_authenticators_context_may_be_destroyed_while_those_who_wait_elsewhere_are_cancelled)
+{
+    asio::io_context other;
+    auto keep_running = asio::make_work_guard(other);
+    std::thread thread{[&] { other.run(); }};
+    constexpr int rounds = 200;
+    constexpr int callers = 8;
+    std::atomic<int> right{0};
+    std::list<asio::cancellation_signal> signals;
+    for (int round = 0; round < rounds; ++round) {
+        auto context = std::make_unique<asio::io_context>();
+        auto authenticator = std::make_unique<Authenticator>(*context, config());
+        std::atomic<int> begun{0};
+        for (int i = 0; i < callers; ++i) {
+            asio::cancellation_signal& signal = signals.emplace_back();
+            asio::post(other, [&, by = authenticator.get()] {
+                asio::co_spawn(other, by->authenticate(token),
+                               asio::bind_cancellation_slot(
+                                   signal.slot(), [&right](std::exception_ptr error, const expected<Claims>& claims) {
+                                       right += !error && !claims &&
+                                                (is_cancelled(claims.error()) || claims.error().code == Errc::jwks ||
+                                                 claims.error().code == Errc::shut_down);
+                                   }));
+                ++begun;
+                begun.notify_one();
+            });
+        }
+        for (int now = begun; now < callers; now = begun)
+            begun.wait(now);
+        for (auto signal = std::prev(signals.end(), callers); signal != signals.end(); ++signal)
+            asio::post(other, [&emitted = *signal] { emitted.emit(asio::cancellation_type::terminal); });
+        authenticator.reset();
+        context.reset();
+    }
+    keep_running.reset();
+    thread.join();
+    BOOST_TEST(right == rounds * callers);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
