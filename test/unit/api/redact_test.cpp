@@ -155,20 +155,16 @@ BOOST_AUTO_TEST_CASE(a_key_that_looks_escaped_itself_is_masked)
             BOOST_TEST(redacted("<" + written(secret, form) + ">", secret) == "<***>", secret << " as " << name);
 }
 
-BOOST_AUTO_TEST_CASE(long_texts_and_keys_take_no_long)
+BOOST_AUTO_TEST_CASE(no_text_has_too_many_ways_to_be_read)
 {
+    // As long as texts and keys can be. Whoever tried each way on its own would not come to an end.
     using Clock = std::chrono::steady_clock;
-    std::string secret;
-    std::mt19937 random{2};
-    while (secret.size() < 4'096)
-        secret += static_cast<char>('!' + random() % 94);
-    for (const std::string& text :
-         {std::string(512, 'a'), std::string(512, '\\'), written(secret.substr(0, 256), formatted("%02x")),
-          std::string(secret.substr(0, 512)), std::string(16'384, '4')}) {
-        const auto begin = Clock::now();
-        redacted(text, secret);
-        BOOST_TEST((Clock::now() - begin < std::chrono::seconds{2}));
-    }
+    for (const std::string& secret : {std::string(4'096, '4'), std::string(4'096, '\\')})
+        for (const char c : {'4', '\\', 'a', ' '}) {
+            const auto begin = Clock::now();
+            BOOST_TEST(redacted(std::string(512, c), secret).size() <= 512u);
+            BOOST_TEST((Clock::now() - begin < std::chrono::seconds{10}));
+        }
 }
 
 BOOST_AUTO_TEST_CASE(every_piece_of_eight_characters_is_masked)
