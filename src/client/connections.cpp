@@ -42,9 +42,14 @@ private:
 
 } // namespace
 
-/// A connection being made.
+/// A connection being made. However that ends, its own end tells the pool, which counts on it.
 struct Connections::Dial final : net::Deadlines::Watched
 {
+    Dial(std::shared_ptr<Connections> made_for, pool::Slot place) noexcept
+        : connections{std::move(made_for)}, slot{place}
+    {}
+    ~Dial() { connections->end_dial(*this); }
+
     void interrupt(net::Interrupt why) override
     {
         stop(why == net::Interrupt::expired ? Errc::timeout : Errc::shut_down);
@@ -56,8 +61,11 @@ struct Connections::Dial final : net::Deadlines::Watched
         signal.emit(asio::cancellation_type::terminal);
     }
 
+    const std::shared_ptr<Connections> connections;
+    const pool::Slot slot;
     std::optional<Errc> stopped;
     ConnectionTimings timings;
+    expected<ConnectionPtr, Failure> result = unexpected{no_memory()};
     asio::cancellation_signal signal;
 };
 
@@ -70,14 +78,46 @@ Connections::Lease::Lease(Lease&& other) noexcept
 
 Connections::Lease::~Lease()
 {
-    if (!connections_)
+    // While a context is being destroyed all of it goes, in any order.
+    if (!connections_ || !connections_->gate_->open)
         return;
-    // To lend what comes back while a context is being destroyed would go from one waiting call into the next.
     if (can_return && !connections_->stopped_.load(std::memory_order_relaxed) && (**this).is_reusable())
         connections_->pool_.released(slot_, Clock::now(), idle_limit);
     else
         connections_->pool_.dropped(slot_);
     connections_->run_pool_actions();
+}
+
+std::shared_ptr<Connections> Connections::create(const net::Executor& strand, const Config& config,
+                                                 const http::BaseUrl& url, std::unique_ptr<net::TlsContext> tls,
+                                                 net::Lookup lookup)
+{
+    // In two steps, so that the deleter has memory before it is needed.
+    return {new Connections{strand, config, url, std::move(tls), std::move(lookup)},
+            [](Connections* released) noexcept { released->strand_.add(*released); }};
+}
+
+Connections::~Connections()
+{
+    deadlines_->shut_down();
+}
+
+void Connections::run()
+{
+    if (const auto self = std::exchange(closing_, nullptr)) {
+        pool_.close();
+        run_pool_actions();
+        deadlines_->shut_down();
+    } else {
+        delete this;
+    }
+}
+
+void Connections::drop() noexcept
+{
+    if (const auto self = std::exchange(closing_, nullptr))
+        return;
+    delete this;
 }
 
 Connections::Connections(const net::Executor& strand, const Config& config, const http::BaseUrl& url,
@@ -90,6 +130,7 @@ Connections::Connections(const net::Executor& strand, const Config& config, cons
               config.limits.interim_responses},
       observer_{config.observer},
       tls_{std::move(tls)},
+      gate_{net::ContextGate::of(asio::query(strand_, asio::execution::context))},
       resolver_{strand_, url.host, std::move(lookup)},
       deadlines_{std::make_shared<net::Deadlines>(strand_, [this] { sweep(); })},
       idle_timer_{strand_},
@@ -157,38 +198,43 @@ void Connections::end_call()
 }
 
 void Connections::start_dial(pool::Slot slot)
-try {
-    const auto dial = std::make_shared<Dial>();
-    dials_[slot] = dial;
-    deadlines_->watch(*dial, Clock::now() + connect_timeout_);
-    asio::co_spawn(strand_, connect(dial),
-                   asio::bind_cancellation_slot(dial->signal.slot(),
-                                                [this, self = shared_from_this(), dial, slot](
-                                                    std::exception_ptr error, expected<ConnectionPtr, Failure> result) {
-                                                    if (error) // there is but one: no memory
-                                                        result = unexpected{no_memory()};
-                                                    end_dial(slot, *dial, std::move(result));
-                                                }));
-} catch (const std::bad_alloc&) {
-    // The pool must hear of it: it counts on a dial that it asked for to come to an end.
-    dial_failure_ = no_memory();
-    pool_.dial_failed(slot, Clock::now());
+{
+    std::shared_ptr<Dial> dial;
+    try {
+        dial = std::make_shared<Dial>(shared_from_this(), slot);
+        dials_[slot] = dial;
+        deadlines_->watch(*dial, Clock::now() + connect_timeout_);
+        asio::co_spawn(
+            strand_, connect(dial),
+            asio::bind_cancellation_slot(dial->signal.slot(),
+                                         [dial](std::exception_ptr error, expected<ConnectionPtr, Failure> result) {
+                                             if (!error) // there is but one: no memory
+                                                 dial->result = std::move(result);
+                                         }));
+    } catch (const std::bad_alloc&) {
+        if (dial) // whose end tells the pool
+            return;
+        dial_failure_ = no_memory();
+        pool_.dial_failed(slot, Clock::now());
+    }
 }
 
-void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, Failure> result)
+void Connections::end_dial(Dial& dial) noexcept
 {
-    const ConnectionTimings& timings = dial.timings;
+    if (!gate_->open)
+        return;
     if (observer_) {
         ConnectionMade made;
-        made.timings = timings;
-        if (!result)
-            made.failure = failed_attempt(result.error().error);
+        made.timings = dial.timings;
+        if (!dial.result)
+            made.failure = failed_attempt(dial.result.error().error);
         observer_->connection_made(made);
     }
-    if (result) {
+    const pool::Slot slot = dial.slot;
+    if (dial.result) {
         numbers_[slot] = 1 + stats_.made.fetch_add(1, std::memory_order_relaxed);
-        open_[slot] = std::move(*result);
-        open_[slot]->timings = timings;
+        open_[slot] = std::move(*dial.result);
+        open_[slot]->timings = dial.timings;
         // Not all at the same time: connections made together would be renewed together.
         std::uniform_real_distribution<> spread{0.9, 1.1};
         const auto lifetime = std::chrono::duration<double, std::milli>{options_.max_lifetime} * spread(random_);
@@ -197,7 +243,7 @@ void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, 
     } else if (dial.stopped == Errc::cancelled) {
         pool_.dial_abandoned(slot);
     } else {
-        dial_failure_ = std::move(result.error());
+        dial_failure_ = std::move(dial.result.error());
         pool_.dial_failed(slot, Clock::now());
     }
     run_pool_actions();
@@ -241,7 +287,7 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
     co_return connection;
 }
 
-void Connections::run_pool_actions()
+void Connections::run_pool_actions() noexcept
 {
     using Kind = pool::PoolAction::Kind;
     // What is under way ends with the client; nothing new begins, least of all while its context is being destroyed.
@@ -305,11 +351,12 @@ try {
     // Nobody waits for it: the next call to end sets the timer, and the next to begin looks at the time itself.
 }
 
-void Connections::close()
+void Connections::close() noexcept
 {
-    pool_.close();
-    run_pool_actions();
-    deadlines_->shut_down();
+    if (stopped_.exchange(true))
+        return;
+    closing_ = shared_from_this();
+    strand_.add(*this);
 }
 
 ClientStats Connections::stats() const noexcept

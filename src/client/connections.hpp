@@ -28,12 +28,18 @@ struct ConnectionId
     std::uint64_t number = 0; ///< Of all that were made, from 1 on.
 };
 
-/// The connections of a client: what the pool decides, done to sockets. Used on the strand only, but for `stats`.
+/// The connections of a client: what the pool decides, done to sockets. Used on the strand only, but where it says so.
 ///
-/// Kept alive by the client's core and by each connection that is being made.
-class Connections : public std::enable_shared_from_this<Connections>
+/// Kept alive by the client's core and by each connection that is being made; destroyed on the strand, whoever lets go
+/// of it last.
+class Connections final : private detail::Strand::Entry, public std::enable_shared_from_this<Connections>
 {
 public:
+    /// Any thread.
+    static std::shared_ptr<Connections> create(const net::Executor& strand, const Config& config,
+                                               const http::BaseUrl& url, std::unique_ptr<net::TlsContext> tls,
+                                               net::Lookup lookup);
+
     /// A call that waits for a connection.
     class Pending : public pool::Waiter
     {
@@ -72,9 +78,6 @@ public:
         pool::Slot slot_;
     };
 
-    Connections(const net::Executor& strand, const Config& config, const http::BaseUrl& url,
-                std::unique_ptr<net::TlsContext> tls, net::Lookup lookup);
-
     /// Of the client's calls and of the connections that are being made.
     net::Deadlines& deadlines() const noexcept { return *deadlines_; }
 
@@ -106,11 +109,8 @@ public:
     /// Why connections that there is room for can't be made; null if they can, or there is no room.
     const net::Failure* failure_to_connect() const { return pool_.is_failing() ? &dial_failure_ : nullptr; }
 
-    /// Lets nothing new begin, from now on. Any thread.
-    void stop() noexcept { stopped_.store(true); }
-
-    /// After `stop`: turns away all who wait, and ends all that has a deadline.
-    void close();
+    /// Lets nothing new begin, from now on; turns away all who wait, and ends all that has a deadline. Any thread.
+    void close() noexcept;
 
     /// Any thread.
     ClientStats stats() const noexcept;
@@ -119,10 +119,16 @@ private:
     struct Dial;
     using ConnectionPtr = std::unique_ptr<net::Connection>;
 
+    Connections(const net::Executor& strand, const Config& config, const http::BaseUrl& url,
+                std::unique_ptr<net::TlsContext> tls, net::Lookup lookup);
+    ~Connections();
+
+    void run() override;
+    void drop() noexcept override;
     void start_dial(pool::Slot slot);
-    void end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, net::Failure> result);
+    void end_dial(Dial& dial) noexcept;
     net::Task<expected<ConnectionPtr, net::Failure>> connect(std::shared_ptr<Dial> dial);
-    void run_pool_actions();
+    void run_pool_actions() noexcept;
     void publish_stats();
     void sweep();
     void sweep_when_quiet();
@@ -134,8 +140,9 @@ private:
     const http::ResponseLimits limits_;
     const std::shared_ptr<Observer> observer_; ///< May be none.
     std::unique_ptr<net::TlsContext> tls_;     ///< None for plain HTTP.
+    const std::shared_ptr<net::ContextGate> gate_;
     net::HostResolver resolver_;
-    std::shared_ptr<net::Deadlines> deadlines_;
+    const std::shared_ptr<net::Deadlines> deadlines_;
     net::IdleTimer idle_timer_; ///< For when nothing is under way that has a deadline.
     net::WaitingRoom waiting_room_;
     pool::PoolFsm pool_;
@@ -147,6 +154,7 @@ private:
         Stage::none;            ///< Where the connection is that is being made; of several, the last to get further.
     net::Failure dial_failure_; ///< The last one.
     std::atomic<bool> stopped_ = false;
+    std::shared_ptr<Connections> closing_; ///< Null unless this is queued on the strand to be closed.
     std::minstd_rand random_;
     ClientStats told_; ///< To the observer.
     struct

@@ -89,7 +89,7 @@ Core::Core(asio::any_io_executor executor, const Config& config, http::BaseUrl u
       writer_{url_.host_field(), config.api_key, config.user_agent},
       retry_rules_{config.retry.max_attempts, config.retry.base, config.retry.throttled_base, config.retry.cap},
       strand_{std::move(executor)},
-      connections_{std::make_shared<Connections>(strand_, config, url_, std::move(tls), std::move(lookup))},
+      connections_{Connections::create(strand_, config, url_, std::move(tls), std::move(lookup))},
       random_{std::random_device{}()}
 {}
 
@@ -155,8 +155,7 @@ void Core::distrust(const ConnectionId& connection)
 
 void Core::close() noexcept
 {
-    connections_->stop();
-    asio::dispatch(strand_, [connections = connections_] { connections->close(); });
+    connections_->close();
 }
 
 } // namespace passage::client

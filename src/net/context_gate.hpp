@@ -2,6 +2,7 @@
 
 #include <boost/asio/execution_context.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <list>
@@ -35,7 +36,7 @@ struct ContextGate
     /// To be held while posting: the context is not destroyed meanwhile.
     std::mutex mutex;
     /// False once the context is being destroyed.
-    bool open = true;
+    std::atomic<bool> open = true;
 
 private:
     using Guests = std::list<std::unique_ptr<Guest>>;

@@ -1,10 +1,67 @@
 #include "net/deadlines.hpp"
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 namespace passage::net {
 
-Deadlines::Deadlines(const Executor& executor, std::function<void()> sweep) : timer_{executor}, sweep_{std::move(sweep)}
+/// Gives the timer the memory that is kept for its wait. A wait that does not fit has its own.
+template <class T>
+struct Deadlines::Allocator
+{
+    using value_type = T;
+
+    explicit Allocator(Deadlines& owner) noexcept : deadlines{&owner} {}
+    template <class U>
+    Allocator(const Allocator<U>& other) noexcept : deadlines{other.deadlines}
+    {}
+
+    T* allocate(std::size_t count)
+    {
+        if (count * sizeof(T) > deadlines->memory_.size() || std::exchange(deadlines->memory_is_used_, true))
+            return static_cast<T*>(::operator new(count * sizeof(T)));
+        return static_cast<T*>(static_cast<void*>(deadlines->memory_.data()));
+    }
+    void deallocate(T* memory, std::size_t) noexcept
+    {
+        if (static_cast<void*>(memory) == deadlines->memory_.data())
+            deadlines->memory_is_used_ = false;
+        else
+            ::operator delete(memory);
+    }
+    template <class U>
+    bool operator==(const Allocator<U>& other) const noexcept
+    {
+        return deadlines == other.deadlines;
+    }
+
+    Deadlines* deadlines;
+};
+
+/// Takes the end of the timer's wait to the strand, in whichever way it ended.
+class Deadlines::Tick
+{
+public:
+    explicit Tick(std::shared_ptr<Deadlines> deadlines) : allocator_{*deadlines}, deadlines_{std::move(deadlines)} {}
+
+    using allocator_type = Allocator<void>;
+    allocator_type get_allocator() const noexcept { return allocator_; } // also once moved from
+
+    void operator()(const error_code&)
+    {
+        Deadlines& self = *deadlines_;
+        self.self_ = std::move(deadlines_);
+        self.strand_.enter(self);
+    }
+
+private:
+    allocator_type allocator_;
+    std::shared_ptr<Deadlines> deadlines_;
+};
+
+Deadlines::Deadlines(const Executor& strand, std::function<void()> sweep)
+    : strand_{strand}, timer_{strand.inner()}, sweep_{std::move(sweep)}
 {}
 
 void Deadlines::watch(Watched& watched, Clock::time_point deadline)
@@ -18,7 +75,7 @@ void Deadlines::watch(Watched& watched, Clock::time_point deadline)
     if (!watched.is_linked())
         watched_.push_back(watched);
     if (deadline < armed_for_)
-        arm(armed_for_ == Clock::time_point::max() ? std::min(deadline, Clock::now() + period) : deadline);
+        arm_by(armed_for_ == Clock::time_point::max() ? std::min(deadline, Clock::now() + period) : deadline);
 }
 
 void Deadlines::shut_down()
@@ -37,27 +94,39 @@ void Deadlines::interrupt_all(List& list, Interrupt why)
     }
 }
 
-void Deadlines::arm(Clock::time_point at)
+void Deadlines::arm_by(Clock::time_point time)
 {
-    armed_for_ = Clock::time_point::max(); // until the wait has begun, which needs memory
-    timer_.expires_at(at);
-    timer_.async_wait([weak = weak_from_this()](const error_code& ec) {
-        if (const auto self = weak.lock(); self && !ec)
-            self->fire();
-    });
-    armed_for_ = at;
+    if (armed_for_ == Clock::time_point::max()) {
+        timer_.expires_at(time);
+        timer_.async_wait(Tick{shared_from_this()});
+    } else {
+        timer_.cancel(); // the tick arms the timer again
+    }
+    armed_for_ = time;
+}
+
+void Deadlines::run()
+{
+    const auto self = std::move(self_);
+    armed_for_ = Clock::time_point::max();
+    if (!shut_down_)
+        fire();
+}
+
+void Deadlines::drop() noexcept
+{
+    const auto self = std::move(self_);
 }
 
 void Deadlines::fire()
 {
     const auto now = Clock::now();
-    armed_for_ = Clock::time_point::max();
     if (none_before_ <= now)
         interrupt_late(now);
     sweep_();
     const auto next = std::min(none_before_, now + period);
     if (!shut_down_ && !watched_.empty() && next < armed_for_)
-        arm(next);
+        arm_by(next);
 }
 
 void Deadlines::interrupt_late(Clock::time_point now)

@@ -4,6 +4,8 @@
 
 #include <boost/intrusive/list.hpp>
 
+#include <array>
+#include <cstddef>
 #include <functional>
 #include <memory>
 
@@ -15,9 +17,9 @@ enum class Interrupt { expired, shut_down };
 /// Interrupts what is under way when its time is over, with one timer for all.
 ///
 /// Timers of their own would cost each call more than its JSON does. The timer runs only while something is watched,
-/// and for one period beyond: a quiet client keeps no execution context from running out of work. Used on the strand
-/// only.
-class Deadlines : public std::enable_shared_from_this<Deadlines>
+/// and for one period beyond: a quiet client keeps no execution context from running out of work. The memory of its
+/// wait is kept, so that it goes on when there is none to be had. Used on the strand only; owned by a shared pointer.
+class Deadlines : private detail::Strand::Entry, public std::enable_shared_from_this<Deadlines>
 {
 public:
     /// Something with a deadline; may be destroyed at any time.
@@ -39,8 +41,8 @@ public:
         Clock::time_point deadline_ = Clock::time_point::max();
     };
 
-    /// `sweep` is called now and then while something is watched.
-    Deadlines(const Executor& executor, std::function<void()> sweep);
+    /// `sweep` is called now and then while something is watched, and never after `shut_down`.
+    Deadlines(const Executor& strand, std::function<void()> sweep);
 
     /// Begins to watch, or changes the deadline of what is watched.
     void watch(Watched& watched, Clock::time_point deadline);
@@ -50,21 +52,32 @@ public:
 
 private:
     using List = boost::intrusive::list<Watched, boost::intrusive::constant_time_size<false>>;
+    class Tick;
+    template <class T>
+    struct Allocator;
 
     static void interrupt_all(List& list, Interrupt why);
-    void arm(Clock::time_point at);
+    void arm_by(Clock::time_point time);
+    void run() override;
+    void drop() noexcept override;
     void fire();
     void interrupt_late(Clock::time_point now);
 
     static constexpr std::chrono::milliseconds period{100};
 
-    Timer timer_;
+    Executor strand_;
+    InnerTimer timer_;
     std::function<void()> sweep_;
+    /// By when a tick comes; the far end of time if none does.
     Clock::time_point armed_for_ = Clock::time_point::max();
     /// No deadline is earlier; mostly far off, which spares a look at all that is watched.
     Clock::time_point none_before_ = Clock::time_point::max();
     bool shut_down_ = false;
     List watched_;
+    std::shared_ptr<Deadlines> self_; ///< Null unless a tick is queued on the strand.
+    /// Of the one wait that there is at a time.
+    alignas(std::max_align_t) std::array<std::byte, 256> memory_;
+    bool memory_is_used_ = false;
 };
 
 } // namespace passage::net

@@ -37,6 +37,8 @@ inline bool is_cancelled(const asio::cancellation_state& state)
 
 using Clock = std::chrono::steady_clock;
 using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
+/// Beneath the strand: what waits for it enters the strand by itself.
+using InnerTimer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, asio::any_io_executor>;
 /// Beneath the strand: what waits for a socket enters the strand by itself, or is bound to it.
 using Socket = asio::basic_stream_socket<asio::ip::tcp, asio::any_io_executor>;
 using Endpoint = asio::ip::tcp::endpoint;

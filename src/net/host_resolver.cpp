@@ -1,17 +1,17 @@
 #include "net/host_resolver.hpp"
 
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
+#include <boost/intrusive/list.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
 #include <netdb.h>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <thread>
-#include <vector>
 
 namespace passage::net {
 namespace {
@@ -21,6 +21,14 @@ Failure dns_failure(error_code cause, bool transient)
     Failure failure{Error{Errc::dns, "the host's name can't be resolved"}, transient};
     failure.error.stage = Stage::dns;
     failure.error.cause = cause;
+    return failure;
+}
+
+/// Its text fits a string that allocates nothing.
+Failure no_memory()
+{
+    Failure failure{Error{Errc::dns, "no memory"}, true};
+    failure.error.stage = Stage::dns;
     return failure;
 }
 
@@ -55,6 +63,7 @@ expected<Addresses, Failure> system_lookup(const std::string& host)
         const bool transient = status == EAI_AGAIN || status == EAI_MEMORY || status == EAI_SYSTEM;
         return unexpected{dns_failure(cause, transient)};
     }
+    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned{found, &freeaddrinfo};
     Addresses addresses;
     for (const addrinfo* info = found; info; info = info->ai_next) {
         Endpoint endpoint;
@@ -64,18 +73,38 @@ expected<Addresses, Failure> system_lookup(const std::string& host)
         endpoint.resize(info->ai_addrlen);
         addresses.push_back(endpoint.address());
     }
-    freeaddrinfo(found);
     if (addresses.empty())
         return unexpected{dns_failure(asio::error::no_data, false)};
     return interleave(addresses);
 }
 
-/// A look-up under way. The gate guards what the thread and the strand share, `resolver`; the rest is the strand's.
-struct HostResolver::Job
+/// A look-up under way. Its answer is the thread's until it is queued on the strand, which wakes who waits.
+struct HostResolver::Job final : detail::Strand::Entry
 {
-    HostResolver* resolver; ///< None once it is gone.
-    std::vector<Event*> waiting;
-    std::optional<expected<Addresses, Failure>> answer;
+    struct Waiting : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>
+    {
+        explicit Waiting(const Executor& executor) : answered{executor} {}
+        Event answered;
+    };
+
+    explicit Job(const Executor& executor) : strand{executor} {}
+
+    void run() override
+    {
+        const auto job = std::move(self);
+        answered_at = Clock::now();
+        for (Waiting& waiter : waiting)
+            waiter.answered.set();
+    }
+    void drop() noexcept override { const auto job = std::move(self); }
+
+    std::mutex mutex;
+    /// Guarded by the mutex. None once the resolver is gone, or the answer was queued.
+    std::optional<Executor> strand;
+    std::shared_ptr<Job> self; ///< Null unless it is queued.
+    expected<Addresses, Failure> answer = unexpected{no_memory()};
+    std::optional<Clock::time_point> answered_at;
+    boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>> waiting;
 };
 
 HostResolver::HostResolver(const Executor& executor, std::string host, Lookup lookup)
@@ -98,8 +127,8 @@ HostResolver::HostResolver(const Executor& executor, std::string host, Lookup lo
 HostResolver::~HostResolver()
 {
     if (job_) {
-        const std::lock_guard lock{gate_->mutex};
-        job_->resolver = nullptr;
+        const std::lock_guard lock{job_->mutex};
+        job_->strand.reset();
     }
 }
 
@@ -107,6 +136,7 @@ Task<expected<Addresses, Failure>> HostResolver::resolve()
 {
     if (!origin_.is_here())
         co_return unexpected{Failure{Error{Errc::shut_down, "the client is another process's"}, false}};
+    take_answer();
     if (const Addresses* fresh = cache_.fresh(Clock::now()))
         co_return *fresh;
 
@@ -118,43 +148,51 @@ Task<expected<Addresses, Failure>> HostResolver::resolve()
         }
     }
     const std::shared_ptr<Job> job = job_;
-    Event answered{executor_};
-    job->waiting.push_back(&answered);
-    co_await answered.wait();
-    std::erase(job->waiting, &answered);
-    co_return job->answer.value_or(Addresses{});
+    Job::Waiting waiting{executor_};
+    job->waiting.push_back(waiting);
+    co_await waiting.answered.wait();
+    take_answer();
+    if (!job->answered_at)
+        co_return Addresses{};
+    co_return job->answer;
 }
 
 std::shared_ptr<HostResolver::Job> HostResolver::start()
 {
-    auto job = std::make_shared<Job>();
-    job->resolver = this;
+    auto job = std::make_shared<Job>(executor_);
     // Detached, as nothing can interrupt a look-up: what waited for it must not have to wait for the thread.
-    // It holds nothing of the execution context, which it may outlive.
+    // It uses nothing of the execution context, which it may outlive, but through the gate.
     std::thread{[job, gate = gate_, host = host_, lookup = lookup_] {
-        auto result = lookup(host);
-        const std::lock_guard lock{gate->mutex};
-        if (!gate->open || !job->resolver)
+        try {
+            job->answer = lookup(host);
+        } catch (const std::bad_alloc&) {
+            // the answer says so already
+        }
+        const std::lock_guard pass{gate->mutex};
+        if (!gate->open)
             return;
-        asio::post(job->resolver->executor_, [job, result = std::move(result)]() mutable {
-            if (job->resolver)
-                job->resolver->finish(*job, std::move(result));
-        });
+        std::optional<Executor> strand;
+        {
+            const std::lock_guard lock{job->mutex};
+            strand.swap(job->strand);
+        }
+        if (!strand)
+            return;
+        job->self = job;
+        strand->add(*job);
     }}.detach();
     return job;
 }
 
-void HostResolver::finish(Job& job, expected<Addresses, Failure> result)
+void HostResolver::take_answer()
 {
-    const auto now = Clock::now();
-    job_.reset();
-    if (result)
-        cache_.put(*result, now);
-    else if (const Addresses* usable = cache_.usable(now))
-        result = *usable;
-    job.answer = std::move(result);
-    for (Event* waiting : job.waiting)
-        waiting->set();
+    if (!job_ || !job_->answered_at)
+        return;
+    const std::shared_ptr<Job> job = std::move(job_);
+    if (job->answer)
+        cache_.put(*job->answer, *job->answered_at);
+    else if (const Addresses* usable = cache_.usable(Clock::now()))
+        job->answer = *usable;
 }
 
 } // namespace passage::net

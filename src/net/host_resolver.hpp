@@ -23,7 +23,7 @@ expected<Addresses, Failure> system_lookup(const std::string& host);
 /// The addresses of one host. An address, and the name `localhost`, are never looked up.
 ///
 /// Look-ups run on a thread, one at a time, and are left to themselves when nobody waits any more. `AddressCache` says
-/// how long their results are used. Used on the strand only.
+/// how long their results are used. Used and destroyed on the strand only.
 class HostResolver
 {
 public:
@@ -41,14 +41,15 @@ private:
     struct Job;
 
     std::shared_ptr<Job> start();
-    void finish(Job& job, expected<Addresses, Failure> result);
+    /// Takes in what the last look-up came to, if it has ended.
+    void take_answer();
 
     Executor executor_;
     std::shared_ptr<ContextGate> gate_;
     Origin origin_;
     std::string host_;
     Lookup lookup_;
-    std::shared_ptr<Job> job_; ///< The look-up under way, if any.
+    std::shared_ptr<Job> job_; ///< The look-up under way, or one whose answer was not yet taken; null if there is none.
     AddressCache cache_;
 };
 

@@ -1,12 +1,12 @@
 #include "net/stream.hpp"
 
-#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <limits>
 #include <new>
@@ -331,28 +331,33 @@ Task<error_code> Stream::wait(Step::Result what)
 void Stream::wait_readable(std::shared_ptr<Resumable> who)
 {
     socket_.async_wait(Socket::wait_read, [strand = strand_, who = std::move(who)](const error_code& ec) mutable {
-        strand.enter([who = std::move(who), ec] { who->resume(ec); });
+        Resumable::enter(strand, std::move(who), ec);
     });
 }
 
 void Stream::wait_either(std::shared_ptr<Resumable> who)
 {
-    // Whichever of the two ends first takes him; the other finds nobody.
-    const auto waiting = std::make_shared<std::shared_ptr<Resumable>>(std::move(who));
-    const auto on_ready = [waiting](const error_code& ec) {
-        if (const auto first = std::exchange(*waiting, nullptr))
-            first->resume(ec);
+    // Whichever of the two ends first resumes it; the other finds nobody.
+    struct Waiting
+    {
+        std::shared_ptr<Resumable> who;
+        std::atomic<bool> over = false;
     };
-    socket_.async_wait(Socket::wait_read, asio::bind_executor(strand_, on_ready));
-    socket_.async_wait(Socket::wait_write, asio::bind_executor(strand_, on_ready));
+    const auto waiting = std::make_shared<Waiting>();
+    waiting->who = std::move(who);
+    const auto on_ready = [strand = strand_, waiting](const error_code& ec) {
+        if (!waiting->over.exchange(true))
+            Resumable::enter(strand, std::move(waiting->who), ec);
+    };
+    socket_.async_wait(Socket::wait_read, on_ready);
+    socket_.async_wait(Socket::wait_write, on_ready);
 }
 
 void Stream::wait_turn(std::shared_ptr<Resumable> who)
 {
     // Beneath the strand: it would run what is posted to it before it lets go of the thread.
-    asio::post(socket_.get_executor(), [strand = strand_, who = std::move(who)]() mutable {
-        strand.enter([who = std::move(who)] { who->resume({}); });
-    });
+    asio::post(socket_.get_executor(),
+               [strand = strand_, who = std::move(who)]() mutable { Resumable::enter(strand, std::move(who), {}); });
 }
 
 void Stream::cancel()

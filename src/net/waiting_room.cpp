@@ -1,7 +1,5 @@
 #include "net/waiting_room.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <utility>
 
 namespace passage::net {
@@ -27,7 +25,7 @@ void WaitingRoom::enter(Guest& guest, std::shared_ptr<Resumable> who)
     guests->list.push_back(guest);
 }
 
-void WaitingRoom::wake(Guest& guest)
+void WaitingRoom::wake(Guest& guest) noexcept
 {
     if (!guest.is_linked())
         return;
@@ -37,7 +35,7 @@ void WaitingRoom::wake(Guest& guest)
         guests_.reset();
         timer_.cancel();
     }
-    asio::post(timer_.get_executor(), [who = std::move(who)] { who->resume({}); });
+    Resumable::add(strand_, std::move(who));
 }
 
 } // namespace passage::net

@@ -24,13 +24,13 @@ public:
         std::shared_ptr<Resumable> who_;
     };
 
-    explicit WaitingRoom(const Executor& executor) : timer_{executor} {}
+    explicit WaitingRoom(const Executor& strand) : strand_{strand}, timer_{strand.inner()} {}
 
-    /// Keeps `who` until he is woken.
+    /// Keeps `who` until it is woken.
     void enter(Guest& guest, std::shared_ptr<Resumable> who);
 
-    /// Resumes who waits, not at once but soon; nothing if he does not wait.
-    void wake(Guest& guest);
+    /// Resumes what waits, after the function that is running; no-op if it does not wait. Needs no memory.
+    void wake(Guest& guest) noexcept;
 
 private:
     using List = boost::intrusive::list<Guest, boost::intrusive::constant_time_size<false>>;
@@ -42,7 +42,8 @@ private:
         List list;
     };
 
-    Timer timer_;
+    Executor strand_;
+    InnerTimer timer_;
     std::weak_ptr<Guests> guests_; ///< None if nobody waits.
 };
 

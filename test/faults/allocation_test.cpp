@@ -1,24 +1,36 @@
-// A call during which the Nth allocation fails, for every N.
+// Calls during which the Nth allocation fails, for every N: of the library and of Asio, on the client's thread and on
+// that of a look-up.
 
 #include "driver.hpp"
+#include "support/system_calls.hpp"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
+#include <ostream>
 
 using namespace passage;
 using namespace passage::test;
 
 namespace {
 
-/// Allocations until one fails; none if negative. Of this thread only: the server's must succeed.
-thread_local long allocations_left = -1;
+/// Allocations until one fails; none if negative. Of the threads that take part: the server's must succeed.
+std::atomic<long> allocations_left = -1;
+/// Whether those after it fail too.
+std::atomic<bool> all_fail = false;
+thread_local bool takes_part = false;
 
 bool fails_now() noexcept
 {
-    return allocations_left >= 0 && allocations_left-- == 0;
+    if (!takes_part || allocations_left < 0)
+        return false;
+    if (all_fail)
+        return true;
+    return allocations_left-- == 0;
 }
 
 } // namespace
@@ -41,61 +53,260 @@ void operator delete(void* memory, std::size_t) noexcept
     std::free(memory);
 }
 
-BOOST_AUTO_TEST_CASE(every_allocation_of_a_call_may_fail)
+/// Asio's memory.
+extern "C" [[gnu::visibility("default")]] void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept
 {
-    Driver driver;
-    asio::io_context& context = driver.context();
-    for (const Operation operation : {Operation::get, Operation::create, Operation::find})
-        for (const bool warm : {false, true}) {
-            count_case();
-            bool failed = true;
-            long n = 0;
-            for (; failed; ++n) {
-                BOOST_TEST_CONTEXT("operation " << static_cast<int>(operation) << (warm ? ", warm" : ", cold")
-                                                << ", allocation " << n)
-                {
-                    count_run();
-                    const std::size_t descriptors = open_descriptors();
-                    driver.server().plan({});
-                    Config config = driver.config();
-                    config.timeouts.total = std::chrono::seconds{5};
-                    std::optional<Client> client{std::in_place, context, config};
-                    if (warm)
-                        BOOST_TEST(driver.run(get(*client, "warm")).id == "warm");
+    void* memory = nullptr;
+    if (fails_now() || posix_memalign(&memory, std::max(alignment, sizeof(void*)), size) != 0)
+        return nullptr;
+    return memory;
+}
 
-                    int completions = 0;
-                    bool thrown = false;
-                    Result result;
-                    context.restart();
-                    allocations_left = n;
-                    try {
-                        asio::co_spawn(context, perform(*client, operation),
-                                       [&](std::exception_ptr error, Result value) {
-                                           ++completions;
-                                           thrown = thrown || error;
-                                           result = std::move(value);
-                                       });
-                        while (completions == 0 && context.run_one() > 0) {
-                        }
-                    } catch (const std::bad_alloc&) {
-                        thrown = true;
-                    }
-                    failed = allocations_left < 0;
-                    allocations_left = -1;
+namespace {
 
-                    // The call's own result, or an exception out of the context: never neither.
-                    BOOST_TEST((completions == 1 || thrown));
-                    if (!failed)
-                        BOOST_TEST((!thrown && !result.error));
-                    BOOST_TEST(driver.run(get(*client, "sentinel")).id == "sentinel");
-                    client.reset();
-                    context.restart();
-                    context.run();
-                    BOOST_TEST(completions <= 1);
-                    BOOST_TEST(driver.server().finish() == "");
-                    BOOST_TEST(open_descriptors() == descriptors);
-                }
-            }
-            BOOST_TEST(n > 3);
+using Calls = std::vector<asio::awaitable<Result>>;
+
+template <class T>
+asio::awaitable<Result> as_result(asio::awaitable<expected<T>> call)
+{
+    Result result;
+    expected<T> outcome = co_await std::move(call);
+    if (!outcome)
+        result.error = std::move(outcome.error());
+    co_return result;
+}
+
+template <class T>
+asio::awaitable<Result> as_result(asio::awaitable<std::vector<expected<T>>> batch)
+{
+    Result result;
+    for (expected<T>& outcome : co_await std::move(batch))
+        if (!outcome)
+            result.error = std::move(outcome.error());
+    co_return result;
+}
+
+/// What is called while memory is short.
+struct Scenario
+{
+    const char* name;
+    Calls (*calls)(Client&);
+    std::size_t connections = 1;
+    bool warm = false;    ///< A connection is there already.
+    bool by_name = false; ///< The server's address has to be looked up.
+    /// Called when the calls have begun to wait, with memory short from then on only.
+    void (*interrupt)(std::optional<Client>&) = nullptr;
+    bool all = false; ///< Not one allocation fails during the interruption, but all.
+};
+
+Calls one(Client& client)
+{
+    Calls calls;
+    calls.push_back(perform(client, Operation::get));
+    return calls;
+}
+
+Calls creation(Client& client)
+{
+    Calls calls;
+    calls.push_back(perform(client, Operation::create));
+    return calls;
+}
+
+Calls two_requests(Client& client)
+{
+    Calls calls;
+    calls.push_back(perform(client, Operation::find));
+    return calls;
+}
+
+Calls several(Client& client)
+{
+    Calls calls;
+    for (int i = 0; i < 3; ++i)
+        calls.push_back(perform(client, Operation::get));
+    return calls;
+}
+
+Calls batch(Client& client)
+{
+    Calls calls;
+    calls.push_back(as_result(get_users(client, {"a", "b", "c", "d"}, BatchOptions{}.window(2))));
+    return calls;
+}
+
+Calls coalesced(Client& client)
+{
+    Calls calls;
+    for (int i = 0; i < 3; ++i)
+        calls.push_back(as_result(client.coalesced_get_user("subject")));
+    return calls;
+}
+
+void close(std::optional<Client>& client)
+{
+    client->close();
+}
+
+void destroy(std::optional<Client>& client)
+{
+    client.reset();
+}
+
+std::ostream& operator<<(std::ostream& out, const Scenario& scenario)
+{
+    return out << scenario.name;
+}
+
+const std::vector<Scenario> scenarios{
+    {.name = "get", .calls = &one},
+    {.name = "get, warm", .calls = &one, .warm = true},
+    {.name = "create", .calls = &creation},
+    {.name = "create, warm", .calls = &creation, .warm = true},
+    {.name = "find", .calls = &two_requests},
+    {.name = "find, warm", .calls = &two_requests, .warm = true},
+    {.name = "get by name", .calls = &one, .by_name = true},
+    {.name = "calls that share a look-up", .calls = &several, .connections = 3, .by_name = true},
+    {.name = "calls that wait", .calls = &several},
+    {.name = "calls that wait, warm", .calls = &several, .warm = true},
+    {.name = "batch", .calls = &batch},
+    {.name = "batch, two connections", .calls = &batch, .connections = 2},
+    {.name = "coalesced", .calls = &coalesced},
+    {.name = "close", .calls = &several, .warm = true, .interrupt = &close},
+    {.name = "close while connecting", .calls = &several, .by_name = true, .interrupt = &close},
+    {.name = "destroy", .calls = &several, .warm = true, .interrupt = &destroy},
+    {.name = "close without any memory", .calls = &several, .warm = true, .interrupt = &close, .all = true},
+    {.name = "destroy without any memory", .calls = &several, .warm = true, .interrupt = &destroy, .all = true},
+    {.name = "destroy while connecting, without any memory",
+     .calls = &several,
+     .by_name = true,
+     .interrupt = &destroy,
+     .all = true},
+};
+
+struct Outcomes
+{
+    std::size_t begun = 0;
+    std::vector<Result> results;
+    std::size_t thrown = 0; ///< Out of a call, or out of the context.
+
+    std::size_t ended() const noexcept { return results.size() + thrown; }
+};
+
+/// Begins calls. What can't even begin has thrown.
+void begin(asio::io_context& context, Client& client, const Scenario& scenario, Outcomes& outcomes)
+{
+    Calls calls;
+    try {
+        calls = scenario.calls(client);
+    } catch (const std::bad_alloc&) {
+        ++outcomes.begun;
+        ++outcomes.thrown;
+    }
+    for (auto& call : calls) {
+        ++outcomes.begun;
+        try {
+            asio::co_spawn(context, std::move(call), [&](std::exception_ptr error, Result result) {
+                if (error)
+                    ++outcomes.thrown;
+                else
+                    outcomes.results.push_back(std::move(result));
+            });
+        } catch (const std::bad_alloc&) {
+            ++outcomes.thrown;
         }
+    }
+}
+
+/// Runs the context until all calls have ended, or there is nothing left to do.
+void run(asio::io_context& context, Outcomes& outcomes)
+{
+    context.restart();
+    for (bool goes_on = true; goes_on;) {
+        try {
+            goes_on = outcomes.results.size() < outcomes.begun && context.run_one() > 0;
+        } catch (const std::bad_alloc&) {
+            ++outcomes.thrown;
+        }
+    }
+}
+
+bool run_with_failure(Driver& driver, const Scenario& scenario, long n)
+{
+    asio::io_context& context = driver.context();
+    count_run();
+    const std::size_t descriptors = open_descriptors();
+    driver.server().plan({});
+    Config config = driver.config();
+    if (scenario.by_name)
+        config.base_url = driver.server().url("localhost");
+    config.pool.max_connections = scenario.connections;
+    config.timeouts.total = config.timeouts.attempt = config.timeouts.connect = std::chrono::seconds{5};
+    std::optional<Client> client{std::in_place, context, config};
+    if (scenario.warm)
+        BOOST_TEST(driver.run(get(*client, "warm")).id == "warm");
+
+    // Copies of results, and the test's own work, have all the memory that they need.
+    Outcomes outcomes;
+    outcomes.results.reserve(8);
+    const auto fail = [&](bool all) {
+        all_fail = all;
+        allocations_left = n;
+    };
+    if (!scenario.interrupt)
+        fail(false);
+    begin(context, *client, scenario, outcomes);
+    if (scenario.interrupt) {
+        context.restart();
+        context.poll_one();
+        context.poll_one();
+        context.poll_one();
+        fail(scenario.all);
+        scenario.interrupt(client);
+        if (scenario.all)
+            allocations_left = -1;
+    }
+    run(context, outcomes);
+    const bool failed = !scenario.all && allocations_left < 0;
+    allocations_left = -1;
+
+    // One call may end with what was thrown; the others have results, and none had to wait for its deadline.
+    BOOST_TEST(outcomes.ended() >= outcomes.begun);
+    BOOST_TEST(outcomes.thrown <= 1u);
+    for (const Result& result : outcomes.results) {
+        if (result.error && (!failed || result.is(Errc::timeout) || result.is(Errc::pool_timeout)))
+            BOOST_TEST_CONTEXT(to_string(*result.error))
+        BOOST_TEST((scenario.interrupt && result.is(Errc::shut_down)));
+    }
+    if (scenario.interrupt) {
+        if (client)
+            BOOST_TEST(driver.run(get(*client, "late")).is(Errc::shut_down));
+        client.emplace(context, config);
+    }
+    BOOST_TEST(driver.run(get(*client, "sentinel")).id == "sentinel");
+    client.reset();
+    context.restart();
+    context.run();
+    BOOST_TEST(driver.server().finish() == "");
+    BOOST_TEST(open_descriptors() == descriptors);
+    return failed;
+}
+
+} // namespace
+
+BOOST_DATA_TEST_CASE(every_allocation_may_fail, boost::unit_test::data::make(scenarios), scenario)
+{
+    const ScriptedName localhost{"localhost", [](std::string& address) {
+                                     takes_part = true;
+                                     address = "127.0.0.1";
+                                     return 0;
+                                 }};
+    takes_part = true;
+    Driver driver;
+    count_case();
+    bool failed = true;
+    for (long n = 0; failed; ++n)
+        BOOST_TEST_CONTEXT(scenario.name << ", allocation " << n)
+    failed = run_with_failure(driver, scenario, n);
+    takes_part = false;
 }

@@ -6,12 +6,15 @@
 #include "support/script_config.hpp"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
+#include <future>
 #include <latch>
 #include <netdb.h>
+#include <thread>
 
 using namespace passage;
 using namespace passage::test;
@@ -158,6 +161,40 @@ BOOST_AUTO_TEST_CASE(a_look_up_may_outlive_client_and_context)
     }
     go->count_down();
     ended->wait();
+}
+
+BOOST_AUTO_TEST_CASE(a_client_is_destroyed_on_another_thread_while_a_look_up_ends)
+{
+    count_case();
+    ScriptServer server;
+    asio::io_context context;
+    auto work = asio::make_work_guard(context);
+    std::thread runs{[&] { context.run(); }};
+    for (int round = 0; round < 3000; ++round) {
+        count_run();
+        auto go = std::make_shared<std::atomic<bool>>(false);
+        auto begun = std::make_shared<std::latch>(1);
+        auto caller = std::make_unique<Caller>(context, server, [go, begun](const std::string&) {
+            begun->count_down();
+            while (!*go) {
+            }
+            return failure(EAI_NONAME, false);
+        });
+        std::promise<void> ended;
+        auto request = caller->core->write(caller->core->requests().get_user("subject"), {}).value();
+        asio::co_spawn(context,
+                       caller->core->call(api::get_user, std::move(request), true,
+                                          caller->core->deadline({}, Clock::now()), nullptr),
+                       [&](std::exception_ptr, std::shared_ptr<client::Call>) { ended.set_value(); });
+        begun->wait();
+        *go = true;
+        for (int i = 0; i < round; ++i) // the look-up ends before, meanwhile or after
+            std::atomic_signal_fence(std::memory_order_seq_cst);
+        caller.reset();
+        ended.get_future().wait();
+    }
+    work.reset();
+    runs.join();
 }
 
 BOOST_AUTO_TEST_CASE(a_name_that_does_not_exist_is_looked_up_once)

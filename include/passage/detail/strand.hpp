@@ -19,8 +19,9 @@ namespace passage::detail {
 
 /// An executor that runs functions one at a time, in the order in which they came, on another executor.
 ///
-/// As `asio::strand` does, and with `enter` besides: who is on the other executor's thread already, which is so for
-/// whatever a socket completes, needs no allocation and no detour to begin.
+/// As `asio::strand` does, with two additions. `enter` runs a function without an allocation if the caller is on the
+/// other executor's thread, as all completion handlers of sockets and timers are. An `Entry` is a function that brings
+/// its own memory, so that it can be added when there is none.
 ///
 /// Small enough for `any_io_executor` to hold it without the heap. It tracks no outstanding work: who waits here waits
 /// for an operation, which is work itself, or keeps the context running by himself.
@@ -35,23 +36,45 @@ public:
     /// What the functions run on.
     const boost::asio::any_io_executor& inner() const noexcept { return queue_->inner; }
 
+private:
+    struct Link
+    {
+        Link* next_link = nullptr;
+    };
+
+public:
+    /// A function that waits, in memory of its owner's; stays in place until it was run or dropped.
+    class Entry : private Link
+    {
+    protected:
+        Entry() = default;
+        ~Entry() = default;
+
+    private:
+        friend class Strand;
+        /// Called on the strand, which no longer refers to this entry.
+        virtual void run() = 0;
+        /// Called in place of `run` if the execution context is being destroyed.
+        virtual void drop() noexcept = 0;
+    };
+
     /// Runs a function, in this call if that can be; never in it if this strand is one that `require(blocking.never)`
-    /// returned. Any thread.
+    /// returned. Any thread. Throws `std::bad_alloc`; then the function was not run.
     template <class Function>
     void execute(Function&& function) const
     {
         if (!never_blocks_ && queue_->is_here())
             return std::forward<Function>(function)();
-        if (!queue_->push(make_entry(std::forward<Function>(function))))
-            return;
-        if (never_blocks_)
-            boost::asio::require(queue_->inner, boost::asio::execution::blocking.never).execute(Turn{queue_});
-        else
-            queue_->inner.execute(Turn{queue_});
+        if (queue_->push(make_entry(std::forward<Function>(function))))
+            begin_turn();
     }
 
+    /// Runs an entry after the function that is running. Any thread. If there is no memory to have the other executor
+    /// run it, it is run in this call; what it throws then is lost.
+    void add(Entry& entry) const noexcept;
+
     /// Runs a function, in this call unless others are on the strand. Only for a thread that runs the inner executor.
-    template <class Function>
+    template <std::invocable Function>
     void enter(Function&& function) const
     {
         if (queue_->is_here())
@@ -61,6 +84,10 @@ public:
         else if (queue_->push(make_entry(std::forward<Function>(function))))
             Turn{queue_}(); // the others have left meanwhile
     }
+
+    /// Runs an entry, in this call unless others are on the strand; allocates nothing. Only for a thread that runs the
+    /// inner executor.
+    void enter(Entry& entry) const;
 
     // What makes this an executor of Asio's (boost::asio::execution::executor).
 
@@ -91,28 +118,21 @@ public:
     }
 
 private:
-    struct Link
-    {
-        Link* next = nullptr;
-    };
-
-    /// A function that waits.
-    struct Entry : Link
-    {
-        virtual ~Entry() = default;
-        virtual void run() = 0;
-    };
-
     template <class Function>
-    static std::unique_ptr<Entry> make_entry(Function&& function)
+    static Entry& make_entry(Function&& function)
     {
         struct EntryOf final : Entry
         {
             explicit EntryOf(Function&& from) : of{std::forward<Function>(from)} {}
-            void run() override { std::move(of)(); }
+            void run() override
+            {
+                const std::unique_ptr<EntryOf> self{this};
+                std::move(of)();
+            }
+            void drop() noexcept override { delete this; }
             std::decay_t<Function> of;
         };
-        return std::make_unique<EntryOf>(std::forward<Function>(function));
+        return *new EntryOf{std::forward<Function>(function)};
     }
 
     /// Who waits, and whether somebody has the turn.
@@ -125,12 +145,12 @@ private:
         /// Takes the turn for this thread, if nobody has it.
         bool try_begin() noexcept;
         /// Adds an entry. True if nobody had the turn: it is the caller's to have somebody run the entries.
-        bool push(std::unique_ptr<Entry> entry) noexcept;
+        bool push(Entry& entry) noexcept;
         /// The turn is this thread's.
         void begin() noexcept { runner_.store(std::this_thread::get_id(), std::memory_order_relaxed); }
         /// The next entry; if there is none, none, and the turn is over.
-        std::unique_ptr<Entry> pop() noexcept;
-        /// Ends a turn that does not come, as the context is being destroyed, and destroys the entries.
+        Entry* pop() noexcept;
+        /// Ends a turn that does not come, and drops the entries.
         void abandon() noexcept;
 
         const boost::asio::any_io_executor inner;
@@ -158,6 +178,9 @@ private:
             run([] {});
         }
 
+        /// On a thread that has nothing to do with the inner executor. What is thrown is lost.
+        void run_here() noexcept;
+
         /// With a function that comes before those that wait. What is thrown first comes out when all have run.
         template <class Function>
         void run(Function&& function)
@@ -176,6 +199,13 @@ private:
 
         std::shared_ptr<Queue> queue_; ///< None once the turn is over.
     };
+
+    class Posting;
+
+    /// Has the inner executor run the entries, the first of which this thread has added. If that fails, drops this one
+    /// entry and throws.
+    void begin_turn() const;
+    void post_turn(Posting& posting) const;
 
     std::shared_ptr<Queue> queue_;
     bool never_blocks_ = false;
