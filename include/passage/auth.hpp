@@ -73,12 +73,13 @@ struct AuthOptions
 /// **Threads.** Every member function may be called from any thread at any time, but for move and destruction.
 ///
 /// **Lifetime.** Destroying the authenticator ends those who wait for keys with `Errc::shut_down`. It must not outlive
-/// the execution context that its executor refers to.
+/// the execution context that its executor refers to. A context that is destroyed takes those along who wait on it, as
+/// it does with calls of a `Client`; if it was the authenticator's, those who wait on others end with `Errc::jwks`.
 class PASSAGE_EXPORT Authenticator
 {
 public:
     /// Makes an authenticator for `config.app_id`. Of the rest of the configuration it uses `auth_url`, `tls`,
-    /// `timeouts`, `retry` and `limits`, to fetch keys; the API key may be empty.
+    /// `timeouts`, `retry` and `limits`, to fetch keys, and `pool.max_waiting`; the API key may be empty.
     ///
     /// Connects to nothing yet. Throws `boost::system::system_error` with `Errc::invalid_argument`, `Errc::tls` for
     /// unusable CA certificates, `Errc::decode` for `keys` that are no JWK set; `what()` says what to do.
@@ -109,7 +110,8 @@ public:
 
     /// Checks a token. It is read before the awaitable is returned.
     ///
-    /// Errors: `Errc::jwt`; `Errc::jwks`; `Errc::cancelled` for any cancellation while it waits for keys, which goes no
+    /// Errors: `Errc::jwt`; `Errc::jwks`, also at once if `PoolOptions::max_waiting` callers wait already for a fetch
+    /// of keys that another one began; `Errc::cancelled` for any cancellation while it waits for keys, which goes no
     /// longer than `TimeoutOptions::total`; `Errc::shut_down`. Throws nothing but `std::bad_alloc`.
     boost::asio::awaitable<expected<Claims>> authenticate(std::string_view token);
 

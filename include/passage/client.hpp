@@ -59,8 +59,10 @@ class SharedReads;
 ///
 /// **Lifetime.** Destroying the client, or `close()`, ends all calls in flight with
 /// `Errc::shut_down`. Neither the client nor a call of it, awaited on whatever context, must outlive the execution
-/// context that its executor refers to; a context that is destroyed takes the calls along that are awaited on it.
-/// Calls on a moved-from client end with `Errc::shut_down`.
+/// context that its executor refers to. A context that is destroyed takes the calls along that are awaited on it, also
+/// if it is not the client's and the client's threads complete them at that moment: their coroutines are destroyed and
+/// don't resume, and what was under way for them is broken off. Calls on a moved-from client end with
+/// `Errc::shut_down`.
 class PASSAGE_EXPORT Client
 {
 public:
@@ -110,8 +112,13 @@ public:
     /// Reads a user as `get_user` does, and shares one request with all who read the same user at the same time.
     ///
     /// What it yields may be as old as the request that was under way. The shared request has the client's time-outs
-    /// and retries; each caller has a deadline of its own, and cancelling one leaves the others waiting. A call with
-    /// header fields of its own, or without retries, is not shared.
+    /// and retries, and the `CallOptions::trace_parent` of the caller that begins it; that of the others is not sent.
+    /// Each caller has a deadline of its own, and cancelling one leaves the others waiting. A call with header fields
+    /// of its own, or without retries, is not shared.
+    ///
+    /// At most `PoolOptions::max_waiting` callers of a client wait for requests that others began; one more ends with
+    /// `Errc::pool_timeout` at once. If there is no memory to go on with a shared request, those who wait end with
+    /// `Errc::connect` or `Errc::shut_down`, or throw `std::bad_alloc`.
     boost::asio::awaitable<expected<UserInfo>> coalesced_get_user(std::string_view user_id,
                                                                   const CallOptions& options = {});
 

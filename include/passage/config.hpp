@@ -31,7 +31,8 @@ struct PoolOptions
     /// Most connections at a time, those being made included; at least 1.
     std::size_t max_connections = 64;
     /// Most calls that wait for a connection; one more ends with `Errc::pool_timeout` at once. At least 1: a call waits
-    /// for a connection that is made for it, too.
+    /// for a connection that is made for it, too. Also the most callers that wait for what others began: requests of
+    /// `coalesced_get_user`, and the keys of an `Authenticator`.
     std::size_t max_waiting = 10'000;
     /// How long an unused connection is kept; less if the server says so (`Keep-Alive: timeout`). It is closed in time
     /// while calls are under way, and on an `io_context` (or a strand of one) that runs also while none is; otherwise

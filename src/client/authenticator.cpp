@@ -89,7 +89,7 @@ Error no_keys(const Error& cause)
     return error;
 }
 
-/// The error of a token for whose keys one caller more than may would wait.
+/// The error of a caller that would be one too many to wait for keys.
 Error too_many_wait(std::size_t most)
 {
     Error error{Errc::jwks, std::to_string(most) + " callers wait for keys already"};

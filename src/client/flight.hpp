@@ -63,9 +63,8 @@ public:
         }
         const bool throws = co_await asio::this_coro::throw_if_cancelled();
         co_await asio::this_coro::throw_if_cancelled(false);
-        // Another thread may resume the coroutine, and destroy it, as soon as the flight has the handler: whatever
-        // comes after that, and whatever others do with their copies of the place, has no part in the coroutine's
-        // frame.
+        // Another thread may resume the coroutine, and destroy its frame, as soon as the flight has the handler. So all
+        // that refers to the frame is done before, and the arguments are copies.
         auto initiate = [](auto handler, Place place) {
             auto slot = asio::get_associated_cancellation_slot(handler);
             if (slot.is_connected())
@@ -116,14 +115,14 @@ private:
         explicit WaiterFor(Handler&& handler) : completion{std::move(handler)} {}
         void guard(const asio::execution_context& home) override
         {
-            completion.guard(home, [] {}); // the coroutine has a seat, and leaves it
+            completion.guard(home, [] {}); // the coroutine leaves its seat when it is destroyed
         }
         void complete(End end) override { completion.complete(end); }
 
         net::Completion<Handler> completion;
     };
 
-    /// Who waits, from when it has a place on; what ends the wait may come before the handler.
+    /// One who waits. What ends the wait may come before the handler.
     struct Entry
     {
         std::unique_ptr<Waiter> waiter;
@@ -240,7 +239,7 @@ public:
             return;
         try {
             (*end_)(unexpected{Error{if_destroyed_, "it was given up"}});
-        } catch (const std::bad_alloc&) { // for one of those who wait
+        } catch (const std::bad_alloc&) { // to wake somebody: that coroutine is destroyed
         }
     }
 
@@ -273,7 +272,7 @@ public:
     {
         void operator()(WaitingLimit* from) const noexcept { --from->waiting_; }
     };
-    /// Leave to wait, given back when it goes.
+    /// Allows one caller to wait, as long as it exists.
     using Permit = std::unique_ptr<WaitingLimit, Leave>;
 
     /// Null if as many wait as may.

@@ -1,6 +1,5 @@
 #include "net/connect.hpp"
 
-#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -43,7 +42,10 @@ void start(const std::shared_ptr<Race>& race, const Endpoint& endpoint)
         }
         race->timer.cancel();
     };
-    race->sockets.back()->async_connect(endpoint, asio::bind_executor(race->timer.get_executor(), on_end));
+    // On the strand without memory for the way: what is lost there would be missed until the deadline.
+    race->sockets.back()->async_connect(endpoint, [strand = race->timer.get_executor(), on_end](const error_code& ec) {
+        strand.enter([&] { on_end(ec); });
+    });
 }
 
 /// Errors are left alone: a system without one of these options does without it.
