@@ -303,9 +303,11 @@ void Call::begin_backoff(std::chrono::milliseconds time)
     core_->connections().deadlines().watch(*this, deadline_);
     if (stopped_)
         return end_backoff();
-    backoff_ = std::make_unique<net::Timer>(core_->strand(), time);
+    backoff_ = std::make_unique<net::InnerTimer>(core_->strand().inner(), time);
     waits_for_ = Wait::backoff;
-    backoff_->async_wait([self = shared_from_this()](const auto& ec) { self->resume(ec); });
+    backoff_->async_wait([strand = core_->strand(), self = shared_from_this()](const auto& ec) mutable {
+        Resumable::enter(strand, std::move(self), ec);
+    });
 }
 
 void Call::end_backoff()

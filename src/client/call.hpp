@@ -114,7 +114,7 @@ private:
     policy::Attempt facts_;
     std::vector<FailedAttempt> earlier_attempts_;
     std::optional<Connections::Lease> lease_;
-    std::unique_ptr<net::Timer> backoff_; ///< Made when it is needed, which is seldom.
+    std::unique_ptr<net::InnerTimer> backoff_; ///< Made when it is needed, which is seldom.
 
 public:
     /// Complete when the caller is told so.

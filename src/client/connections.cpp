@@ -42,14 +42,9 @@ private:
 
 } // namespace
 
-/// A connection being made. However that ends, its own end tells the pool, which counts on it.
+/// A connection being made.
 struct Connections::Dial final : net::Deadlines::Watched
 {
-    Dial(std::shared_ptr<Connections> made_for, pool::Slot place) noexcept
-        : connections{std::move(made_for)}, slot{place}
-    {}
-    ~Dial() { connections->end_dial(*this); }
-
     void interrupt(net::Interrupt why) override
     {
         stop(why == net::Interrupt::expired ? Errc::timeout : Errc::shut_down);
@@ -61,11 +56,8 @@ struct Connections::Dial final : net::Deadlines::Watched
         signal.emit(asio::cancellation_type::terminal);
     }
 
-    const std::shared_ptr<Connections> connections;
-    const pool::Slot slot;
     std::optional<Errc> stopped;
     ConnectionTimings timings;
-    expected<ConnectionPtr, Failure> result = unexpected{no_memory()};
     asio::cancellation_signal signal;
 };
 
@@ -78,46 +70,14 @@ Connections::Lease::Lease(Lease&& other) noexcept
 
 Connections::Lease::~Lease()
 {
-    // While a context is being destroyed all of it goes, in any order.
-    if (!connections_ || !connections_->gate_->open)
+    if (!connections_)
         return;
+    // To lend what comes back while a context is being destroyed would go from one waiting call into the next.
     if (can_return && !connections_->stopped_.load(std::memory_order_relaxed) && (**this).is_reusable())
         connections_->pool_.released(slot_, Clock::now(), idle_limit);
     else
         connections_->pool_.dropped(slot_);
     connections_->run_pool_actions();
-}
-
-std::shared_ptr<Connections> Connections::create(const net::Executor& strand, const Config& config,
-                                                 const http::BaseUrl& url, std::unique_ptr<net::TlsContext> tls,
-                                                 net::Lookup lookup)
-{
-    // In two steps, so that the deleter has memory before it is needed.
-    return {new Connections{strand, config, url, std::move(tls), std::move(lookup)},
-            [](Connections* released) noexcept { released->strand_.add(*released); }};
-}
-
-Connections::~Connections()
-{
-    deadlines_->shut_down();
-}
-
-void Connections::run()
-{
-    if (const auto self = std::exchange(closing_, nullptr)) {
-        pool_.close();
-        run_pool_actions();
-        deadlines_->shut_down();
-    } else {
-        delete this;
-    }
-}
-
-void Connections::drop() noexcept
-{
-    if (const auto self = std::exchange(closing_, nullptr))
-        return;
-    delete this;
 }
 
 Connections::Connections(const net::Executor& strand, const Config& config, const http::BaseUrl& url,
@@ -130,9 +90,7 @@ Connections::Connections(const net::Executor& strand, const Config& config, cons
               config.limits.interim_responses},
       observer_{config.observer},
       tls_{std::move(tls)},
-      gate_{net::ContextGate::of(asio::query(strand_, asio::execution::context))},
       resolver_{strand_, url.host, std::move(lookup)},
-      deadlines_{std::make_shared<net::Deadlines>(strand_, [this] { sweep(); })},
       idle_timer_{strand_},
       waiting_room_{strand_},
       pool_{{options_.max_connections, options_.max_waiting, options_.idle_timeout}},
@@ -141,6 +99,27 @@ Connections::Connections(const net::Executor& strand, const Config& config, cons
       dials_(options_.max_connections),
       random_{std::random_device{}()}
 {}
+
+std::shared_ptr<Connections> Connections::create(const net::Executor& strand, const Config& config,
+                                                 const http::BaseUrl& url, std::unique_ptr<net::TlsContext> tls,
+                                                 net::Lookup lookup)
+{
+    const std::shared_ptr<Connections> made{new Connections{strand, config, url, std::move(tls), std::move(lookup)},
+                                            &Connections::destroy};
+    made->deadlines_ = std::make_shared<net::Deadlines>(strand, [weak = std::weak_ptr{made}] {
+        if (const auto self = weak.lock())
+            self->sweep();
+    });
+    return made;
+}
+
+void Connections::destroy(Connections* last) noexcept
+try {
+    const net::Executor strand = last->strand_;
+    strand.execute([owned = std::unique_ptr<Connections>{last}] {});
+} catch (const std::bad_alloc&) {
+    // It went with the function.
+}
 
 std::optional<Connections::Lease> Connections::take_idle(Clock::time_point now)
 {
@@ -190,51 +169,48 @@ void Connections::end_call()
     if (--calls_ > 0)
         return;
     if (pool_.dialling() > 0) {
-        for (const std::weak_ptr<Dial>& weak : dials_)
-            if (const auto dial = weak.lock())
+        for (const auto& weak : dials_)
+            if (const auto dial = weak ? weak->lock() : nullptr)
                 dial->stop(Errc::cancelled);
     }
     sweep_when_quiet();
 }
 
 void Connections::start_dial(pool::Slot slot)
-{
-    std::shared_ptr<Dial> dial;
-    try {
-        dial = std::make_shared<Dial>(shared_from_this(), slot);
-        dials_[slot] = dial;
-        deadlines_->watch(*dial, Clock::now() + connect_timeout_);
-        asio::co_spawn(
-            strand_, connect(dial),
-            asio::bind_cancellation_slot(dial->signal.slot(),
-                                         [dial](std::exception_ptr error, expected<ConnectionPtr, Failure> result) {
-                                             if (!error) // there is but one: no memory
-                                                 dial->result = std::move(result);
-                                         }));
-    } catch (const std::bad_alloc&) {
-        if (dial) // whose end tells the pool
-            return;
-        dial_failure_ = no_memory();
-        pool_.dial_failed(slot, Clock::now());
-    }
+try {
+    const auto dial = std::make_shared<Dial>();
+    dials_[slot] = dial;
+    deadlines_->watch(*dial, Clock::now() + connect_timeout_);
+    asio::co_spawn(strand_, connect(dial),
+                   asio::bind_cancellation_slot(dial->signal.slot(),
+                                                [this, self = shared_from_this(), dial, slot](
+                                                    std::exception_ptr error, expected<ConnectionPtr, Failure> result) {
+                                                    if (error) // there is but one: no memory
+                                                        result = unexpected{no_memory()};
+                                                    end_dial(slot, *dial, std::move(result));
+                                                }));
+} catch (const std::bad_alloc&) {
+    // The pool must hear of it: it counts on a dial that it asked for to come to an end.
+    dials_[slot].reset();
+    dial_failure_ = no_memory();
+    pool_.dial_failed(slot, Clock::now());
 }
 
-void Connections::end_dial(Dial& dial) noexcept
+void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, Failure> result)
 {
-    if (!gate_->open)
-        return;
+    dials_[slot].reset();
+    const ConnectionTimings& timings = dial.timings;
     if (observer_) {
         ConnectionMade made;
-        made.timings = dial.timings;
-        if (!dial.result)
-            made.failure = failed_attempt(dial.result.error().error);
+        made.timings = timings;
+        if (!result)
+            made.failure = failed_attempt(result.error().error);
         observer_->connection_made(made);
     }
-    const pool::Slot slot = dial.slot;
-    if (dial.result) {
+    if (result) {
         numbers_[slot] = 1 + stats_.made.fetch_add(1, std::memory_order_relaxed);
-        open_[slot] = std::move(*dial.result);
-        open_[slot]->timings = dial.timings;
+        open_[slot] = std::move(*result);
+        open_[slot]->timings = timings;
         // Not all at the same time: connections made together would be renewed together.
         std::uniform_real_distribution<> spread{0.9, 1.1};
         const auto lifetime = std::chrono::duration<double, std::milli>{options_.max_lifetime} * spread(random_);
@@ -243,7 +219,7 @@ void Connections::end_dial(Dial& dial) noexcept
     } else if (dial.stopped == Errc::cancelled) {
         pool_.dial_abandoned(slot);
     } else {
-        dial_failure_ = std::move(dial.result.error());
+        dial_failure_ = std::move(result.error());
         pool_.dial_failed(slot, Clock::now());
     }
     run_pool_actions();
@@ -287,7 +263,30 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
     co_return connection;
 }
 
-void Connections::run_pool_actions() noexcept
+/// Asio destroys a coroutine that it has no memory to resume, and so the dial with it.
+void Connections::fail_lost_dials()
+{
+    for (pool::Slot slot = 0; slot < dials_.size(); ++slot) {
+        if (!dials_[slot] || !dials_[slot]->expired())
+            continue;
+        dials_[slot].reset();
+        dial_failure_ = no_memory();
+        pool_.dial_failed(slot, Clock::now());
+        run_pool_actions();
+    }
+}
+
+void Connections::refuse(Pending& pending, bool stopped) noexcept
+try {
+    pending.refused(stopped ? stopped_failure(Errc::shut_down, Stage::pool) : dial_failure_);
+} catch (const std::bad_alloc&) {
+    Failure failure = no_memory();
+    if (stopped)
+        failure = Failure{Error{Errc::shut_down}, false};
+    pending.refused(failure);
+}
+
+void Connections::run_pool_actions()
 {
     using Kind = pool::PoolAction::Kind;
     // What is under way ends with the client; nothing new begins, least of all while its context is being destroyed.
@@ -304,8 +303,7 @@ void Connections::run_pool_actions() noexcept
             open_[action->slot].reset();
             break;
         case Kind::fail:
-            static_cast<Pending&>(*action->waiter)
-                .refused(stopped ? stopped_failure(Errc::shut_down, Stage::pool) : dial_failure_);
+            refuse(static_cast<Pending&>(*action->waiter), stopped);
             break;
         case Kind::lend:
             static_cast<Pending&>(*action->waiter).lent();
@@ -332,6 +330,10 @@ void Connections::publish_stats()
 
 void Connections::sweep()
 {
+    if (stopped_.load(std::memory_order_relaxed))
+        return close();
+    resolver_.poll();
+    fail_lost_dials();
     pool_.expire(Clock::now());
     run_pool_actions();
 }
@@ -351,12 +353,11 @@ try {
     // Nobody waits for it: the next call to end sets the timer, and the next to begin looks at the time itself.
 }
 
-void Connections::close() noexcept
+void Connections::close()
 {
-    if (stopped_.exchange(true))
-        return;
-    closing_ = shared_from_this();
-    strand_.add(*this);
+    pool_.close();
+    run_pool_actions();
+    deadlines_->shut_down();
 }
 
 ClientStats Connections::stats() const noexcept

@@ -28,18 +28,14 @@ struct ConnectionId
     std::uint64_t number = 0; ///< Of all that were made, from 1 on.
 };
 
-/// The connections of a client: what the pool decides, done to sockets. Used on the strand only, but where it says so.
+/// The connections of a client: what the pool decides, done to sockets. Used on the strand only, but for `stats`.
 ///
-/// Kept alive by the client's core and by each connection that is being made; destroyed on the strand, whoever lets go
-/// of it last.
-class Connections final : private detail::Strand::Entry, public std::enable_shared_from_this<Connections>
+/// Kept alive by the client's core and by each connection that is being made, and destroyed on the strand whoever lets
+/// go of it last. What runs on the strand uses it by one of these pointers only: if there is no memory to post the
+/// destruction, it can be done in place.
+class Connections : public std::enable_shared_from_this<Connections>
 {
 public:
-    /// Any thread.
-    static std::shared_ptr<Connections> create(const net::Executor& strand, const Config& config,
-                                               const http::BaseUrl& url, std::unique_ptr<net::TlsContext> tls,
-                                               net::Lookup lookup);
-
     /// A call that waits for a connection.
     class Pending : public pool::Waiter
     {
@@ -78,6 +74,11 @@ public:
         pool::Slot slot_;
     };
 
+    /// Any thread.
+    static std::shared_ptr<Connections> create(const net::Executor& strand, const Config& config,
+                                               const http::BaseUrl& url, std::unique_ptr<net::TlsContext> tls,
+                                               net::Lookup lookup);
+
     /// Of the client's calls and of the connections that are being made.
     net::Deadlines& deadlines() const noexcept { return *deadlines_; }
 
@@ -85,7 +86,12 @@ public:
 
     /// Counts the calls under way. With the last one the dials end, for nobody waits for them, and an execution context
     /// must not be kept busy by them.
-    void begin_call() noexcept { ++calls_; }
+    void begin_call()
+    {
+        ++calls_;
+        if (stopped_.load(std::memory_order_relaxed))
+            close(); // there may have been no memory to post it
+    }
     void end_call();
 
     /// The connection used last, of those that are idle and alive.
@@ -109,8 +115,11 @@ public:
     /// Why connections that there is room for can't be made; null if they can, or there is no room.
     const net::Failure* failure_to_connect() const { return pool_.is_failing() ? &dial_failure_ : nullptr; }
 
-    /// Lets nothing new begin, from now on; turns away all who wait, and ends all that has a deadline. Any thread.
-    void close() noexcept;
+    /// Lets nothing new begin, from now on. Any thread.
+    void stop() noexcept { stopped_.store(true); }
+
+    /// After `stop`: turns away all who wait, and ends all that has a deadline.
+    void close();
 
     /// Any thread.
     ClientStats stats() const noexcept;
@@ -121,14 +130,14 @@ private:
 
     Connections(const net::Executor& strand, const Config& config, const http::BaseUrl& url,
                 std::unique_ptr<net::TlsContext> tls, net::Lookup lookup);
-    ~Connections();
+    static void destroy(Connections* last) noexcept;
 
-    void run() override;
-    void drop() noexcept override;
     void start_dial(pool::Slot slot);
-    void end_dial(Dial& dial) noexcept;
+    void end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, net::Failure> result);
     net::Task<expected<ConnectionPtr, net::Failure>> connect(std::shared_ptr<Dial> dial);
-    void run_pool_actions() noexcept;
+    void fail_lost_dials();
+    void refuse(Pending& pending, bool stopped) noexcept;
+    void run_pool_actions();
     void publish_stats();
     void sweep();
     void sweep_when_quiet();
@@ -140,21 +149,19 @@ private:
     const http::ResponseLimits limits_;
     const std::shared_ptr<Observer> observer_; ///< May be none.
     std::unique_ptr<net::TlsContext> tls_;     ///< None for plain HTTP.
-    const std::shared_ptr<net::ContextGate> gate_;
     net::HostResolver resolver_;
-    const std::shared_ptr<net::Deadlines> deadlines_;
+    std::shared_ptr<net::Deadlines> deadlines_;
     net::IdleTimer idle_timer_; ///< For when nothing is under way that has a deadline.
     net::WaitingRoom waiting_room_;
     pool::PoolFsm pool_;
-    std::vector<ConnectionPtr> open_;        ///< By slot.
-    std::vector<std::uint64_t> numbers_;     ///< By slot: of the connection that is or was there.
-    std::vector<std::weak_ptr<Dial>> dials_; ///< By slot: of the connection that is being made there.
+    std::vector<ConnectionPtr> open_;                       ///< By slot.
+    std::vector<std::uint64_t> numbers_;                    ///< By slot: of the connection that is or was there.
+    std::vector<std::optional<std::weak_ptr<Dial>>> dials_; ///< By slot: of the connection that is being made there.
     std::size_t calls_ = 0;
     Stage dial_stage_ =
         Stage::none;            ///< Where the connection is that is being made; of several, the last to get further.
     net::Failure dial_failure_; ///< The last one.
     std::atomic<bool> stopped_ = false;
-    std::shared_ptr<Connections> closing_; ///< Null unless this is queued on the strand to be closed.
     std::minstd_rand random_;
     ClientStats told_; ///< To the observer.
     struct

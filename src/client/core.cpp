@@ -154,8 +154,11 @@ void Core::distrust(const ConnectionId& connection)
 }
 
 void Core::close() noexcept
-{
-    connections_->close();
+try {
+    connections_->stop();
+    asio::dispatch(strand_, [connections = connections_] { connections->close(); });
+} catch (const std::bad_alloc&) {
+    // The next sweep does it, or the next call to begin.
 }
 
 } // namespace passage::client

@@ -1,5 +1,6 @@
 #include "net/connect.hpp"
 
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -28,24 +29,43 @@ struct Race
     error_code error;
 };
 
+/// Ends an attempt, though there may be no memory to call it: then it only goes, and the race must not wait for it.
+class Attempt
+{
+public:
+    Attempt(std::shared_ptr<Race> race, std::size_t index) : race_{std::move(race)}, index_{index} { ++race_->pending; }
+    Attempt(Attempt&&) noexcept = default;
+    Attempt& operator=(Attempt&&) = delete;
+    ~Attempt()
+    {
+        if (race_)
+            end(asio::error::no_memory);
+    }
+
+    void operator()(const error_code& ec) { end(ec); }
+
+private:
+    void end(const error_code& ec)
+    {
+        const auto race = std::move(race_);
+        --race->pending;
+        if (!ec && !race->winner)
+            race->winner = index_;
+        else if (ec)
+            race->error = ec;
+        race->timer.cancel();
+    }
+
+    std::shared_ptr<Race> race_; ///< Null once the attempt has ended.
+    std::size_t index_;
+};
+
 void start(const std::shared_ptr<Race>& race, const Endpoint& endpoint)
 {
     const std::size_t index = race->sockets.size();
     race->sockets.push_back(std::make_unique<Socket>(race->timer.get_executor().inner()));
-    ++race->pending;
-    const auto on_end = [race, index](const error_code& ec) {
-        --race->pending;
-        if (!ec && !race->winner) {
-            race->winner = index;
-        } else if (ec) {
-            race->error = ec;
-        }
-        race->timer.cancel();
-    };
-    // On the strand without memory for the way: what is lost there would be missed until the deadline.
-    race->sockets.back()->async_connect(endpoint, [strand = race->timer.get_executor(), on_end](const error_code& ec) {
-        strand.enter([&] { on_end(ec); });
-    });
+    race->sockets.back()->async_connect(endpoint,
+                                        asio::bind_executor(race->timer.get_executor(), Attempt{race, index}));
 }
 
 /// Errors are left alone: a system without one of these options does without it.

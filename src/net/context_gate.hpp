@@ -2,7 +2,6 @@
 
 #include <boost/asio/execution_context.hpp>
 
-#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <list>
@@ -36,7 +35,7 @@ struct ContextGate
     /// To be held while posting: the context is not destroyed meanwhile.
     std::mutex mutex;
     /// False once the context is being destroyed.
-    std::atomic<bool> open = true;
+    bool open = true;
 
 private:
     using Guests = std::list<std::unique_ptr<Guest>>;

@@ -52,7 +52,7 @@ public:
     {
         Deadlines& self = *deadlines_;
         self.self_ = std::move(deadlines_);
-        self.strand_.enter(self);
+        self.strand_.enter_entry(self);
     }
 
 private:

@@ -19,7 +19,7 @@ enum class Interrupt { expired, shut_down };
 /// Timers of their own would cost each call more than its JSON does. The timer runs only while something is watched,
 /// and for one period beyond: a quiet client keeps no execution context from running out of work. The memory of its
 /// wait is kept, so that it goes on when there is none to be had. Used on the strand only; owned by a shared pointer.
-class Deadlines : private detail::Strand::Entry, public std::enable_shared_from_this<Deadlines>
+class Deadlines final : private detail::Strand::Entry, public std::enable_shared_from_this<Deadlines>
 {
 public:
     /// Something with a deadline; may be destroyed at any time.

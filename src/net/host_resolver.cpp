@@ -1,15 +1,16 @@
 #include "net/host_resolver.hpp"
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
 #include <netdb.h>
 #include <new>
-#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -63,7 +64,7 @@ expected<Addresses, Failure> system_lookup(const std::string& host)
         const bool transient = status == EAI_AGAIN || status == EAI_MEMORY || status == EAI_SYSTEM;
         return unexpected{dns_failure(cause, transient)};
     }
-    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned{found, &freeaddrinfo};
+    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner{found, &freeaddrinfo};
     Addresses addresses;
     for (const addrinfo* info = found; info; info = info->ai_next) {
         Endpoint endpoint;
@@ -78,8 +79,8 @@ expected<Addresses, Failure> system_lookup(const std::string& host)
     return interleave(addresses);
 }
 
-/// A look-up under way. Its answer is the thread's until it is queued on the strand, which wakes who waits.
-struct HostResolver::Job final : detail::Strand::Entry
+/// A look-up under way, shared by its thread and the strand.
+struct HostResolver::Job
 {
     struct Waiting : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>
     {
@@ -87,28 +88,21 @@ struct HostResolver::Job final : detail::Strand::Entry
         Event answered;
     };
 
-    explicit Job(const Executor& executor) : strand{executor} {}
-
-    void run() override
+    void wake()
     {
-        const auto job = std::move(self);
-        answered_at = Clock::now();
-        for (Waiting& waiter : waiting)
-            waiter.answered.set();
+        for (Waiting& one : waiting)
+            one.answered.set();
     }
-    void drop() noexcept override { const auto job = std::move(self); }
 
-    std::mutex mutex;
-    /// Guarded by the mutex. None once the resolver is gone, or the answer was queued.
-    std::optional<Executor> strand;
-    std::shared_ptr<Job> self; ///< Null unless it is queued.
+    /// The thread's until `has_answer` is set, the strand's from then on.
     expected<Addresses, Failure> answer = unexpected{no_memory()};
-    std::optional<Clock::time_point> answered_at;
-    boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>> waiting;
+    Clock::time_point answered_at;
+    std::atomic<bool> has_answer = false;
+    boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>> waiting; ///< The strand's.
 };
 
 HostResolver::HostResolver(const Executor& executor, std::string host, Lookup lookup)
-    : executor_{executor},
+    : strand_{std::make_shared<const Executor>(executor)},
       gate_{ContextGate::of(asio::query(executor, asio::execution::context))},
       host_{std::move(host)},
       lookup_{std::move(lookup)}
@@ -121,14 +115,6 @@ HostResolver::HostResolver(const Executor& executor, std::string host, Lookup lo
         // RFC 6761, section 6.3: the name is trusted, so no look-up may say what it is. IPv4 first: most local servers
         // listen there alone, and a stranger's program that listens on ::1 must not be asked in their place.
         cache_.put_forever({asio::ip::address_v4::loopback(), asio::ip::address_v6::loopback()});
-    }
-}
-
-HostResolver::~HostResolver()
-{
-    if (job_) {
-        const std::lock_guard lock{job_->mutex};
-        job_->strand.reset();
     }
 }
 
@@ -148,51 +134,59 @@ Task<expected<Addresses, Failure>> HostResolver::resolve()
         }
     }
     const std::shared_ptr<Job> job = job_;
-    Job::Waiting waiting{executor_};
+    Job::Waiting waiting{*strand_};
     job->waiting.push_back(waiting);
     co_await waiting.answered.wait();
     take_answer();
-    if (!job->answered_at)
+    if (!job->has_answer.load(std::memory_order_acquire))
         co_return Addresses{};
-    co_return job->answer;
+    // Not as a whole: what an `expected` throws while it is copied ends the program.
+    if (!job->answer)
+        co_return unexpected{Failure{job->answer.error()}};
+    co_return Addresses{*job->answer};
 }
 
 std::shared_ptr<HostResolver::Job> HostResolver::start()
 {
-    auto job = std::make_shared<Job>(executor_);
+    auto job = std::make_shared<Job>();
     // Detached, as nothing can interrupt a look-up: what waited for it must not have to wait for the thread.
-    // It uses nothing of the execution context, which it may outlive, but through the gate.
-    std::thread{[job, gate = gate_, host = host_, lookup = lookup_] {
+    // It uses the execution context, which it may outlive, only while it holds the gate.
+    std::thread{[job, gate = gate_, weak = std::weak_ptr{strand_}, host = host_, lookup = lookup_] {
         try {
             job->answer = lookup(host);
         } catch (const std::bad_alloc&) {
             // the answer says so already
         }
-        const std::lock_guard pass{gate->mutex};
+        job->answered_at = Clock::now();
+        job->has_answer.store(true, std::memory_order_release);
+        const std::lock_guard lock{gate->mutex};
         if (!gate->open)
             return;
-        std::optional<Executor> strand;
-        {
-            const std::lock_guard lock{job->mutex};
-            strand.swap(job->strand);
+        try {
+            if (const auto strand = weak.lock())
+                asio::post(*strand, [job] { job->wake(); });
+        } catch (const std::bad_alloc&) {
+            // the next poll sees the answer
         }
-        if (!strand)
-            return;
-        job->self = job;
-        strand->add(*job);
     }}.detach();
     return job;
 }
 
+void HostResolver::poll()
+{
+    if (job_ && job_->has_answer.load(std::memory_order_acquire))
+        job_->wake();
+}
+
 void HostResolver::take_answer()
 {
-    if (!job_ || !job_->answered_at)
+    if (!job_ || !job_->has_answer.load(std::memory_order_acquire))
         return;
     const std::shared_ptr<Job> job = std::move(job_);
     if (job->answer)
-        cache_.put(*job->answer, *job->answered_at);
+        cache_.put(*job->answer, job->answered_at);
     else if (const Addresses* usable = cache_.usable(Clock::now()))
-        job->answer = *usable;
+        job->answer = Addresses{*usable};
 }
 
 } // namespace passage::net

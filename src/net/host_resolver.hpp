@@ -23,16 +23,18 @@ expected<Addresses, Failure> system_lookup(const std::string& host);
 /// The addresses of one host. An address, and the name `localhost`, are never looked up.
 ///
 /// Look-ups run on a thread, one at a time, and are left to themselves when nobody waits any more. `AddressCache` says
-/// how long their results are used. Used and destroyed on the strand only.
+/// how long their results are used. Used on the strand only; destroyed on any thread when no `resolve` is under way.
 class HostResolver
 {
 public:
     HostResolver(const Executor& executor, std::string host, Lookup lookup);
-    ~HostResolver();
 
     /// The addresses, in the order of preference; an empty list if the coroutine was cancelled. `Errc::shut_down` in a
     /// child made by fork(): a client's calls were copied with it, and would be made twice.
     Task<expected<Addresses, Failure>> resolve();
+
+    /// To be called now and then while `resolve` is under way: takes in an answer that there was no memory to post.
+    void poll();
 
     /// None of the addresses could be reached.
     void suspect() noexcept { cache_.suspect(); }
@@ -44,12 +46,13 @@ private:
     /// Takes in what the last look-up came to, if it has ended.
     void take_answer();
 
-    Executor executor_;
+    /// A look-up's thread has a weak pointer to it: it must not keep the executor of a context that is gone.
+    std::shared_ptr<const Executor> strand_;
     std::shared_ptr<ContextGate> gate_;
     Origin origin_;
     std::string host_;
     Lookup lookup_;
-    std::shared_ptr<Job> job_; ///< The look-up under way, or one whose answer was not yet taken; null if there is none.
+    std::shared_ptr<Job> job_; ///< The look-up under way, or one whose answer was not taken in yet.
     AddressCache cache_;
 };
 

@@ -19,7 +19,7 @@ public:
     /// `operation_aborted` if the wait was cancelled.
     static void enter(const Executor& strand, std::shared_ptr<Resumable> who, const error_code& ec)
     {
-        strand.enter(queued(std::move(who), ec));
+        strand.enter_entry(queued(std::move(who), ec));
     }
 
     /// Ends a wait, from a function on the strand, after which it resumes.

@@ -16,7 +16,7 @@ bool Strand::Queue::push(Entry& entry) noexcept
     Link* const added = &entry;
     Link* top = top_.load(std::memory_order_relaxed);
     do {
-        added->next_link = top ? top : &turn_;
+        added->behind = top ? top : &turn_;
     } while (!top_.compare_exchange_weak(top, added, std::memory_order_acq_rel, std::memory_order_relaxed));
     return !top;
 }
@@ -32,11 +32,11 @@ Strand::Entry* Strand::Queue::pop() noexcept
         begin();
         top = top_.exchange(&turn_, std::memory_order_acquire);
         while (top != &turn_) {
-            Link* const before = std::exchange(top->next_link, first_);
+            Link* const before = std::exchange(top->behind, first_);
             first_ = std::exchange(top, before);
         }
     }
-    return static_cast<Entry*>(std::exchange(first_, first_->next_link));
+    return static_cast<Entry*>(std::exchange(first_, first_->behind));
 }
 
 void Strand::Queue::abandon() noexcept
@@ -79,16 +79,14 @@ void Strand::add(Entry& entry) const noexcept
     const Strand self = *this; // which the entry may destroy
     if (!self.queue_->push(entry))
         return;
-    Posting posting{*self.queue_};
     try {
-        self.post_turn(posting);
+        self.begin_turn(true);
     } catch (...) {
-        if (posting.has_turn())
-            Turn{self.queue_}.run_here();
+        // the entry was dropped
     }
 }
 
-void Strand::enter(Entry& entry) const
+void Strand::enter_entry(Entry& entry) const
 {
     if (queue_->is_here())
         entry.run();
@@ -98,46 +96,40 @@ void Strand::enter(Entry& entry) const
         Turn{queue_}(); // the others have left meanwhile
 }
 
-void Strand::begin_turn() const
+void Strand::begin_turn(bool never_in_this_call) const
 {
-    Posting posting{*queue_};
+    const std::shared_ptr<Queue> queue = queue_; // what runs may destroy this object
+    Posting posting{*queue};
     try {
-        post_turn(posting);
+        if (never_in_this_call)
+            boost::asio::require(queue->inner, boost::asio::execution::blocking.never).execute(Turn{queue});
+        else
+            queue->inner.execute(Turn{queue});
     } catch (...) {
         if (posting.has_turn()) {
-            queue_->begin();
-            queue_->pop()->drop();
-            Turn{queue_}.run_here(); // what other threads have added meanwhile
+            queue->begin();
+            queue->pop()->drop();
+            run_rest(queue);
         }
         throw;
     }
+    if (posting.has_turn()) // the executor takes nothing any more
+        queue->abandon();
 }
 
-void Strand::post_turn(Posting& posting) const
+void Strand::run_rest(const std::shared_ptr<Queue>& queue) noexcept
 {
-    {
-        Turn turn{queue_};
-        if (never_blocks_)
-            boost::asio::require(queue_->inner, boost::asio::execution::blocking.never).execute(std::move(turn));
-        else
-            queue_->inner.execute(std::move(turn));
+    try {
+        Turn{queue}();
+    } catch (...) {
+        // there is nobody to tell of it
     }
-    if (posting.has_turn()) // the executor takes nothing any more
-        queue_->abandon();
 }
 
 Strand::Turn::~Turn()
 {
     if (queue_ && !Posting::give_back(*queue_))
         queue_->abandon();
-}
-
-void Strand::Turn::run_here() noexcept
-{
-    try {
-        (*this)();
-    } catch (...) {
-    }
 }
 
 void Strand::Turn::run_waiting(std::exception_ptr thrown)

@@ -350,7 +350,12 @@ void Stream::wait_either(std::shared_ptr<Resumable> who)
             Resumable::enter(strand, std::move(waiting->who), ec);
     };
     socket_.async_wait(Socket::wait_read, on_ready);
-    socket_.async_wait(Socket::wait_write, on_ready);
+    try {
+        socket_.async_wait(Socket::wait_write, on_ready);
+    } catch (...) {
+        if (!waiting->over.exchange(true))
+            throw;
+    }
 }
 
 void Stream::wait_turn(std::shared_ptr<Resumable> who)

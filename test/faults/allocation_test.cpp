@@ -135,14 +135,6 @@ Calls batch(Client& client)
     return calls;
 }
 
-Calls coalesced(Client& client)
-{
-    Calls calls;
-    for (int i = 0; i < 3; ++i)
-        calls.push_back(as_result(client.coalesced_get_user("subject")));
-    return calls;
-}
-
 void close(std::optional<Client>& client)
 {
     client->close();
@@ -171,7 +163,6 @@ const std::vector<Scenario> scenarios{
     {.name = "calls that wait, warm", .calls = &several, .warm = true},
     {.name = "batch", .calls = &batch},
     {.name = "batch, two connections", .calls = &batch, .connections = 2},
-    {.name = "coalesced", .calls = &coalesced},
     {.name = "close", .calls = &several, .warm = true, .interrupt = &close},
     {.name = "close while connecting", .calls = &several, .by_name = true, .interrupt = &close},
     {.name = "destroy", .calls = &several, .warm = true, .interrupt = &destroy},

@@ -180,18 +180,19 @@ BOOST_AUTO_TEST_CASE(a_client_is_destroyed_on_another_thread_while_a_look_up_end
             }
             return failure(EAI_NONAME, false);
         });
-        std::promise<void> ended;
+        std::promise<std::shared_ptr<client::Call>> ended;
         auto request = caller->core->write(caller->core->requests().get_user("subject"), {}).value();
-        asio::co_spawn(context,
-                       caller->core->call(api::get_user, std::move(request), true,
-                                          caller->core->deadline({}, Clock::now()), nullptr),
-                       [&](std::exception_ptr, std::shared_ptr<client::Call>) { ended.set_value(); });
+        asio::co_spawn(
+            context,
+            caller->core->call(api::get_user, std::move(request), true, caller->core->deadline({}, Clock::now()),
+                               nullptr),
+            [&](std::exception_ptr, std::shared_ptr<client::Call> call) { ended.set_value(std::move(call)); });
         begun->wait();
         *go = true;
         for (int i = 0; i < round; ++i) // the look-up ends before, meanwhile or after
             std::atomic_signal_fence(std::memory_order_seq_cst);
         caller.reset();
-        ended.get_future().wait();
+        ended.get_future().get(); // of which this thread is the last owner
     }
     work.reset();
     runs.join();

@@ -39,7 +39,7 @@ public:
 private:
     struct Link
     {
-        Link* next_link = nullptr;
+        Link* behind = nullptr;
     };
 
 public:
@@ -54,7 +54,7 @@ public:
         friend class Strand;
         /// Called on the strand, which no longer refers to this entry.
         virtual void run() = 0;
-        /// Called in place of `run` if the execution context is being destroyed.
+        /// Called in place of `run` if the execution context is being destroyed, or there is no memory to run it.
         virtual void drop() noexcept = 0;
     };
 
@@ -66,15 +66,15 @@ public:
         if (!never_blocks_ && queue_->is_here())
             return std::forward<Function>(function)();
         if (queue_->push(make_entry(std::forward<Function>(function))))
-            begin_turn();
+            begin_turn(never_blocks_);
     }
 
-    /// Runs an entry after the function that is running. Any thread. If there is no memory to have the other executor
-    /// run it, it is run in this call; what it throws then is lost.
+    /// Runs an entry after the function that is running. Called on the strand it needs no memory; elsewhere the entry
+    /// is dropped if there is none to have the other executor run it. Any thread.
     void add(Entry& entry) const noexcept;
 
     /// Runs a function, in this call unless others are on the strand. Only for a thread that runs the inner executor.
-    template <std::invocable Function>
+    template <class Function>
     void enter(Function&& function) const
     {
         if (queue_->is_here())
@@ -87,7 +87,7 @@ public:
 
     /// Runs an entry, in this call unless others are on the strand; allocates nothing. Only for a thread that runs the
     /// inner executor.
-    void enter(Entry& entry) const;
+    void enter_entry(Entry& entry) const;
 
     // What makes this an executor of Asio's (boost::asio::execution::executor).
 
@@ -178,9 +178,6 @@ private:
             run([] {});
         }
 
-        /// On a thread that has nothing to do with the inner executor. What is thrown is lost.
-        void run_here() noexcept;
-
         /// With a function that comes before those that wait. What is thrown first comes out when all have run.
         template <class Function>
         void run(Function&& function)
@@ -202,10 +199,11 @@ private:
 
     class Posting;
 
-    /// Has the inner executor run the entries, the first of which this thread has added. If that fails, drops this one
-    /// entry and throws.
-    void begin_turn() const;
-    void post_turn(Posting& posting) const;
+    /// Has the inner executor run the entries, the first of which this thread has added. If there is no memory for
+    /// that, drops this one entry and throws. What other threads have added meanwhile is run in this call: they were
+    /// not told.
+    void begin_turn(bool never_in_this_call) const;
+    static void run_rest(const std::shared_ptr<Queue>& queue) noexcept;
 
     std::shared_ptr<Queue> queue_;
     bool never_blocks_ = false;

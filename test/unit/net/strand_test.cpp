@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <functional>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -35,6 +36,53 @@ struct Fixture
     {
         return [this, c] { order += c; };
     }
+};
+
+/// What it adds to a string when it is run or dropped.
+struct Note final : Strand::Entry
+{
+    Note(std::string& to, char when_run, char when_dropped) : order{to}, run_{when_run}, dropped_{when_dropped} {}
+    void run() override { order += run_; }
+    void drop() noexcept override { order += dropped_; }
+
+    std::string& order;
+    char run_;
+    char dropped_;
+};
+
+/// An `io_context` that may have no memory.
+struct ShortOfMemory
+{
+    asio::io_context* context;
+    /// Called by the thread that executes something, before it is thrown at; none if there is memory.
+    std::function<void()>* shortage;
+
+    template <class Function>
+    void execute(Function function) const
+    {
+        if (*shortage) {
+            (*shortage)();
+            throw std::bad_alloc{};
+        }
+        asio::post(*context, std::move(function));
+    }
+    friend bool operator==(const ShortOfMemory& left, const ShortOfMemory& right) noexcept
+    {
+        return left.context == right.context;
+    }
+    asio::execution_context& query(asio::execution::context_t) const noexcept { return *context; }
+    static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) noexcept
+    {
+        return asio::execution::blocking.never;
+    }
+};
+
+struct ShortageFixture
+{
+    asio::io_context context;
+    std::function<void()> shortage;
+    Strand strand{asio::any_io_executor{ShortOfMemory{&context, &shortage}}};
+    std::string order;
 };
 
 } // namespace
@@ -173,4 +221,65 @@ BOOST_FIXTURE_TEST_CASE(handlers_and_coroutines_run_on_it, Fixture)
         [](std::exception_ptr error) { BOOST_TEST(!error); });
     context.run();
     BOOST_TEST(on_strand == 4);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_entry_runs_after_the_function_that_is_running, Fixture)
+{
+    Note added{order, 'b', '-'};
+    asio::post(strand, [&] {
+        strand.add(added);
+        order += 'a';
+    });
+    context.run();
+    BOOST_TEST(order == "ab");
+    strand.add(added); // again, and from outside
+    context.restart();
+    context.run();
+    BOOST_TEST(order == "abb");
+}
+
+BOOST_FIXTURE_TEST_CASE(an_entry_enters_as_a_function_does, Fixture)
+{
+    Note entered{order, 'b', '-'};
+    asio::post(context, [&] { strand.enter_entry(entered); });
+    context.run();
+    BOOST_TEST(order == "b");
+    asio::post(strand, [this] { order += 'a'; });
+    strand.enter_entry(entered); // another one comes first
+    BOOST_TEST(order == "b");
+    context.restart();
+    context.run();
+    BOOST_TEST(order == "bab");
+}
+
+BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_drops_entries)
+{
+    std::string order;
+    Note added{order, '-', 'a'};
+    {
+        asio::io_context context;
+        const Strand strand{asio::any_io_executor{context.get_executor()}};
+        strand.add(added);
+    }
+    BOOST_TEST(order == "a");
+}
+
+BOOST_FIXTURE_TEST_CASE(what_there_is_no_memory_for_is_not_run, ShortageFixture)
+{
+    Note added{order, '-', 'a'};
+    shortage = [] {};
+    BOOST_CHECK_THROW(asio::post(strand, [this] { order += '-'; }), std::bad_alloc);
+    strand.add(added);
+    BOOST_TEST(order == "a");
+    shortage = nullptr;
+    asio::post(strand, [this] { order += 'b'; });
+    context.run();
+    BOOST_TEST(order == "ab");
+}
+
+BOOST_FIXTURE_TEST_CASE(what_other_threads_add_meanwhile_is_not_lost, ShortageFixture)
+{
+    shortage = [this] { std::thread{[this] { asio::post(strand, [this] { order += 'a'; }); }}.join(); };
+    BOOST_CHECK_THROW(asio::post(strand, [this] { order += '-'; }), std::bad_alloc);
+    BOOST_TEST(order == "a");
 }
