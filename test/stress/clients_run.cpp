@@ -1,27 +1,35 @@
 #include "dice.hpp"
+#include "operations.hpp"
 #include "runs.hpp"
-#include "support/black_hole.hpp"
-#include "support/service.hpp"
+#include "support/canary.hpp"
 #include "support/system_calls.hpp"
+#include "unsteady_server.hpp"
 #include "watchdog.hpp"
 
 #include <passage/passage.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
-#include <deque>
+#include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -29,390 +37,666 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace passage::stress {
 namespace {
 
-namespace asio = boost::asio;
+using namespace asio::experimental::awaitable_operators;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
+using Strand = asio::strand<asio::any_io_executor>;
 
-constexpr std::size_t user_count = 8;
-const std::string slow_name = "slow.stress.test";
+void rethrow(std::exception_ptr error)
+{
+    if (error)
+        std::rethrow_exception(error);
+}
 
-/// An io_context with threads, which a call is awaited on or a client lives on.
-class Runner
+/// Names that the system finds slowly, sometimes, or not at all.
+class Names
 {
 public:
-    explicit Runner(unsigned threads) : context_{static_cast<int>(threads)}
-    {
-        for (unsigned i = 0; i < threads; ++i)
-            threads_.emplace_back([this] { context_.run(); });
-    }
+    static constexpr std::array hosts{"127.0.0.1",          "127.0.0.1",           "127.0.0.1",
+                                      "slow.stress.test",   "flaky.stress.test",   "stuck.stress.test",
+                                      "nobody.stress.test", "address.stress.test", "address.stress.test"};
 
-    /// Waits for nothing: what is under way is destroyed with the context.
-    ~Runner()
-    {
-        context_.stop();
-        for (std::thread& thread : threads_)
-            thread.join();
-    }
+    explicit Names(std::uint32_t seed) : seed_{seed} {}
 
-    asio::any_io_executor executor() { return context_.get_executor(); }
-
-private:
-    asio::io_context context_;
-    asio::executor_work_guard<asio::io_context::executor_type> work_ = asio::make_work_guard(context_);
-    std::vector<std::thread> threads_;
-};
-
-/// How many calls of a round are not over: completed, or destroyed with what they were awaited on.
-class Outstanding
-{
-public:
-    /// One call, as long as its coroutine or its handler lives.
-    std::shared_ptr<void> add()
-    {
-        const std::lock_guard lock{mutex_};
-        ++count_;
-        return {nullptr, [this](void*) {
-                    const std::lock_guard guard{mutex_};
-                    if (--count_ == 0)
-                        changed_.notify_all();
-                }};
-    }
-
-    void wait()
+    /// A look-up outlives its client.
+    ~Names()
     {
         std::unique_lock lock{mutex_};
-        changed_.wait(lock, [this] { return count_ == 0; });
+        changed_.wait(lock, [this] { return under_way_ == 0; });
     }
 
 private:
+    test::ScriptedName::Answer answer(std::uint64_t most_us, unsigned fails_per_mille, int error)
+    {
+        return [this, most_us, fails_per_mille, error](std::string& address) {
+            std::unique_lock lock{mutex_};
+            ++under_way_;
+            Dice dice{seed_, 7, ++count_};
+            lock.unlock();
+            std::this_thread::sleep_for(microseconds{dice.below(most_us)});
+            address = "127.0.0.1";
+            const bool fails = dice.chance(fails_per_mille);
+            lock.lock();
+            --under_way_;
+            changed_.notify_all();
+            return fails ? error : 0;
+        };
+    }
+
+    const std::uint32_t seed_;
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::size_t count_ = 0;
+    std::uint64_t count_ = 0;
+    std::size_t under_way_ = 0;
+    test::ScriptedName address_{"address.stress.test"};
+    test::ScriptedName slow_{"slow.stress.test", answer(3'000, 0, 0)};
+    test::ScriptedName flaky_{"flaky.stress.test", answer(1'000, 500, EAI_AGAIN)};
+    test::ScriptedName stuck_{"stuck.stress.test", answer(50'000, 0, 0)};
+    test::ScriptedName nobody_{"nobody.stress.test", answer(1'000, 1000, EAI_NONAME)};
 };
 
-/// A call that may be cancelled, on a strand of its own: signals are not for several threads.
-struct Cancelling
+/// Counts calls that begin and end, for all clients.
+class CountingObserver : public Observer
 {
-    explicit Cancelling(const asio::any_io_executor& executor) : strand{asio::make_strand(executor)}, moment{strand} {}
+public:
+    std::shared_ptr<CallObserver> call_started(const CallStarted&) noexcept override
+    {
+        ++begun;
+        return std::make_shared<Of>(*this);
+    }
 
-    asio::strand<asio::any_io_executor> strand;
-    asio::steady_timer moment;
+    std::atomic<std::uint64_t> begun = 0;
+    std::atomic<std::uint64_t> ended = 0;
+    std::atomic<std::uint64_t> gone = 0;
+
+private:
+    struct Of : CallObserver
+    {
+        explicit Of(CountingObserver& all) : all_{all} {}
+        ~Of() override { ++all_.gone; }
+        void ended(const CallEnded&) noexcept override { ++all_.ended; }
+
+        CountingObserver& all_;
+    };
+};
+
+/// What came of all calls.
+struct Tally
+{
+    std::mutex mutex;
+    std::map<std::string, std::size_t> ends;
+    std::size_t calls = 0;
+    std::size_t taken_along = 0;
+    std::size_t wrong = 0;
+
+    void count(const std::string& end)
+    {
+        const std::lock_guard lock{mutex};
+        ++calls;
+        ++ends[end];
+    }
+};
+
+/// The calls that are made while a client lives: each ends once, or goes with its execution context.
+class Life
+{
+public:
+    Life(std::size_t number, Tally& tally) : number_{number}, tally_{tally} {}
+
+    std::size_t number() const { return number_; }
+
+    std::size_t begin(const char* name)
+    {
+        const std::lock_guard lock{mutex_};
+        calls_.push_back({name, 0});
+        ++under_way_;
+        return calls_.size() - 1;
+    }
+
+    void wrong(std::size_t call, const std::string& what)
+    {
+        const std::lock_guard lock{tally_.mutex};
+        if (++tally_.wrong <= 10)
+            std::printf("  WRONG, client %zu, call %zu: %s\n", number_, call, what.c_str());
+    }
+
+    void end(std::size_t call, const std::string& how)
+    {
+        if (how.starts_with("WRONG"))
+            wrong(call, how);
+        else
+            tally_.count(how);
+        leave(call);
+    }
+
+    void take_along(std::size_t call)
+    {
+        {
+            const std::lock_guard lock{tally_.mutex};
+            ++tally_.taken_along;
+        }
+        leave(call);
+    }
+
+    void await_end()
+    {
+        std::unique_lock lock{mutex_};
+        changed_.wait(lock, [this] { return under_way_ == 0; });
+    }
+
+    /// While nothing moves.
+    void describe() const
+    {
+        for (std::size_t call = 0; call < calls_.size(); ++call) {
+            if (calls_[call].ends == 0)
+                std::printf("  client %zu, call %zu (%s) is under way\n", number_, call, calls_[call].name);
+        }
+    }
+
+private:
+    struct Call
+    {
+        const char* name;
+        unsigned ends;
+    };
+
+    void leave(std::size_t call)
+    {
+        bool again = false;
+        {
+            const std::lock_guard lock{mutex_};
+            again = ++calls_[call].ends > 1;
+            --under_way_;
+            changed_.notify_all();
+        }
+        if (again)
+            wrong(call, "ended twice");
+    }
+
+    const std::size_t number_;
+    Tally& tally_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<Call> calls_;
+    std::size_t under_way_ = 0;
+};
+
+/// A call's part in a life; it goes with whoever is told of the call's end.
+class Part
+{
+public:
+    Part(std::shared_ptr<Life> life, std::size_t call) : life_{std::move(life)}, call_{call} {}
+    Part(Part&& other) noexcept = default;
+    Part& operator=(Part&&) = delete;
+    ~Part()
+    {
+        if (life_)
+            life_->take_along(call_);
+    }
+
+    void operator()(std::exception_ptr error, const std::string& how)
+    {
+        rethrow(error);
+        std::exchange(life_, nullptr)->end(call_, how);
+    }
+
+private:
+    std::shared_ptr<Life> life_;
+    std::size_t call_;
+};
+
+/// How a call ended; "WRONG: ..." if it could not end so.
+template <class Result, class IsOwn>
+std::string kind_of(const Result& result, IsOwn is_own)
+{
+    if (!result) {
+        const Error& error = result.error();
+        constexpr std::array impossible{Errc::invalid_argument, Errc::protocol, Errc::too_large,
+                                        Errc::decode,           Errc::api,      Errc::rate_limited};
+        const bool is_wrong = std::ranges::find(impossible, error.code) != impossible.end();
+        return is_wrong ? "WRONG: " + to_string(error) : make_error_code(error.code).message();
+    }
+    bool own = true;
+    if constexpr (std::is_same_v<Result, expected<void>>)
+        own = is_own();
+    else
+        own = is_own(*result);
+    return own ? "success" : "WRONG: another one's answer";
+}
+
+/// A call that can be cancelled from outside.
+struct Cancellable
+{
+    explicit Cancellable(const asio::any_io_executor& executor) : strand{asio::make_strand(executor)} {}
+
+    Strand strand;
     asio::cancellation_signal signal;
 };
 
-/// Clients on all sorts of executors, with calls from several threads, that are closed or destroyed at any moment.
+/// Where calls are awaited, and clients run.
+class Grounds
+{
+public:
+    Grounds()
+    {
+        for (int i = 0; i < 2; ++i)
+            threads_.emplace_back([this] { shared_.run(); });
+        threads_.emplace_back([this] { single_.run(); });
+    }
+
+    ~Grounds()
+    {
+        shared_work_.reset();
+        single_work_.reset();
+        for (std::thread& thread : threads_)
+            thread.join();
+        pool_.join();
+    }
+
+    asio::any_io_executor any(Dice& dice)
+    {
+        switch (dice.below(6)) {
+        case 0:
+            return shared_.get_executor();
+        case 1:
+            return asio::make_strand(shared_);
+        case 2:
+            return pool_.get_executor();
+        case 3:
+            return asio::make_strand(pool_);
+        default:
+            return single_.get_executor();
+        }
+    }
+
+private:
+    asio::io_context shared_;
+    asio::io_context single_{1};
+    asio::thread_pool pool_{2};
+    asio::executor_work_guard<asio::io_context::executor_type> shared_work_ = asio::make_work_guard(shared_);
+    asio::executor_work_guard<asio::io_context::executor_type> single_work_ = asio::make_work_guard(single_);
+    std::vector<std::thread> threads_;
+};
+
 class ClientsRun
 {
 public:
-    explicit ClientsRun(const Bounds& bounds) : bounds_{bounds}
-    {
-        for (std::size_t i = 0; i < user_count; ++i)
-            ids_.push_back(service_.emulator.plant_user(R"({"email":")" + email(i) + "\"}"));
-        service_.emulator.set_faults(Faults{}.latency(milliseconds{0}, milliseconds{1}).reset(0.02).error(503, 0.02));
-        renew_token();
-    }
+    explicit ClientsRun(const Bounds& bounds) : bounds_{bounds}, names_{bounds.seed}, server_{bounds.seed} {}
 
     bool operator()()
     {
         const auto begin = Clock::now();
-        std::atomic<bool> over = false;
-        std::thread rotation{[&] {
-            while (!over) {
-                renew_token();
-                std::this_thread::sleep_for(milliseconds{20});
-            }
-        }};
-        std::vector<std::thread> drivers;
-        for (int i = 0; i < 3; ++i)
-            drivers.emplace_back([this] {
-                for (std::size_t number; (number = next_++) < bounds_.clients && Clock::now() < bounds_.end;)
-                    round(number);
-            });
-        for (std::thread& driver : drivers)
-            driver.join();
-        over = true;
-        rotation.join();
+        {
+            Grounds grounds;
+            Dice dice{bounds_.seed, 8};
+            Client client{grounds.any(dice), config(dice)};
+            AuthOptions options;
+            options.key_lifetime = options.key_lifetime_in_outage = std::chrono::seconds{1};
+            options.key_refetch_interval = std::chrono::seconds{1};
+            Config of_keys;
+            of_keys.app_id = "stress";
+            of_keys.auth_url = server_.base_url(false, "127.0.0.1");
+            Authenticator authenticator{grounds.any(dice), of_keys, options};
+            shared_client_ = &client;
+            shared_authenticator_ = &authenticator;
 
-        std::printf(
-            "clients, seed %u: %zu came and went in %.1f s, %zu calls, %zu completed, %zu succeeded, %zu wrong\n ",
-            bounds_.seed, rounds_.load(), std::chrono::duration<double>{Clock::now() - begin}.count(), calls_.load(),
-            completed_.load(), succeeded_.load(), wrong_.load());
-        for (const auto& [kind, count] : failures_)
-            std::printf(" %s %zu", kind.c_str(), count);
-        std::printf("\n");
-        std::fflush(stdout);
-        return wrong_ == 0 && succeeded_ > 0;
+            std::vector<std::thread> workers;
+            for (std::size_t i = 0; i < lives_.size(); ++i)
+                workers.emplace_back([this, &grounds, i] { work(grounds, i); });
+            for (std::thread& worker : workers)
+                worker.join();
+        }
+        return report(std::chrono::duration<double>{Clock::now() - begin}.count());
     }
 
 private:
-    static std::string email(std::size_t number) { return std::to_string(number) + "@example.com"; }
-
-    void renew_token()
-    {
-        const std::string key = service_.emulator.rotate_key();
-        const std::string token = service_.emulator.issue_token(ids_.front());
-        const std::lock_guard lock{mutex_};
-        tokens_.push_back(token);
-        keys_.push_back(key);
-        if (tokens_.size() > 4) {
-            service_.emulator.retire_key(keys_.front());
-            tokens_.pop_front();
-            keys_.pop_front();
-        }
-    }
-
-    std::string token(Dice& dice)
-    {
-        const std::lock_guard lock{mutex_};
-        return tokens_[dice.below(tokens_.size())];
-    }
-
     Config config(Dice& dice)
     {
-        Config config = service_.config();
-        config.auth_url = config.base_url;
-        config.pool.max_connections = 1 + dice.below(4);
-        config.retry.base = config.retry.throttled_base = milliseconds{1};
-        config.timeouts.total = milliseconds{20 + dice.below(200)};
-        if (dice.chance(300))
-            config.pool.idle_timeout = milliseconds{dice.below(3)};
-        const auto redirect = [&](const std::string& host, std::uint16_t port) {
-            config.base_url = config.auth_url = "https://" + host + ":" + std::to_string(port) + "/v1";
-        };
-        if (dice.chance(150))
-            redirect(slow_name, service_.emulator.port());
-        else if (dice.chance(150))
-            redirect("127.0.0.1", hole_.port());
+        Config config;
+        config.app_id = "stress";
+        config.api_key = test::canary_api_key;
+        const char* const host = Names::hosts[dice.below(Names::hosts.size())];
+        config.base_url = server_.base_url(dice.chance(300), host);
+        config.auth_url = server_.base_url(dice.chance(300), host);
+        config.allow_plain_http = true;
+        config.tls.ca_pem = ca_pem_;
+        config.pool.max_connections = 1 + dice.below(3);
+        config.timeouts.connect = milliseconds{1 + dice.below(30)};
+        config.timeouts.attempt = milliseconds{1 + dice.below(30)};
+        config.timeouts.total = milliseconds{1 + dice.below(60)};
+        config.retry.base = milliseconds{dice.below(3)};
+        if (dice.chance(250))
+            config.observer = observer_;
         return config;
     }
 
-    /// Starts a call of which nothing is left when `token` is gone.
-    template <class T, class IsOwn>
-    void start(const asio::any_io_executor& executor, Dice& dice, Outstanding& outstanding,
-               asio::awaitable<expected<T>> call, IsOwn is_own)
+    void work(Grounds& grounds, std::size_t worker)
     {
-        ++calls_;
-        auto coroutine = [](asio::awaitable<expected<T>> what, std::shared_ptr<void>) -> asio::awaitable<expected<T>> {
-            co_return co_await std::move(what);
-        }(std::move(call), outstanding.add());
-        auto done = [this, is_own, completions = std::make_shared<std::atomic<int>>(0),
-                     token = outstanding.add()](std::exception_ptr error, const expected<T>& result) {
-            if (error || ++*completions != 1)
-                wrong("a call threw, or ended twice");
+        for (;;) {
+            const std::size_t number = next_++;
+            if (number >= bounds_.clients || Clock::now() >= bounds_.end)
+                return;
+            const auto life = std::make_shared<Life>(number, tally_);
+            {
+                const std::lock_guard lock{lives_mutex_};
+                lives_[worker] = life;
+            }
+            Dice dice{bounds_.seed, 9, number};
+            if (dice.chance(100))
+                live_on_own_ground(life, dice);
             else
-                end(result, is_own);
-        };
-        if (!dice.chance(400)) {
-            asio::co_spawn(executor, std::move(coroutine), std::move(done));
-            return;
+                live(grounds, life, dice);
+            ++lived_;
+            watchdog_.tick();
         }
-        const auto cancelling = std::make_shared<Cancelling>(executor);
-        constexpr std::array types{asio::cancellation_type::terminal, asio::cancellation_type::partial,
-                                   asio::cancellation_type::total};
-        const auto type = types[dice.below(types.size())];
-        const microseconds after{dice.below(4000)};
-        asio::post(cancelling->strand, [this, cancelling, type, after, coroutine = std::move(coroutine),
-                                        done = std::move(done), token = outstanding.add()]() mutable {
-            cancelling->moment.expires_after(after);
-            cancelling->moment.async_wait([cancelling, type](const boost::system::error_code& ec) {
-                if (!ec)
-                    cancelling->signal.emit(type);
-            });
-            asio::co_spawn(cancelling->strand, std::move(coroutine),
-                           asio::bind_cancellation_slot(
-                               cancelling->signal.slot(),
-                               [cancelling, done = std::move(done)](std::exception_ptr error, expected<T> result) {
-                                   cancelling->moment.cancel();
-                                   done(std::move(error), result);
-                               }));
+    }
+
+    /// What a life has, beside its client.
+    struct Surroundings
+    {
+        std::shared_ptr<Life> life;
+        std::function<asio::any_io_executor()> ground; ///< Where the next call is awaited.
+        std::vector<std::unique_ptr<Cancellable>> cancellables = {};
+        bool client_is_needed = false;     ///< Until all calls are over.
+        bool calls_are_cancellable = true; ///< From outside.
+    };
+
+    void live(Grounds& grounds, const std::shared_ptr<Life>& life, Dice& dice)
+    {
+        Surroundings around{life, [&] { return grounds.any(dice); }};
+        std::optional<Client> client{std::in_place, grounds.any(dice), config(dice)};
+        std::optional<Authenticator> authenticator;
+        if (dice.chance(300))
+            authenticator.emplace(grounds.any(dice), config(dice));
+
+        const std::uint64_t rounds = 1 + dice.below(3);
+        for (std::uint64_t round = 0; round < rounds; ++round) {
+            begin_calls(around, *client, authenticator ? &*authenticator : nullptr, dice);
+            pass_time(dice);
+            disturb(around, *client, dice);
+            if (dice.chance(200)) {
+                begin_call(around, *shared_client_, dice);
+                begin_authentication(around, *shared_authenticator_, dice);
+            }
+        }
+        if (dice.chance(100) && !around.client_is_needed) {
+            Client moved{std::move(*client)};
+            client.emplace(std::move(moved));
+        }
+        if (around.client_is_needed || dice.chance(400)) {
+            if (dice.chance(300))
+                client->close();
+            life->await_end();
+        }
+        pass_time(dice);
+        if (dice.chance(500))
+            authenticator.reset();
+        client.reset();
+        authenticator.reset();
+        life->await_end();
+        end_quietly(around);
+    }
+
+    /// A context that comes and goes with its client, and may take calls along.
+    void live_on_own_ground(const std::shared_ptr<Life>& life, Dice& dice)
+    {
+        const std::size_t thread_count = dice.below(3);
+        const bool is_stopped = thread_count == 0 || dice.chance(700);
+        {
+            asio::io_context own;
+            auto guard = asio::make_work_guard(own);
+            std::vector<std::thread> threads;
+            for (std::size_t i = 0; i < thread_count; ++i)
+                threads.emplace_back([&] { own.run(); });
+            Surroundings around{life, [&] { return own.get_executor(); }};
+            // A signal refers to the context, and what is on the context to the signal: neither could go first.
+            around.calls_are_cancellable = !is_stopped;
+            std::optional<Client> client{std::in_place, own, config(dice)};
+            std::optional<Authenticator> authenticator;
+            if (dice.chance(300))
+                authenticator.emplace(own, config(dice));
+            begin_calls(around, *client, authenticator ? &*authenticator : nullptr, dice);
+            for (std::uint64_t step = dice.below(40); thread_count == 0 && step > 0; --step)
+                own.poll_one();
+            pass_time(dice);
+            disturb(around, *client, dice);
+            if (is_stopped) {
+                own.stop();
+            } else {
+                life->await_end();
+                end_quietly(around);
+            }
+            guard.reset();
+            if (!is_stopped)
+                client.reset(); // its connections may keep the context at work
+            for (std::thread& thread : threads)
+                thread.join();
+        }
+        life->await_end();
+    }
+
+    void begin_calls(Surroundings& around, Client& client, Authenticator* authenticator, Dice& dice)
+    {
+        for (std::uint64_t calls = 1 + dice.below(6); calls > 0; --calls) {
+            switch (dice.below(12)) {
+            case 0:
+                begin_batch(around, client, dice);
+                break;
+            case 1:
+            case 2:
+                if (authenticator)
+                    begin_authentication(around, *authenticator, dice);
+                break;
+            default:
+                begin_call(around, client, dice);
+            }
+        }
+    }
+
+    void begin_call(Surroundings& around, Client& client, Dice& dice)
+    {
+        const auto operation = static_cast<Operation>(dice.below(operation_count));
+        // Reads are shared where several ask for the same.
+        const std::size_t user = operation == Operation::coalesced ? dice.below(2) : dice.below(1000);
+        CallOptions options;
+        if (dice.chance(100))
+            options.timeout(milliseconds{dice.below(5)});
+        ask(client, operation, user, options, dice.chance(50), [&](auto call, auto is_own) {
+            if (dice.chance(30))
+                return; // it is never awaited
+            begin(around, name_of(operation), std::move(call), is_own, dice);
         });
     }
 
-    template <class T, class IsOwn>
-    void end(const expected<T>& result, const IsOwn& is_own)
+    void begin_authentication(Surroundings& around, Authenticator& authenticator, Dice& dice)
     {
-        ++completed_;
-        watchdog_.tick();
-        if (result) {
-            ++succeeded_;
-            if constexpr (std::is_void_v<T>) {
-                return;
-            } else if (!is_own(*result)) {
-                wrong("a call got another one's answer");
-            }
-            return;
+        const std::size_t user = dice.below(UnsteadyServer::token_users);
+        const std::string& token = server_.token(dice.below(UnsteadyServer::token_keys), user);
+        const auto is_own = [user](const Claims& claims) { return claims.user_id == id_of(user); };
+        if (dice.chance(500))
+            begin(around, "authenticate", authenticator.authenticate(token), is_own, dice);
+        else
+            begin(around, "authenticate_request",
+                  dice.chance(500) ? authenticator.authenticate_request("Bearer " + token, "")
+                                   : authenticator.authenticate_request("", "psg_auth_token=" + token),
+                  is_own, dice);
+    }
+
+    void begin_batch(Surroundings& around, Client& client, Dice& dice)
+    {
+        around.client_is_needed = true;
+        std::vector<std::string> ids;
+        std::vector<CreateUserRequest> creations;
+        std::vector<std::pair<std::string, UpdateUserRequest>> updates;
+        for (std::size_t user = 0; user < 4; ++user) {
+            ids.push_back(id_of(user));
+            creations.push_back(creation(user, dice.chance(50)));
+            updates.emplace_back(id_of(user), update(dice.chance(50)));
         }
-        const std::lock_guard lock{mutex_};
-        ++failures_[make_error_code(result.error().code).message()];
-    }
-
-    void wrong(const char* what)
-    {
-        ++wrong_;
-        std::printf("  WRONG: %s\n", what);
-    }
-
-    /// A call of the client, or of the authenticator.
-    void start_any(const asio::any_io_executor& executor, Dice& dice, Outstanding& outstanding, Client& client,
-                   Authenticator& authenticator, bool client_stays)
-    {
-        const std::size_t number = dice.below(user_count);
-        const std::string id = ids_[number];
-        const auto is_user = [id](const UserInfo& user) { return user.id == id; };
-        const auto any = [](const auto&) { return true; };
-        const auto is_signed_in = [first = ids_.front()](const Claims& claims) { return claims.user_id == first; };
-        CallOptions options;
+        BatchOptions options;
+        options.window(1 + dice.below(4));
         if (dice.chance(300))
-            options.timeout(milliseconds{dice.below(20)});
-        const auto launch = [&](auto call, auto is_own) {
-            start(executor, dice, outstanding, std::move(call), is_own);
-        };
-        switch (dice.below(client_stays ? 20 : 17)) {
-        case 0:
-            return launch(client.get_user(id, options), is_user);
-        case 1:
-        case 2:
-        case 3:
-            return launch(client.coalesced_get_user(id, options), is_user);
-        case 4:
-            return launch(client.get_user_by_identifier(email(number), options), is_user);
-        case 5:
-            return launch(
-                client.create_user(CreateUserRequest{}.email(std::to_string(next_email_++) + "@new.example"), options),
-                any);
-        case 6:
-            return launch(client.update_user(id, UpdateUserRequest{}.metadata("plan", "pro"), options), is_user);
-        case 7:
-            return launch(client.activate_user(id, options), is_user);
-        case 8:
-            return launch(client.list_user_devices(id, options), any);
-        case 9:
-            return launch(client.delete_user_device(id, "nothing", options), any);
-        case 10:
-            return launch(client.revoke_user_refresh_tokens(id, options), any);
-        case 11:
-            return launch(client.list_users(ListUsersRequest{}.limit(2), options), any);
-        case 12:
-            return launch(client.create_magic_link(CreateMagicLinkRequest::for_email(email(number)), options),
-                          [to = email(number)](const MagicLink& link) { return link.identifier == to; });
-        case 13:
-            return launch(client.get_app(options), any);
-        case 14:
-            return launch(first_of(client.users(ListUsersRequest{}.limit(2), options)), any);
-        case 15:
-            return launch(authenticator.authenticate(token(dice)), is_signed_in);
-        case 16:
-            return launch(authenticator.authenticate_request("Bearer " + token(dice), ""), is_signed_in);
-        case 17:
-            return launch(batch(client, ids_), any);
-        case 18:
-            return launch(deletion(client), any);
-        default:
-            return launch(client.delete_user("nobody", options), any);
-        }
-    }
-
-    static asio::awaitable<expected<int>> first_of(UserRange users)
-    {
-        const expected<std::optional<UserSummary>> user = co_await users.next();
-        if (!user)
-            co_return unexpected{user.error()};
-        co_return 0;
-    }
-
-    static asio::awaitable<expected<int>> batch(Client& client, std::vector<std::string> ids)
-    {
-        const std::vector<expected<UserInfo>> users = co_await get_users(client, ids);
-        for (std::size_t i = 0; i < ids.size(); ++i)
-            if (!users[i])
-                co_return unexpected{users[i].error()};
-        co_return 0;
-    }
-
-    static asio::awaitable<expected<int>> deletion(Client& client)
-    {
-        const std::vector<std::string> ids{"nobody", "no one"};
-        const auto results = co_await delete_users(client, ids);
-        co_return results.front() ? expected<int>{0} : unexpected{results.front().error()};
-    }
-
-    void round(std::size_t number)
-    {
-        Dice dice{bounds_.seed, 6, number};
-        std::optional<Runner> own;
-        asio::any_io_executor executor;
+            options.deadline(Clock::now() + milliseconds{dice.below(10)});
+        const auto is_own = [](const auto& results) { return results.size() == 4; };
         switch (dice.below(5)) {
         case 0:
-            executor = shared_.executor();
+            return begin(around, "get_users", wrapped(get_users(client, ids, options)), is_own, dice);
+        case 1:
+            return begin(around, "delete_users", wrapped(delete_users(client, ids, options)), is_own, dice);
+        case 2:
+            return begin(around, "create_users", wrapped(create_users(client, creations, options)), is_own, dice);
+        case 3:
+            return begin(around, "update_users", wrapped(update_users(client, updates, options)), is_own, dice);
+        default:
+            break;
+        }
+        auto all = for_each(
+            ids, [&client](const std::string& id, const CallOptions& each) { return client.get_user(id, each); },
+            [](std::size_t, const expected<UserInfo>&) {}, options);
+        begin(
+            around, "for_each", wrapped(std::move(all)), [](const BatchSummary&) { return true; }, dice);
+    }
+
+    template <class T>
+    static asio::awaitable<expected<T>> wrapped(asio::awaitable<T> batch)
+    {
+        co_return co_await std::move(batch);
+    }
+
+    /// Has a call awaited in one way or another.
+    template <class Result, class IsOwn>
+    void begin(Surroundings& around, const char* name, asio::awaitable<Result> call, IsOwn is_own, Dice& dice)
+    {
+        Part part{around.life, around.life->begin(name)};
+        const asio::any_io_executor executor = around.ground();
+        switch (dice.below(around.calls_are_cancellable ? 4 : 2)) {
+        case 0: // by a coroutine that keeps to no strand
+            asio::co_spawn(executor, await(std::move(call), is_own), std::move(part));
             break;
         case 1:
-            executor = pool_.get_executor();
+            asio::co_spawn(asio::make_strand(executor),
+                           await_or_give_up(std::move(call), is_own, microseconds{dice.below(3'000)}), std::move(part));
             break;
-        case 2:
-            executor = asio::make_strand(shared_.executor());
-            break;
-        default:
-            own.emplace(1 + static_cast<unsigned>(dice.below(2)));
-            executor = own->executor();
+        default: {
+            const auto& place = around.cancellables.emplace_back(std::make_unique<Cancellable>(executor));
+            asio::co_spawn(place->strand, await(std::move(call), is_own),
+                           asio::bind_cancellation_slot(place->signal.slot(), std::move(part)));
         }
-        Outstanding outstanding;
-        const Config settings = config(dice);
-        std::optional<Client> client{std::in_place, executor, settings};
-        std::optional<Authenticator> authenticator{std::in_place, executor, settings};
-        // In one of ten rounds calls are awaited on a context that is destroyed before the client.
-        std::optional<Runner> passing;
-        if (dice.chance(100))
-            passing.emplace(1);
+        }
+    }
 
-        const bool stays = dice.chance(500);
-        const std::size_t count = 1 + dice.below(8);
-        for (std::size_t i = 0; i < count; ++i) {
-            const asio::any_io_executor on = passing            ? passing->executor()
-                                             : dice.chance(250) ? foreign_.executor()
-                                                                : executor;
-            start_any(on, dice, outstanding, *client, *authenticator, stays && !passing);
+    template <class Result, class IsOwn>
+    static asio::awaitable<std::string> await(asio::awaitable<Result> call, IsOwn is_own)
+    {
+        co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+        co_await asio::this_coro::throw_if_cancelled(false);
+        const Result result = co_await std::move(call);
+        co_return kind_of(result, is_own);
+    }
+
+    template <class Result, class IsOwn>
+    static asio::awaitable<std::string> await_or_give_up(asio::awaitable<Result> call, IsOwn is_own, microseconds after)
+    {
+        asio::steady_timer moment{co_await asio::this_coro::executor, after};
+        const std::variant<Result, std::monostate> first =
+            co_await (std::move(call) || moment.async_wait(asio::use_awaitable));
+        co_return first.index() == 0 ? kind_of(std::get<0>(first), is_own) : "given up";
+    }
+
+    /// What others do to a client and its calls meanwhile.
+    void disturb(Surroundings& around, Client& client, Dice& dice)
+    {
+        constexpr std::array types{asio::cancellation_type::terminal, asio::cancellation_type::partial,
+                                   asio::cancellation_type::total, asio::cancellation_type::all};
+        for (const auto& cancellable : around.cancellables) {
+            if (dice.chance(300))
+                asio::post(cancellable->strand,
+                           [&one = *cancellable, type = types[dice.below(types.size())]] { one.signal.emit(type); });
         }
-        if (dice.chance(700))
-            std::this_thread::sleep_for(microseconds{dice.below(5000)});
-        passing.reset();
-        if (stays && dice.chance(500)) {
-            asio::post(pool_, [&client, token = outstanding.add()] { client->close(); });
-            client->close();
-        } else if (!stays) {
-            Client moved = *std::move(client);
-            client.reset();
-            authenticator.reset();
+        if (client.stats().connections > 3)
+            around.life->wrong(0, "too many connections");
+        if (dice.chance(100))
+            client.close();
+    }
+
+    /// What is posted to a strand, and the end of what ran there, is over.
+    static void end_quietly(Surroundings& around)
+    {
+        std::mutex mutex;
+        std::condition_variable changed;
+        std::size_t left = around.cancellables.size();
+        for (const auto& cancellable : around.cancellables) {
+            asio::post(cancellable->strand, [&] {
+                const std::lock_guard lock{mutex};
+                --left;
+                changed.notify_all();
+            });
         }
-        outstanding.wait();
-        ++rounds_;
+        std::unique_lock lock{mutex};
+        changed.wait(lock, [&] { return left == 0; });
+    }
+
+    static void pass_time(Dice& dice)
+    {
+        if (const std::uint64_t time = dice.below(4) == 0 ? 0 : dice.below(2'000))
+            std::this_thread::sleep_for(microseconds{time});
+    }
+
+    bool report(double seconds)
+    {
+        if (observer_->gone != observer_->begun) {
+            ++tally_.wrong;
+            std::printf("  WRONG: an observer heard of %llu calls, and saw %llu go\n",
+                        static_cast<unsigned long long>(observer_->begun),
+                        static_cast<unsigned long long>(observer_->gone));
+        }
+        if (tally_.ends["success"] < tally_.calls / 10) {
+            ++tally_.wrong;
+            std::printf("  WRONG: hardly a call succeeded\n");
+        }
+        std::printf(
+            "clients, seed %u: %zu came and went in %.1f s with %zu calls, %zu more went with their contexts, %zu "
+            "wrong; the server saw %llu requests on %llu connections\n  ends:",
+            bounds_.seed, lived_.load(), seconds, tally_.calls, tally_.taken_along, tally_.wrong,
+            static_cast<unsigned long long>(server_.requests()),
+            static_cast<unsigned long long>(server_.connections()));
+        for (const auto& [end, count] : tally_.ends)
+            std::printf(" %s %zu", end.c_str(), count);
+        std::printf("\n");
+        std::fflush(stdout);
+        return tally_.wrong == 0;
+    }
+
+    void describe_lives() const
+    {
+        std::printf("  of the clients, seed %u:\n", bounds_.seed);
+        for (const std::shared_ptr<Life>& life : lives_) {
+            if (life)
+                life->describe();
+        }
     }
 
     const Bounds bounds_;
-    test::Service service_{EmulatorOptions{}.address("127.0.0.1")};
-    test::BlackHole hole_{asio::ip::address_v4::loopback()};
-    test::ScriptedName name_{slow_name, [](std::string& address) {
-                                 static std::atomic<unsigned> turn = 0;
-                                 const unsigned now = turn++;
-                                 std::this_thread::sleep_for(milliseconds{now % 7});
-                                 address = "127.0.0.1";
-                                 return now % 5 == 0 ? EAI_AGAIN : 0;
-                             }};
-    std::vector<std::string> ids_;
-    std::mutex mutex_; ///< Guards what follows.
-    std::deque<std::string> tokens_, keys_;
-    std::map<std::string, std::size_t> failures_;
-    std::atomic<std::size_t> next_ = 0, next_email_ = 0;
-    std::atomic<std::size_t> rounds_ = 0, calls_ = 0, completed_ = 0, succeeded_ = 0, wrong_ = 0;
-    Watchdog watchdog_{[] { std::printf("  of the clients that come and go\n"); }};
-    Runner shared_{2}; ///< Without a strand.
-    Runner foreign_{2};
-    asio::thread_pool pool_{2};
+    Names names_;
+    UnsteadyServer server_;
+    const std::string ca_pem_ = server_.ca_pem();
+    const std::shared_ptr<CountingObserver> observer_ = std::make_shared<CountingObserver>();
+    Tally tally_;
+    Client* shared_client_ = nullptr;
+    Authenticator* shared_authenticator_ = nullptr;
+    std::atomic<std::size_t> next_ = 0;
+    std::atomic<std::size_t> lived_ = 0;
+    std::mutex lives_mutex_;
+    std::array<std::shared_ptr<Life>, 12> lives_; ///< By worker.
+    Watchdog watchdog_{[this] { describe_lives(); }};
 };
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "dice.hpp"
 #include "lying_server.hpp"
+#include "operations.hpp"
 #include "runs.hpp"
 #include "support/canary.hpp"
 #include "watchdog.hpp"
@@ -27,46 +28,17 @@
 #include <optional>
 #include <string>
 #include <thread>
-#include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace passage::stress {
 namespace {
 
-namespace asio = boost::asio;
 using namespace asio::experimental::awaitable_operators;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-enum class Operation {
-    get,
-    find,
-    create,
-    update,
-    activate,
-    deactivate,
-    erase,
-    erase_device,
-    revoke_tokens,
-    devices,
-    list,
-    range,
-    link,
-    app,
-    coalesced,
-};
-constexpr std::size_t operation_count = 15;
-constexpr std::array<const char*, operation_count> operation_names{
-    "get_user",           "get_user_by_identifier",
-    "create_user",        "update_user",
-    "activate_user",      "deactivate_user",
-    "delete_user",        "delete_user_device",
-    "revoke_tokens",      "list_user_devices",
-    "list_users",         "users",
-    "create_link",        "get_app",
-    "coalesced_get_user",
-};
 constexpr std::array<unsigned, operation_count> weights{30, 8, 15, 8, 3, 3, 8, 4, 4, 4, 4, 2, 4, 3, 3}; // of 103
 
 /// A call, and what its caller was told.
@@ -95,16 +67,6 @@ struct Account
     bool spoiled = false;
     bool out_of_turn = false; ///< It may have been given another one's answer, such as an error that names nobody.
 };
-
-std::string id_of(std::size_t number)
-{
-    return "u" + std::to_string(number);
-}
-
-std::string email_of(std::size_t number)
-{
-    return std::to_string(number) + "@example.com";
-}
 
 void rethrow(std::exception_ptr error)
 {
@@ -198,13 +160,16 @@ private:
         return record;
     }
 
-    template <class T, class IsOwn>
-    void end(std::size_t number, const expected<T>& result, IsOwn is_own)
+    template <class Result, class IsOwn>
+    void end(std::size_t number, const Result& result, IsOwn is_own)
     {
         Record& record = records_[number];
         record.state = result ? Record::State::succeeded : Record::State::failed;
         if (result) {
-            record.is_own = is_own(*result);
+            if constexpr (std::is_same_v<Result, expected<void>>)
+                record.is_own &= is_own();
+            else
+                record.is_own &= is_own(*result);
         } else {
             const Error& error = result.error();
             record.code = error.code;
@@ -213,19 +178,6 @@ private:
             record.text = passage::to_string(error);
         }
         watchdog_.tick();
-    }
-
-    void end(std::size_t number, const expected<void>& result)
-    {
-        expected<int> value = result ? expected<int>{0} : unexpected{result.error()};
-        end(number, value, [](int) { return true; });
-    }
-
-    void end_user(std::size_t number, const expected<UserInfo>& result)
-    {
-        // The service makes up the ids of users that it creates.
-        end(number, result,
-            [&](const UserInfo& user) { return user.email == email_of(number) && user.id == id_of(number); });
     }
 
     asio::awaitable<void> single(Client& client, std::size_t number)
@@ -239,8 +191,6 @@ private:
         Record& record = begin(number, operation);
 
         CallOptions options;
-        if (operation != Operation::coalesced)
-            options.header("X-Call", std::to_string(number));
         if (dice.chance(150) && operation != Operation::coalesced)
             options.retries(!(record.once = true));
         if (dice.chance(30))
@@ -248,73 +198,26 @@ private:
         std::optional<microseconds> cancelled_after;
         if (dice.chance(30))
             cancelled_after = microseconds{dice.below(10'000)};
-        const auto made = [&](auto call) { return cancelled(std::move(call), cancelled_after); };
 
-        const std::string id = id_of(number);
-        switch (operation) {
-        case Operation::get:
-            end_user(number, co_await made(client.get_user(id, options)));
-            break;
-        case Operation::find:
-            end_user(number, co_await made(client.get_user_by_identifier(email_of(number), options)));
-            break;
-        case Operation::create:
-            end_user(number, co_await made(client.create_user(creation(number, dice), options)));
-            break;
-        case Operation::update:
-            end_user(number, co_await made(client.update_user(id, update(dice), options)));
-            break;
-        case Operation::activate:
-            end_user(number, co_await made(client.activate_user(id, options)));
-            break;
-        case Operation::deactivate:
-            end_user(number, co_await made(client.deactivate_user(id, options)));
-            break;
-        case Operation::erase:
-            end(number, co_await made(client.delete_user(id, options)));
-            break;
-        case Operation::erase_device:
-            end(number, co_await made(client.delete_user_device(id, "d", options)));
-            break;
-        case Operation::revoke_tokens:
-            end(number, co_await made(client.revoke_user_refresh_tokens(id, options)));
-            break;
-        case Operation::devices:
-            end(number, co_await made(client.list_user_devices(id, options)),
-                [&](const auto& devices) { return devices.size() == 1 && devices.front().id == id + "-d"; });
-            break;
-        case Operation::list:
-            end(number, co_await made(client.list_users(ListUsersRequest{}.page(2).limit(2), options)),
-                [&](const UserPage& page) {
-                    return page.page == 2 && page.users.size() == 2 && page.users.front().id == id + "-2-0";
-                });
-            break;
-        case Operation::range:
-            end(number, co_await made(all(client.users(ListUsersRequest{}.limit(2), options))), [&](const auto& ids) {
-                return ids == std::vector<std::string>{id + "-1-0", id + "-1-1", id + "-2-0",
-                                                       id + "-2-1", id + "-3-0", id + "-3-1"};
-            });
-            break;
-        case Operation::link:
-            end(number,
-                co_await made(client.create_magic_link(CreateMagicLinkRequest::for_email(email_of(number)), options)),
-                [&](const MagicLink& link) { return link.identifier == email_of(number); });
-            break;
-        case Operation::app:
-            end(number, co_await made(client.get_app(options)), [&](const AppInfo& app) { return app.name == id; });
-            break;
-        case Operation::coalesced: {
-            const auto [one, two, three] =
-                co_await (client.coalesced_get_user(id, options) && client.coalesced_get_user(id) &&
-                          made(client.coalesced_get_user(id)));
-            for (const expected<UserInfo>* result : {&one, &two, &three}) {
-                const bool was_own = records_[number].is_own;
-                end_user(number, *result);
-                records_[number].is_own &= was_own;
-            }
-            break;
+        auto call = ask(client, operation, number, options, dice.chance(50), [&](auto asked, auto is_own) {
+            return finish(number, cancelled(std::move(asked), cancelled_after), is_own);
+        });
+        if (operation != Operation::coalesced) {
+            co_await std::move(call);
+            co_return;
         }
-        }
+        auto shared = [&] {
+            return ask(client, operation, number, {}, false,
+                       [&](auto asked, auto is_own) { return finish(number, std::move(asked), is_own); });
+        };
+        co_await (std::move(call) && shared() && shared());
+    }
+
+    template <class Result, class IsOwn>
+    asio::awaitable<void> finish(std::size_t number, asio::awaitable<Result> call, IsOwn is_own)
+    {
+        const Result result = co_await std::move(call);
+        end(number, result, is_own);
     }
 
     asio::awaitable<void> batch(Client& client, std::size_t first, Dice& dice)
@@ -327,15 +230,15 @@ private:
         for (std::size_t i = 0; i < block_size; ++i) {
             begin(first + i, operation).in_batch = true;
             ids.push_back(id_of(first + i));
-            creations.push_back(creation(first + i, dice));
-            updates.emplace_back(ids.back(), update(dice));
+            creations.push_back(creation(first + i, dice.chance(50)));
+            updates.emplace_back(ids.back(), update(dice.chance(50)));
         }
         BatchOptions options;
         options.window(1 + dice.below(block_size));
         if (operation == Operation::erase) {
             const auto results = co_await delete_users(client, ids, options);
             for (std::size_t i = 0; i < block_size; ++i)
-                end(first + i, results.at(i));
+                end(first + i, results.at(i), [] { return true; });
             co_return;
         }
         auto call = operation == Operation::get      ? get_users(client, ids, options)
@@ -343,36 +246,8 @@ private:
                                                      : update_users(client, updates, options);
         const auto results = co_await std::move(call);
         for (std::size_t i = 0; i < block_size; ++i)
-            end_user(first + i, results.at(i));
-    }
-
-    /// One in twenty is so large that it is sent in pieces.
-    static CreateUserRequest creation(std::size_t number, Dice& dice)
-    {
-        CreateUserRequest request;
-        request.email(email_of(number));
-        if (dice.chance(50))
-            request.metadata("text", std::string(40'000, 'x'));
-        return request;
-    }
-
-    static UpdateUserRequest update(Dice& dice)
-    {
-        return UpdateUserRequest{}.metadata("text", std::string(dice.chance(50) ? 40'000 : 4, 'x'));
-    }
-
-    static asio::awaitable<expected<std::vector<std::string>>> all(UserRange users)
-    {
-        co_await asio::this_coro::throw_if_cancelled(false); // cancelling is a result
-        std::vector<std::string> ids;
-        for (;;) {
-            const expected<std::optional<UserSummary>> user = co_await users.next();
-            if (!user)
-                co_return unexpected{user.error()};
-            if (!*user)
-                co_return ids;
-            ids.push_back((*user)->id);
-        }
+            end(first + i, results.at(i),
+                [&](const UserInfo& user) { return user.email == email_of(first + i) && user.id == id_of(first + i); });
     }
 
     /// Cancels a call after a time, and yields what comes of it.
@@ -402,9 +277,10 @@ private:
 
     void wrong(std::size_t number, const char* what)
     {
-        if (++wrong_ > 10)
+        ++wrong_;
+        if (++kinds_of_wrong_[what] > 2)
             return;
-        std::printf("  WRONG, call %zu (%s%s%s): %s\n    ", number, operation_names[index(number)],
+        std::printf("  WRONG, call %zu (%s%s%s): %s\n    ", number, name_of(records_[number].operation),
                     records_[number].once ? ", no retries" : "", records_[number].in_batch ? ", in a batch" : "", what);
         describe(records_[number]);
         const std::vector<Entry>& ledger = server_.ledger();
@@ -420,8 +296,6 @@ private:
         }
     }
 
-    std::size_t index(std::size_t number) const { return static_cast<std::size_t>(records_[number].operation); }
-
     static void describe(const Record& record)
     {
         if (record.state != Record::State::failed)
@@ -435,7 +309,7 @@ private:
         std::printf("  of the liar over %s, seed %u:\n", name(), seed_);
         for (std::size_t number = 0; number < records_.size(); ++number) {
             if (records_[number].state == Record::State::begun)
-                std::printf("  call %zu (%s) is under way\n", number, operation_names[index(number)]);
+                std::printf("  call %zu (%s) is under way\n", number, name_of(records_[number].operation));
         }
     }
 
@@ -519,6 +393,8 @@ private:
                 ++failures[record.code == Errc::api ? std::to_string(record.status)
                                                     : make_error_code(record.code).message()];
         }
+        for (const auto& [what, count] : kinds_of_wrong_)
+            std::printf("  WRONG, %zu in all: %s\n", count, what.c_str());
         if (succeeded < ended / 2) {
             ++wrong_;
             std::printf("  WRONG: most calls failed\n");
@@ -546,6 +422,7 @@ private:
     std::vector<Record> records_;
     std::atomic<std::size_t> next_ = 0;
     std::size_t wrong_ = 0;
+    std::map<std::string, std::size_t> kinds_of_wrong_;
     std::size_t unproven_ = 0;
     LyingServer server_;
     Watchdog watchdog_{[this] { describe_calls_under_way(); }};

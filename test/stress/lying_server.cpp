@@ -1,5 +1,6 @@
 #include "lying_server.hpp"
 
+#include "answers.hpp"
 #include "dice.hpp"
 #include "support/certificates.hpp"
 
@@ -77,104 +78,6 @@ constexpr std::array<Kind, lie_count> kinds{{
     {Lie::tickets, "tickets", 120},
     {Lie::stalls, "stalls", 1},
 }};
-
-/// What is asked.
-enum class Ask { user, create_user, found_user, page, devices, link, app, nothing };
-
-struct Request
-{
-    Ask ask = Ask::nothing;
-    std::optional<std::uint32_t> number;
-    std::uint32_t page = 1;
-    std::size_t body_size = 0;
-
-    bool has_user() const { return ask == Ask::user || ask == Ask::create_user; }
-    /// An answer about somebody else shows by what it says.
-    bool shows_lies() const { return has_user() || ask == Ask::found_user || ask == Ask::link || ask == Ask::app; }
-};
-
-std::optional<std::uint32_t> number_after(std::string_view text, std::string_view mark)
-{
-    const std::size_t at = text.find(mark);
-    std::uint32_t number = 0;
-    if (at == text.npos)
-        return std::nullopt;
-    const char* const begin = text.data() + at + mark.size();
-    if (std::from_chars(begin, text.data() + text.size(), number).ptr == begin)
-        return std::nullopt;
-    return number;
-}
-
-Request read_head(std::string_view head)
-{
-    const std::string_view line = head.substr(0, head.find("\r\n"));
-    const auto has = [&](std::string_view part) { return line.find(part) != line.npos; };
-    Request request;
-    request.body_size = number_after(head, "Content-Length: ").value_or(0);
-    request.number = number_after(head, "X-Call: ");
-    if (!request.number)
-        request.number = number_after(line, "/users/u");
-    request.page = number_after(line, "page=").value_or(1);
-    if (line.starts_with("POST"))
-        request.ask = has("/magic-links") ? Ask::link : Ask::create_user;
-    else if (line.starts_with("DELETE"))
-        request.ask = Ask::nothing;
-    else if (has("identifier="))
-        request.ask = Ask::found_user;
-    else if (has("/users?"))
-        request.ask = Ask::page;
-    else if (has("/devices "))
-        request.ask = Ask::devices;
-    else
-        request.ask = has("/users/") ? Ask::user : Ask::app;
-    return request;
-}
-
-std::string user(std::string_view id, std::uint32_t number)
-{
-    return R"({"id":")" + std::string{id} + R"(","email":")" + std::to_string(number) + R"(@example.com"})";
-}
-
-/// What a request is answered with; `number` is the one that the answer is about.
-std::string body_of(const Request& request, std::uint32_t number)
-{
-    const std::string text = std::to_string(number);
-    const std::string id = "u" + text;
-    switch (request.ask) {
-    case Ask::user:
-    case Ask::create_user:
-        return R"({"user":)" + user(id, number) + "}";
-    case Ask::found_user:
-        return R"({"users":[)" + user(id, number) + R"(],"page":1,"limit":1,"total_users":1})";
-    case Ask::page: {
-        const std::string page = std::to_string(request.page);
-        return R"({"users":[)" + user(id + "-" + page + "-0", number) + "," + user(id + "-" + page + "-1", number) +
-               R"(],"page":)" + page + R"(,"limit":2,"total_users":6})";
-    }
-    case Ask::devices:
-        return R"({"devices":[{"id":")" + id + R"(-d"}]})";
-    case Ask::link:
-        return R"({"magic_link":{"id":"l)" + text + R"(","identifier":")" + text + R"(@example.com"}})";
-    case Ask::app:
-        return R"({"app":{"id":"stress","name":")" + id + R"("}})";
-    case Ask::nothing:
-        break;
-    }
-    return {};
-}
-
-std::string response(int status, std::string_view fields, std::string_view body)
-{
-    return "HTTP/1.1 " + std::to_string(status) + " S\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
-           std::string{fields} + "\r\n" + std::string{body};
-}
-
-std::string answer(const Request& request, std::uint32_t number, std::string_view fields = {})
-{
-    if (request.ask == Ask::nothing)
-        return "HTTP/1.1 204 S\r\n" + std::string{fields} + "\r\n";
-    return response(request.ask == Ask::create_user ? 201 : 200, fields, body_of(request, number));
-}
 
 /// An answer about another one than was asked for.
 std::string wrong_answer(const Request& request, std::uint32_t other)
@@ -388,7 +291,7 @@ private:
         if (!request.number) {
             if (!co_await receive(peer, request.body_size))
                 co_return false;
-            request.number = number_after(peer.received, R"("email":")");
+            request.number = number_in_body(peer.received);
             if (!request.number)
                 throw std::runtime_error{"a request is of no call"};
         }

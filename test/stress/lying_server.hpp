@@ -64,9 +64,7 @@ std::string to_string(const Entry& entry);
 
 /// A service that lies, over TLS or plain HTTP.
 ///
-/// Calls have numbers. A request's is the one in its field `X-Call`, else that of the user in its path or body: user 7
-/// has the id `u7` and the address `7@example.com`. What is done to a request depends on the seed, its call's number
-/// and which one of that call it is.
+/// What is done to a request depends on the seed, its call's number (see answers.hpp) and which one of that call it is.
 ///
 /// Where a lie could not be told from an answer, none is made: an answer out of turn names a user whom no call is
 /// about, and a status that says "not done" is out of turn only where it comes with the answer before (the client must
