@@ -130,17 +130,16 @@ BOOST_AUTO_TEST_CASE(well_framed_responses_are_answers_over_tls)
     Driver driver;
     for (const framing::Accepted& row : framing::accepted) {
         count_case();
-        run_in_some_pieces(driver,
-                           {.name = row.name,
-                            .operation = Operation::create,
-                            .scripts = {answering(row.bytes, row.ending)},
-                            .expected = {.error = row.status == 204  ? Errc::protocol // no answer to a creation
-                                                  : row.status < 300 ? Errc::decode   // for no user is in them
-                                                                     : Errc::api,
-                                         .status = row.status,
-                                         .requests = 1,
-                                         .kept = row.keep_alive && row.surplus == 0 && row.status != 204},
-                            .options = CallOptions{}.retries(false)});
+        run_in_some_pieces(driver, {.name = row.name,
+                                    .operation = Operation::create,
+                                    .scripts = {answering(row.bytes, row.ending)},
+                                    .expected = {.error = row.status == 204  ? Errc::protocol // no answer to a creation
+                                                          : row.status < 300 ? Errc::decode   // for no user is in them
+                                                                             : Errc::api,
+                                                 .status = row.status,
+                                                 .requests = 1,
+                                                 .kept = row.keep_alive && row.surplus == 0 && row.status != 204},
+                                    .options = CallOptions{}.retries(false)});
     }
 }
 
