@@ -46,6 +46,9 @@ class SharedReads;
 /// **Repetition.** Lost connections and 408, 500, 502, 503, 504 are repeated for operations that
 /// are idempotent, which are all but `create_user` and `create_magic_link`; 429 is for every one, and so is 421, once
 /// and on a new connection (RFC 9110, section 15.5.20). These two are otherwise repeated only if no byte of them left.
+/// If the answer before, on the same connection, named nobody, a 429 or 421 may be another request's: then they wait at
+/// least 1 s after 429, and are repeated if the connection shows no other answer by then; they are not repeated after
+/// 421; and `Error::effect` is `Effect::unknown`.
 /// Without retries (`CallOptions::retries`, or one attempt in `RetryOptions`) a request is sent at most once.
 ///
 /// **Cancellation.** Terminal and partial cancellation end a call with `Errc::cancelled` and leave

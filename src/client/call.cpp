@@ -234,6 +234,10 @@ void Call::end_exchange(Result&& result)
     }
     if (result) {
         outcome.connection = lease_->id();
+        outcome.exchange = (*lease_)->exchanges();
+        facts_.in_step = (*lease_)->is_in_step();
+        if (!policy::refuses_to_process(result->status))
+            (*lease_)->set_in_step(api::is_success(result->status) && operation_.answer_names_subject);
         facts_.status = result->status;
         if (!result->retry_after.empty() || !result->retry_after_ms.empty())
             facts_.retry_after = policy::retry_after(result->retry_after_ms, result->retry_after, result->date,
@@ -287,6 +291,7 @@ void Call::end_attempt(Result&& result)
         if (observation_)
             observation_->retry(error, decision.wait, false);
         outcome.result = unexpected{std::move(error)};
+        repeats_if_in_step_ = decision.if_in_step;
         return begin_backoff(decision.wait);
     case Next::out_of_time:
         error.code = Errc::rate_limited;
@@ -312,6 +317,10 @@ void Call::begin_backoff(std::chrono::milliseconds time)
 
 void Call::end_backoff()
 {
+    if (!stopped_ && repeats_if_in_step_ && !core_->connections().was_in_step(outcome.connection, outcome.exchange)) {
+        earlier_attempts_.pop_back();
+        return fail(std::move(outcome.result.error()));
+    }
     if (!stopped_)
         return begin_attempt();
     const Error cause = std::move(outcome.result.error());

@@ -29,8 +29,9 @@ struct Outcome
     /// A response of success, or why there is none.
     expected<http::Response> result = unexpected{Error{}};
     unsigned attempts = 0;
-    /// The connection that the response came on.
+    /// The connection that the response came on, and which of its exchanges that was, from 1 on.
     ConnectionId connection;
+    unsigned exchange = 0;
 };
 
 /// A call under way: attempts, each of which takes a connection and has an exchange on it, with waits between them.
@@ -108,6 +109,7 @@ private:
     unsigned replays_ = 0;
     bool misdirected_ = false; ///< The service answered 421 before.
     int taken_from_budget_ = 0;
+    bool repeats_if_in_step_ = false; ///< The next attempt is made only if the last answer was this request's.
     /// Of all attempts together, those of earlier calls included.
     Effect effect_;
     net::Progress progress_;

@@ -143,6 +143,7 @@ private:
         error.effect = Effect::none;
         if (error.code == Errc::decode || error.code == Errc::too_large) {
             error.effect = Effect::done;
+            core_->doubt(call.outcome.connection);
         } else if (error.code == Errc::protocol) {
             error.effect = Effect::unknown;
             core_->distrust(call.outcome.connection);

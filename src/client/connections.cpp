@@ -155,13 +155,31 @@ std::optional<Connections::Lease> Connections::claim(Pending& pending)
     return std::nullopt;
 }
 
+net::Connection* Connections::find(const ConnectionId& id) const
+{
+    return numbers_[id.slot] == id.number ? open_[id.slot].get() : nullptr;
+}
+
 void Connections::distrust(const ConnectionId& id)
 {
-    if (!open_[id.slot] || numbers_[id.slot] != id.number)
+    net::Connection* connection = find(id);
+    if (!connection)
         return;
-    open_[id.slot]->distrust();
+    connection->distrust();
     pool_.discard_idle(id.slot);
     run_pool_actions();
+}
+
+void Connections::doubt(const ConnectionId& id)
+{
+    if (net::Connection* connection = find(id))
+        connection->set_in_step(false);
+}
+
+bool Connections::was_in_step(const ConnectionId& id, unsigned exchange) const
+{
+    net::Connection* connection = find(id);
+    return connection && (connection->exchanges() == exchange ? connection->is_alive() : connection->is_in_step());
 }
 
 void Connections::end_call()

@@ -109,6 +109,13 @@ public:
     /// there fails.
     void distrust(const ConnectionId& id);
 
+    /// An answer on a connection can't be told from one to another request.
+    void doubt(const ConnectionId& id);
+
+    /// Whether the answer to the exchange of this number on a connection was its own, as far as can be told: none came
+    /// after it, or one that names whom it is for.
+    bool was_in_step(const ConnectionId& id, unsigned exchange) const;
+
     /// What a queued call waits for: a connection that is being made, which is in this stage; or one that others use.
     Stage waits_for(const Pending& pending) const { return pool_.is_dialled_for(pending) ? dial_stage_ : Stage::pool; }
 
@@ -132,6 +139,8 @@ private:
                 std::unique_ptr<net::TlsContext> tls, net::Lookup lookup);
     static void destroy(Connections* last) noexcept;
 
+    /// Null if it is no more.
+    net::Connection* find(const ConnectionId& id) const;
     void start_dial(pool::Slot slot);
     void end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, net::Failure> result);
     net::Task<expected<ConnectionPtr, net::Failure>> connect(std::shared_ptr<Dial> dial);

@@ -153,6 +153,11 @@ void Core::distrust(const ConnectionId& connection)
     asio::dispatch(strand_, [connections = connections_, connection] { connections->distrust(connection); });
 }
 
+void Core::doubt(const ConnectionId& connection)
+{
+    asio::dispatch(strand_, [connections = connections_, connection] { connections->doubt(connection); });
+}
+
 void Core::close() noexcept
 try {
     connections_->stop();

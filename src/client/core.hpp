@@ -53,6 +53,8 @@ public:
 
     /// Closes a connection on which the answer to another request came. Any thread.
     void distrust(const ConnectionId& connection);
+    /// Says that an answer on a connection can't be told from one to another request. Any thread.
+    void doubt(const ConnectionId& connection);
 
     /// Ends all calls, those under way and later ones. Any thread.
     void close() noexcept;

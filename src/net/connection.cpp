@@ -44,7 +44,7 @@ Task<std::optional<Failure>> Connection::handshake()
 bool Connection::begin(std::string_view request, Progress& progress)
 {
     reusable_ = false;
-    used_ = true;
+    ++exchanges_;
     parser_.reset();
     unsent_ = request;
     sent_before_ = stream_.bytes_sent();

@@ -57,7 +57,14 @@ public:
     bool is_alive() { return reusable_ && stream_.is_quiet(); }
 
     /// Whether a request was sent on it before.
-    bool was_used() const noexcept { return used_; }
+    bool was_used() const noexcept { return exchanges_ > 0; }
+    /// How many exchanges began on it.
+    unsigned exchanges() const noexcept { return exchanges_; }
+
+    /// Whether the next answer can only be the next request's. Not so after an answer that named nobody: it may have
+    /// come out of turn, and then all that follow do.
+    bool is_in_step() const noexcept { return in_step_; }
+    void set_in_step(bool in_step) noexcept { in_step_ = in_step; }
 
     /// How it was made.
     ConnectionTimings timings;
@@ -82,8 +89,9 @@ private:
     http::ResponseParser parser_;
     std::string unparsed_; ///< What came and is not yet looked at, as lines of a header are looked at as a whole.
     bool reusable_ = true;
-    bool used_ = false;
+    unsigned exchanges_ = 0;
     bool distrusted_ = false;
+    bool in_step_ = true;
 };
 
 } // namespace passage::net

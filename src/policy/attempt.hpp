@@ -20,11 +20,21 @@ struct Attempt
     bool request_sent = false;
     /// A byte of a response came.
     bool response_begun = false;
+    /// The answer can only be this request's: the connection was new, or the answer before named whom it was for. If
+    /// not, it may have come out of turn.
+    bool in_step = true;
     /// The connection had carried a request before.
     bool connection_reused = false;
     /// How long the service asked to wait.
     std::optional<std::chrono::milliseconds> retry_after;
 };
+
+/// Whether a status says that the service did not process the request: 429 (RFC 6585, section 4) and 421 (RFC 9110,
+/// section 15.5.20).
+constexpr bool refuses_to_process(int status) noexcept
+{
+    return status == 429 || status == 421;
+}
 
 /// Whether the service acted on an attempt that failed. A response that was refused as undecodable is not asked here.
 Effect effect_of(const Attempt& attempt) noexcept;

@@ -21,8 +21,23 @@ constexpr bool is_transient_status(int status) noexcept
 /// Whether a repetition can't make the service act twice.
 constexpr bool may_repeat(const Attempt& attempt, bool idempotent) noexcept
 {
-    return idempotent || is_throttled(attempt) || (attempt.status == 0 && !attempt.request_sent);
+    return idempotent || refuses_to_process(attempt.status) || (attempt.status == 0 && !attempt.request_sent);
 }
+
+/// Whether the answer may be another request's, so that the service may have acted after all.
+constexpr bool is_doubtful(const Attempt& attempt, bool idempotent) noexcept
+{
+    return attempt.status != 0 && !attempt.in_step && !idempotent;
+}
+
+/// Whether the reason of a failure may be gone after a while.
+bool is_passing(const Attempt& attempt) noexcept
+{
+    return is_throttled(attempt) || is_transient_status(attempt.status) || (attempt.failure && attempt.transient);
+}
+
+/// How long an answer that came out of turn has to show itself by the one that was missed.
+constexpr milliseconds time_to_show{1000};
 
 } // namespace
 
@@ -50,9 +65,7 @@ milliseconds backoff_ceiling(const RetryRules& rules, unsigned attempts, bool th
 
 bool is_retryable(const Attempt& attempt, bool idempotent) noexcept
 {
-    const bool passes =
-        is_throttled(attempt) || is_transient_status(attempt.status) || (attempt.failure && attempt.transient);
-    return passes && may_repeat(attempt, idempotent);
+    return is_passing(attempt) && may_repeat(attempt, idempotent) && !is_doubtful(attempt, idempotent);
 }
 
 Decision decide(const Attempt& attempt, const Situation& situation, const RetryRules& rules,
@@ -69,10 +82,12 @@ Decision decide(const Attempt& attempt, const Situation& situation, const RetryR
     if (connection_was_dead && may_repeat(attempt, situation.idempotent) && (retries || !attempt.request_sent))
         return {Next::replay};
     // The server did not process it: it is not the one for this connection (RFC 9110, section 15.5.20).
-    if (attempt.status == misdirected_request && !situation.misdirected && retries)
+    if (attempt.status == misdirected_request && !situation.misdirected && retries &&
+        !is_doubtful(attempt, situation.idempotent))
         return {Next::replay};
 
-    if (!retries || situation.attempts >= rules.max_attempts || !is_retryable(attempt, situation.idempotent))
+    if (!retries || situation.attempts >= rules.max_attempts || !is_passing(attempt) ||
+        !may_repeat(attempt, situation.idempotent))
         return {};
 
     const bool throttled = is_throttled(attempt);
@@ -80,13 +95,16 @@ Decision decide(const Attempt& attempt, const Situation& situation, const RetryR
     milliseconds wait{static_cast<milliseconds::rep>(situation.random * static_cast<double>(ceiling.count()))};
     if (attempt.retry_after)
         wait = std::max(wait, *attempt.retry_after);
+    const bool if_in_step = is_doubtful(attempt, situation.idempotent);
+    if (if_in_step)
+        wait = std::max(wait, time_to_show);
     if (wait >= situation.left)
         return {throttled && attempt.retry_after ? Next::out_of_time : Next::stop, wait};
     // What never reached the service is no burden to it.
     if (attempt.status == 0 && !attempt.request_sent)
         return {Next::repeat, wait};
     const int taken = budget.take(throttled);
-    return taken > 0 ? Decision{Next::repeat, wait, taken} : Decision{};
+    return taken > 0 ? Decision{Next::repeat, wait, taken, if_in_step} : Decision{};
 }
 
 } // namespace passage::policy

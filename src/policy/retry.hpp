@@ -52,6 +52,9 @@ struct Decision
     milliseconds wait{0};
     /// What a repetition took from the budget.
     int taken = 0;
+    /// The answer may be another request's: the repetition is only safe if nothing by the end of the wait shows that it
+    /// was.
+    bool if_in_step = false;
 };
 
 /// All that a decision takes into account, but for the attempt.

@@ -194,6 +194,61 @@ BOOST_AUTO_TEST_CASE(a_misdirected_request_is_sent_once_more_on_another_connecti
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_creation_is_not_repeated_for_a_refusal_of_another_request)
+{
+    struct
+    {
+        const char* name;
+        Operation before; ///< Its answer names nobody: it may have come out of turn, and then the next does, too.
+        int status;
+        bool answer_follows;
+        Expected expected;
+    } const cases[]{
+        {"421",
+         Operation::erase,
+         421,
+         false,
+         {.error = Errc::api, .status = 421, .effect = Effect::unknown, .requests = 3, .attempts = 1}},
+        {"429, and its own answer",
+         Operation::erase,
+         429,
+         true,
+         {.error = Errc::api, .status = 429, .effect = Effect::unknown, .requests = 3, .attempts = 1}},
+        {"429 after what can't be decoded, and its own answer",
+         Operation::get,
+         429,
+         true,
+         {.error = Errc::api, .status = 429, .effect = Effect::unknown, .requests = 3, .attempts = 1}},
+        {"429, and nothing", Operation::erase, 429, false, {.requests = 4}},
+    };
+    Driver driver;
+    for (const auto& [name, before, status, answer_follows, expected] : cases) {
+        count_case();
+        std::vector<Step> steps{steps::request(), steps::send(response(200, "", "{}")), steps::request(),
+                                steps::send(response(status, "", refusal))};
+        if (answer_follows)
+            steps.push_back(steps::send(response(201, "", R"({"user":{"id":"created"}})")));
+        steps.push_back(steps::serve());
+        Case what = on_used_connection(name, Operation::create, std::move(steps), expected);
+        what.scripts.front().may_end_early = true;
+        what.call = [before](Client& client) -> asio::awaitable<Result> {
+            BOOST_TEST((co_await get(client, "first")).id == "first");
+            const Result second = co_await perform(client, before);
+            BOOST_TEST(second.error.has_value() == (before == Operation::get));
+            co_return co_await perform(client, Operation::create);
+        };
+        driver.run(what);
+    }
+    for (const int status : {421, 429}) {
+        count_case();
+        Case what = on_used_connection(
+            std::to_string(status) + " after an answer that names its user", Operation::create,
+            {steps::request(), steps::send(response(status, "", refusal)), steps::serve()}, {.requests = 3});
+        what.scripts.front().may_end_early = true; // 421 ends the connection, 429 doesn't.
+        driver.run(what);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_wait_that_a_server_asks_for_is_kept)
 {
     Driver driver;

@@ -63,7 +63,10 @@ std::vector<Attempt> all_attempts()
         attempt.status = status;
         attempt.request_sent = true;
         attempt.response_begun = true;
-        add(attempt);
+        for (const bool in_step : {false, true}) {
+            attempt.in_step = in_step;
+            add(attempt);
+        }
     }
     return attempts;
 }
@@ -71,7 +74,8 @@ std::vector<Attempt> all_attempts()
 /// Whether the service may have acted, or may act yet: told from the wire alone.
 bool may_have_acted(const Attempt& attempt)
 {
-    return attempt.request_sent && attempt.status != 429 && attempt.status != 421;
+    const bool is_refused = (attempt.status == 429 || attempt.status == 421) && attempt.in_step;
+    return attempt.request_sent && !is_refused;
 }
 
 /// The rules once more, in the words of the table of defaults.
@@ -133,12 +137,14 @@ BOOST_AUTO_TEST_CASE(every_situation_is_decided_by_the_rules)
                                         const bool dead = attempt.failure == Errc::truncated &&
                                                           attempt.connection_reused && !attempt.response_begun &&
                                                           safe && replays < 3 && (allowed || !attempt.request_sent);
-                                        const bool elsewhere = attempt.status == 421 && !misdirected && allowed;
-                                        const bool again =
-                                            !dead && allowed && made < 3 && safe && worth_repeating(attempt);
+                                        const bool elsewhere = attempt.status == 421 && !misdirected && allowed && safe;
                                         const bool throttled = attempt.status == 429;
+                                        const bool again = !dead && allowed && made < 3 && (safe || throttled) &&
+                                                           worth_repeating(attempt);
+                                        const bool doubtful = throttled && !safe;
                                         const milliseconds ceiling = (throttled ? 1000ms : 50ms) * (made == 1 ? 1 : 2);
-                                        const milliseconds least = attempt.retry_after.value_or(0ms);
+                                        const milliseconds least =
+                                            std::max(attempt.retry_after.value_or(0ms), doubtful ? 1000ms : 0ms);
                                         const milliseconds wait = std::max(
                                             least, milliseconds{static_cast<int>(random * double(ceiling.count()))});
                                         // What the service never saw is repeated for free.
@@ -153,6 +159,7 @@ BOOST_AUTO_TEST_CASE(every_situation_is_decided_by_the_rules)
                                         bool right = decision.next == expected;
                                         if (expected == Next::repeat)
                                             right = right && decision.wait == wait && decision.wait < left &&
+                                                    decision.if_in_step == doubtful &&
                                                     decision.taken == (free                    ? 0
                                                                        : attempt.status == 429 ? 5
                                                                                                : 14);
@@ -173,9 +180,9 @@ BOOST_AUTO_TEST_CASE(every_situation_is_decided_by_the_rules)
                                                         << static_cast<int>(decision.next) << " and not "
                                                         << static_cast<int>(expected));
                                         // The rule above all others.
-                                        if (!idempotent && attempt.request_sent && attempt.status != 429 &&
-                                            attempt.status != 421 &&
-                                            (decision.next == Next::repeat || decision.next == Next::replay))
+                                        if (!idempotent && may_have_acted(attempt) &&
+                                            ((decision.next == Next::repeat && !decision.if_in_step) ||
+                                             decision.next == Next::replay))
                                             BOOST_ERROR("a request that may have been acted upon was repeated");
                                     }
     for (const std::size_t count : counts)
@@ -414,7 +421,8 @@ BOOST_AUTO_TEST_CASE(a_failing_service_gets_few_more_requests_than_calls)
 BOOST_AUTO_TEST_CASE(the_effect_is_none_only_where_the_service_cannot_have_acted)
 {
     for (const Attempt& attempt : all_attempts()) {
-        const bool refused = attempt.status != 0 && attempt.status < 500;
+        const bool may_be_of_another = (attempt.status == 429 || attempt.status == 421) && !attempt.in_step;
+        const bool refused = attempt.status != 0 && attempt.status < 500 && !may_be_of_another;
         const Effect expected = !attempt.request_sent || refused ? Effect::none : Effect::unknown;
         BOOST_TEST((effect_of(attempt) == expected), attempt.status);
     }
