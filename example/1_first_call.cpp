@@ -1,45 +1,38 @@
-// The shortest whole program: reads one page of users and prints their addresses.
+// The shortest whole program: finds a user by e-mail address, or creates it.
 
 #include <passage/passage.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
 
-#include <exception>
 #include <iostream>
+#include <string>
 
 namespace asio = boost::asio;
 
-asio::awaitable<bool> print_users(passage::Client& client)
+asio::awaitable<bool> find_or_create(passage::Client& psg, std::string email)
 {
-    passage::expected<passage::UserPage> page = co_await client.list_users(passage::ListUsersRequest{}.limit(10));
-    if (!page) {
-        std::cerr << page.error() << '\n';
-        co_return false;
-    }
-    for (const passage::UserSummary& user : page->users)
-        std::cout << user.id << "  " << user.email << '\n';
-    co_return true;
+    auto user = co_await psg.get_user_by_identifier(email);
+    if (!user && passage::is_not_found(user.error()))
+        user = co_await psg.create_user(passage::CreateUserRequest{}.email(email));
+    if (user)
+        std::cout << user->id << ' ' << user->email << '\n';
+    else
+        std::cerr << user.error() << '\n'; // create_user: 400 invalid_request: ... (attempt 1, 12 ms)
+    co_return user.has_value();
 }
 
 int main()
-try {
-    passage::expected<passage::Config> config = passage::Config::from_environment();
+{
+    const auto config = passage::Config::from_environment();
     if (!config) {
         std::cerr << config.error() << '\n';
         return 2;
     }
     asio::io_context context;
-    passage::Client client{context, *config};
-    bool good = false;
-    asio::co_spawn(context, print_users(client), [&](std::exception_ptr error, bool printed) {
-        if (error)
-            std::rethrow_exception(error);
-        good = printed;
-    });
+    passage::Client psg{context, *config};
+    auto good = asio::co_spawn(context, find_or_create(psg, "jane.doe@example.com"), asio::use_future);
     context.run();
-    return good ? 0 : 1;
-} catch (const std::exception& error) {
-    std::cerr << error.what() << '\n';
-    return 2;
+    return good.get() ? 0 : 1;
 }

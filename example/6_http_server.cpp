@@ -16,6 +16,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -23,6 +24,7 @@
 #include <iostream>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -238,9 +240,16 @@ try {
         std::cerr << config.error() << '\n';
         return 2;
     }
+    const std::string_view text = argc > 1 ? argv[1] : "8080";
+    std::uint16_t port = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+    if (error != std::errc{} || end != text.data() + text.size()) {
+        std::cerr << "usage: example_6_http_server [PORT]\n";
+        return 2;
+    }
     asio::io_context context{1};
     passage::Client client{context, *config};
-    Server server{context, client, static_cast<std::uint16_t>(argc > 1 ? std::stoul(argv[1]) : 8080)};
+    Server server{context, client, port};
 
     asio::signal_set signals{context, SIGINT, SIGTERM};
     signals.async_wait([&](error_code, int) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <passage/call_options.hpp>
 #include <passage/claims.hpp>
 #include <passage/config.hpp>
 #include <passage/expected.hpp>
@@ -61,25 +62,28 @@ struct AuthOptions
 /// `Error::jwt_reason` says why. Nothing of a refused token is shown. Whether a user was deactivated or signed out
 /// since a token was made does not show in it: ask `Client::get_user` where that matters.
 ///
-/// **Keys** are fetched from `Config::auth_url`, `GET /apps/{app_id}/.well-known/jwks.json`, without the API key: when
-/// the first token comes, when they are as old as `AuthOptions` says, and when a token names a key that is not in the
-/// set. However many callers wait, there is one fetch at a time, and one that is cancelled leaves the others waiting.
-/// In an outage the former keys are used for a bounded time; after that tokens are refused with `Errc::jwks`, which is
-/// no statement on the token. Keys that are weak, private or for something else are not used.
+/// **Keys** are fetched from `Config::auth_url`, or `Config::base_url` if that is empty, `GET
+/// /apps/{app_id}/.well-known/jwks.json`, without the API key: when the first token comes, when they are as old as
+/// `AuthOptions` says, and when a token names a key that is not in the set. However many callers wait, there is one
+/// fetch at a time, and one that is cancelled leaves the others waiting. In an outage the former keys are used for a
+/// bounded time; after that tokens are refused with `Errc::jwks`, which is no statement on the token. Keys that are
+/// weak, private or for something else are not used.
 ///
 /// **Cost.** A token whose key is there is checked where `authenticate` is called, before the awaitable is awaited:
 /// one RSA verification, and no memory beyond the claims and what OpenSSL takes itself.
 ///
 /// **Threads.** Every member function may be called from any thread at any time, but for move and destruction.
 ///
-/// **Lifetime.** Destroying the authenticator ends those who wait for keys with `Errc::shut_down`. It must not outlive
-/// the execution context that its executor refers to. A context that is destroyed takes those along who wait on it, as
-/// it does with calls of a `Client`; if it was the authenticator's, those who wait on others end with `Errc::jwks`.
+/// **Lifetime.** Destroying the authenticator ends those who wait for keys with `Errc::shut_down`. It is
+/// undefined behaviour to destroy the execution context that its executor refers to before the authenticator. A context
+/// that is destroyed takes those along who wait on it, as it does with calls of a `Client`; if it was the
+/// authenticator's, those who wait on others end with `Errc::jwks`.
 class PASSAGE_EXPORT Authenticator
 {
 public:
-    /// Makes an authenticator for `config.app_id`. Of the rest of the configuration it uses `auth_url`, `tls`,
-    /// `timeouts`, `retry` and `limits`, to fetch keys, and `pool.max_waiting`; the API key may be empty.
+    /// Makes an authenticator for `config.app_id`. Of the rest of the configuration it uses `auth_url`, or `base_url`
+    /// if that is empty, `tls`, `timeouts`, `retry` and `limits`, to fetch keys, and `pool.max_waiting`; the API key
+    /// may be empty.
     ///
     /// Connects to nothing yet. Throws `boost::system::system_error` with `Errc::invalid_argument`, `Errc::tls` for
     /// unusable CA certificates, `Errc::decode` for `keys` that are no JWK set; `what()` says what to do.
@@ -111,9 +115,12 @@ public:
     /// Checks a token. It is read before the awaitable is returned.
     ///
     /// Errors: `Errc::jwt`; `Errc::jwks`, also at once if `PoolOptions::max_waiting` callers wait already for a fetch
-    /// of keys that another one began; `Errc::cancelled` for any cancellation while it waits for keys, which goes no
-    /// longer than `TimeoutOptions::total`; `Errc::shut_down`. Throws nothing but `std::bad_alloc`.
-    boost::asio::awaitable<expected<Claims>> authenticate(std::string_view token);
+    /// of keys that another one began; `Errc::timeout` and `Errc::cancelled`, for any cancellation, while it waits for
+    /// keys, which goes no longer than `TimeoutOptions::total`; `Errc::shut_down`. Throws nothing but `std::bad_alloc`.
+    ///
+    /// Of `options` it uses the deadline, the time-out and `no_later_than`, which end this caller's wait and not the
+    /// fetch that others share; and the trace, if this caller begins the fetch.
+    boost::asio::awaitable<expected<Claims>> authenticate(std::string_view token, const CallOptions& options = {});
 
     /// Checks the token of a request, given any Boost.Beast request or set of fields; they are read before the
     /// awaitable is returned.
@@ -128,18 +135,18 @@ public:
             } -> std::convertible_to<std::size_t>;
         static_cast<std::string_view>(fields["Authorization"]);
     }
-    boost::asio::awaitable<expected<Claims>> authenticate_request(const Fields& fields)
+    boost::asio::awaitable<expected<Claims>> authenticate_request(const Fields& fields, const CallOptions& options = {})
     {
         if (fields.count("Authorization") > 1 || fields.count("Cookie") > 1)
             return refuse_ambiguous_request();
         return authenticate_request(static_cast<std::string_view>(fields["Authorization"]),
-                                    static_cast<std::string_view>(fields["Cookie"]));
+                                    static_cast<std::string_view>(fields["Cookie"]), options);
     }
 
     /// Checks the token of a request, given the values of its fields `Authorization` and `Cookie`; empty if there is
     /// none.
-    boost::asio::awaitable<expected<Claims>> authenticate_request(std::string_view authorization,
-                                                                  std::string_view cookie);
+    boost::asio::awaitable<expected<Claims>>
+    authenticate_request(std::string_view authorization, std::string_view cookie, const CallOptions& options = {});
 
 private:
     struct State;

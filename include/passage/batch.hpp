@@ -9,6 +9,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <ranges>
 #include <string>
@@ -16,6 +17,18 @@
 #include <vector>
 
 namespace passage {
+
+/// What `for_each` takes to begin an item's call: `operation(Item&, const CallOptions&)` returns
+/// `boost::asio::awaitable<passage::expected<T>>`.
+template <class Operation, class Item>
+concept begins_call_for = requires
+{
+    typename detail::OperationResult<Operation, Item>;
+};
+
+/// What `for_each` takes to hand results over: `deliver(std::size_t index, Result&&)`.
+template <class Deliver, class Result>
+concept delivers = std::invocable<Deliver&, std::size_t, Result>;
 
 /// Carries out an operation for each item of a range, some of them at a time.
 ///
@@ -40,8 +53,10 @@ namespace passage {
 /// its last call; one that was never asked for is not delivered. If the deadline has passed already, nothing is asked
 /// for. An exception of the functions ends the batch in the same way, and is thrown on.
 template <std::ranges::input_range Range, class Operation, class Deliver>
-boost::asio::awaitable<BatchSummary> for_each(Range range, Operation operation, Deliver deliver,
-                                              BatchOptions options = {})
+requires begins_call_for<Operation, std::ranges::range_value_t<Range>> &&
+    delivers<Deliver, detail::OperationResult<Operation, std::ranges::range_value_t<Range>>>
+        boost::asio::awaitable<BatchSummary> for_each(Range range, Operation operation, Deliver deliver,
+                                                      BatchOptions options = {})
 {
     using Run = detail::BatchRun<Range, Operation, Deliver>;
     return Run::make(std::move(range), std::move(operation), std::move(deliver), std::move(options));

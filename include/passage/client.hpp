@@ -33,7 +33,7 @@ class SharedReads;
 ///
 /// **Operations.** Each returns an awaitable of an `expected`. The arguments are read before the
 /// awaitable is returned, so they need not live until it is awaited. Nothing is sent until it is
-/// awaited; each awaitable is awaited at most once. An operation throws nothing but
+/// awaited. To await the same awaitable twice is undefined behaviour. An operation throws nothing but
 /// `std::bad_alloc`.
 ///
 /// **Errors.** Any operation may end with any `Errc`. Arguments that can't be sent (an empty id, a
@@ -53,7 +53,13 @@ class SharedReads;
 ///
 /// **Cancellation.** Terminal and partial cancellation end a call with `Errc::cancelled` and leave
 /// the client as usable as before; total cancellation does so only while nothing of the request was
-/// sent. `Error::effect` says what is known.
+/// sent. `Error::effect` says what is known. A call that is cancelled ends with a result; the next `co_await` of the
+/// coroutine that was cancelled throws `boost::system::system_error` (`operation_aborted`), as Asio has it, unless the
+/// coroutine resets its state (`boost::asio::this_coro::reset_cancellation_state`) or has
+/// `boost::asio::this_coro::throw_if_cancelled(false)`.
+///
+/// **Deadlines** are kept on the client's executor: none is noticed while no thread runs the client's execution
+/// context, and a call that is awaited on another context waits until one does.
 ///
 /// **Threads.** Every member function may be called from any thread at any time, but for move and
 /// destruction. The awaitables run on the executor of the coroutine that awaits them; the client's
@@ -61,11 +67,11 @@ class SharedReads;
 /// names.
 ///
 /// **Lifetime.** Destroying the client, or `close()`, ends all calls in flight with
-/// `Errc::shut_down`. Neither the client nor a call of it, awaited on whatever context, must outlive the execution
-/// context that its executor refers to. A context that is destroyed takes the calls along that are awaited on it, also
-/// if it is not the client's and the client's threads complete them at that moment: their coroutines are destroyed and
-/// don't resume, and what was under way for them is broken off. Calls on a moved-from client end with
-/// `Errc::shut_down`.
+/// `Errc::shut_down`. It is undefined behaviour to destroy the execution context that the client's executor refers to
+/// before the client, or while a call of it is under way on whatever context. A context that is destroyed takes the
+/// calls along that are awaited on it, also if it is not the client's and the client's threads complete them at that
+/// moment: their coroutines are destroyed and don't resume, and what was under way for them is broken off. Calls on a
+/// moved-from client end with `Errc::shut_down`.
 class PASSAGE_EXPORT Client
 {
 public:
@@ -183,7 +189,8 @@ public:
 
     /// Creates a magic link, and has it sent if the request says so: `POST /apps/{app_id}/magic-links`.
     ///
-    /// 404 if nobody has the e-mail address, phone number or id.
+    /// 404 `user_not_found` if nobody has the id. For an e-mail address or a phone number that nobody has, the link's
+    /// `user_id` is empty.
     boost::asio::awaitable<expected<MagicLink>> create_magic_link(const CreateMagicLinkRequest& request,
                                                                   const CallOptions& options = {});
 
@@ -212,8 +219,15 @@ private:
 /// ```
 ///
 /// The set is fixed when the first page is read: users created later are not in it (to the second, as the service
-/// counts). One `next()` at
-/// a time; distinct ranges may be used from distinct threads.
+/// counts).
+///
+/// Pages are found by the time when users were created, oldest first: nobody is missed or comes twice, whoever is
+/// created or deleted meanwhile, so users may be deleted as they come. A request that has an order, a page, or a
+/// condition on `created_at` is paged by number: then a deletion between two pages has as many users missed as were
+/// deleted.
+///
+/// One `next()` at a time: a second one ends with `Errc::invalid_argument`. Distinct ranges may be used from distinct
+/// threads.
 class PASSAGE_EXPORT UserRange
 {
 public:
@@ -223,19 +237,19 @@ public:
     UserRange& operator=(UserRange&& other) noexcept;
     ~UserRange();
 
-    /// The next user; none at the end. Must stay the only call on this range, and the range in
-    /// place, until it ends.
+    /// The next user; none at the end.
     ///
     /// Errors and cancellation: as `Client::list_users`. After an error the same page is asked for
-    /// again. A server whose pages don't advance ends the range with `Errc::protocol`.
+    /// again. A server whose pages don't advance, or are not in order, ends the range with `Errc::protocol`.
     boost::asio::awaitable<expected<std::optional<UserSummary>>> next();
 
 private:
     friend class Client;
     struct State;
-    explicit UserRange(std::unique_ptr<State> state) noexcept;
+    explicit UserRange(std::shared_ptr<State> state) noexcept;
+    static boost::asio::awaitable<expected<std::optional<UserSummary>>> next(std::shared_ptr<State> state);
 
-    std::unique_ptr<State> state_;
+    std::shared_ptr<State> state_;
 };
 
 } // namespace passage

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <passage/detail/build.hpp>
+
 #include <cstddef>
 #include <cstdint>
 

@@ -103,11 +103,12 @@ struct Config
     std::string app_id;
     /// The management API key.
     Secret api_key;
-    /// Where the management API is: `https://host[:port][/prefix]`. The host `localhost`, in whatever case, is never
-    /// looked up: it is 127.0.0.1, and ::1 where that refuses (RFC 6761, section 6.3).
-    std::string base_url = "https://api.passage.id/v1";
-    /// Where the token keys are: `https://host[:port][/prefix]`.
-    std::string auth_url = "https://auth.passage.id/v1";
+    /// Where the management API is: `https://host[:port][/prefix]`, a port from 1 to 65535. Needed. The host
+    /// `localhost`, in whatever case, is never looked up: it is 127.0.0.1, and ::1 where that refuses (RFC 6761,
+    /// section 6.3).
+    std::string base_url;
+    /// Where the token keys are, if not at `base_url`: `https://host[:port][/prefix]`.
+    std::string auth_url;
     /// Put before the library's own product in the `User-Agent` field, e.g. "shop/2.1". May be
     /// empty.
     std::string user_agent;
@@ -124,8 +125,8 @@ struct Config
     /// Is told of every call and connection; may be shared by clients. None: that costs nothing.
     std::shared_ptr<Observer> observer;
 
-    /// The defaults, with what the environment sets: `PASSAGE_APP_ID`, `PASSAGE_API_KEY` (both
-    /// needed), `PASSAGE_BASE_URL`, `PASSAGE_AUTH_URL`, `PASSAGE_CA_FILE`.
+    /// The defaults, with what the environment sets: `PASSAGE_APP_ID`, `PASSAGE_API_KEY`, `PASSAGE_BASE_URL` (all
+    /// needed), `PASSAGE_AUTH_URL`, `PASSAGE_CA_FILE`.
     ///
     /// Fails with `Errc::invalid_argument` naming the variable that is missing. Reads the
     /// environment: don't call it while another thread writes there (POSIX `getenv`).

@@ -151,7 +151,8 @@ PASSAGE_EXPORT std::string to_string(const Error& error);
 /// Writes `to_string(error)`.
 PASSAGE_EXPORT std::ostream& operator<<(std::ostream& stream, const Error& error);
 
-/// The service knows no such thing (404).
+/// There is no such user or device: 404 `user_not_found` or `device_not_found`. Not so for any other 404: of an app, or
+/// of a proxy or a server that has no such path; see `Error::api_code`.
 PASSAGE_EXPORT bool is_not_found(const Error& error) noexcept;
 /// The API key was refused (401).
 PASSAGE_EXPORT bool is_unauthorized(const Error& error) noexcept;

@@ -26,6 +26,7 @@ struct Operation
 
 inline constexpr Operation create_user{"create_user", "POST", Success::created, false, true};
 inline constexpr Operation get_user{"get_user", "GET", Success::content, true, true};
+inline constexpr Operation coalesced_get_user{"coalesced_get_user", "GET", Success::content, true, true};
 inline constexpr Operation get_user_by_identifier{"get_user_by_identifier", "GET"};
 inline constexpr Operation update_user{"update_user", "PATCH", Success::content, true, true};
 inline constexpr Operation activate_user{"activate_user", "PATCH", Success::content, true, true};

@@ -57,8 +57,7 @@ bool is_success_of(const Operation& operation, int status) noexcept
 
 bool is_gone(const Operation& operation, const Error& error) noexcept
 {
-    return operation.repeated_not_found_is_success && error.code == Errc::api && error.http_status == 404 &&
-           (error.api_code == "user_not_found" || error.api_code == "device_not_found");
+    return operation.repeated_not_found_is_success && is_not_found(error);
 }
 
 Error read_error(const http::Response& response, std::string_view secret)
@@ -66,12 +65,13 @@ Error read_error(const http::Response& response, std::string_view secret)
     Error error{Errc::api};
     error.http_status = response.status;
     error.request_id = response.request_id;
-    if (const auto body = json::decode_error(response.body)) {
+    const auto body = json::decode_error(response.body);
+    if (body)
         error.api_code = printable(body->code, 64);
-        error.message = printable(body->error, 512);
-    } else {
-        error.message = printable(response.body, 200);
-    }
+    // A service that knows the path says what it has not found.
+    if (response.status == 404 && (error.api_code.empty() || error.api_code == "route_not_found"))
+        error.message = response.body.empty() ? "is the path of base_url right?" : "is the path of base_url right? ";
+    error.message += body ? printable(body->error, 512 - error.message.size()) : printable(response.body, 200);
     redact(error, secret);
     return error;
 }

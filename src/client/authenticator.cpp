@@ -1,6 +1,7 @@
 #include <passage/auth.hpp>
 
 #include "client/core.hpp"
+#include "client/failures.hpp"
 #include "client/flight.hpp"
 #include "client/token_keys.hpp"
 #include "http/url.hpp"
@@ -10,7 +11,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <exception>
@@ -23,6 +23,7 @@ namespace {
 
 namespace asio = boost::asio;
 using Result = expected<Claims>;
+using Clock = client::Flight::Clock;
 using jwt::KeyCache;
 using Next = KeyCache::Answer::Next;
 
@@ -54,15 +55,18 @@ expected<void> check_options(const AuthOptions& options)
 /// What a core needs to fetch keys, and nothing more: whoever serves them need not see the API key.
 expected<Config> config_for_keys(const Config& config)
 {
-    const auto url = http::parse_base_url(config.auth_url);
+    const bool is_own = !config.auth_url.empty();
+    const std::string setting = is_own ? "auth_url" : "base_url";
+    const auto url = http::parse_base_url(is_own ? config.auth_url : config.base_url, setting);
     if (!url)
         return unexpected{url.error()};
     if (!url->tls && !config.allow_plain_http && !url->is_loopback())
-        return invalid(
-            "auth_url is plain http to a host that is not loopback, so that anybody between could put keys of "
-            "his own in place; use https, or set allow_plain_http");
+        return invalid(setting +
+                       " is plain http to a host that is not loopback, so that anybody between could put keys of "
+                       "his own in place; use https, or set allow_plain_http");
     Config result = config;
-    result.base_url = config.auth_url;
+    if (is_own)
+        result.base_url = config.auth_url;
     result.api_key = Secret{};
     result.pool.max_connections = 1;
     result.limits.body_bytes = std::min(config.limits.body_bytes, max_key_set);
@@ -82,7 +86,12 @@ Error no_keys(const Error& cause)
         return cause;
     Error error = cause;
     error.code = Errc::jwks;
-    error.message = "no keys can be had: " + to_string(cause);
+    // What is said of the call that fetches them is said of this one, at the end.
+    Error reason{cause.code, cause.message};
+    reason.stage = cause.stage;
+    reason.http_status = cause.http_status;
+    reason.api_code = cause.api_code;
+    error.message = "no keys can be had: " + to_string(reason);
     error.api_code.clear();
     error.effect = Effect::none;
     error.retryable = true;
@@ -116,6 +125,22 @@ struct Authenticator::State : std::enable_shared_from_this<State>
           limit{max_waiting},
           cache{{options.key_lifetime, options.key_lifetime_in_outage, options.key_refetch_interval}}
     {}
+
+    /// A fetch of keys, and what is known of it.
+    struct Fetch
+    {
+        std::shared_ptr<client::Flight> flight;
+        std::shared_ptr<client::CallReport> report;
+    };
+
+    /// By when a caller's wait ends; without a wish of the caller, the fetch has its own end.
+    Clock::time_point deadline(const CallOptions& options, Clock::time_point now) const
+    {
+        const auto by = core.lock();
+        const bool has_wish =
+            options.deadline() || options.timeout() || options.no_later_than() != Clock::time_point::max();
+        return by && has_wish ? by->deadline(options, now) : Clock::time_point::max();
+    }
 
     /// What is to be done for a token's key, at this time.
     KeyCache::Answer ask(const jwt::Token& token)
@@ -157,25 +182,28 @@ struct Authenticator::State : std::enable_shared_from_this<State>
 
     /// As `ask`, and begins a fetch if one is due. `under_way` is the one to wait for, with `permit` if somebody else
     /// began it.
-    KeyCache::Answer ask_and_fetch(const jwt::Token& token, std::shared_ptr<client::Flight>& under_way,
+    KeyCache::Answer ask_and_fetch(const jwt::Token& token, const CallOptions& options, Fetch& under_way,
                                    client::WaitingLimit::Permit& permit)
     {
         const auto by = core.lock();
         std::unique_lock lock{mutex};
         const KeyCache::Answer answer = cache.find(token.key_id(), std::chrono::steady_clock::now());
         if (!answer.fetch || !by) {
-            if (flight)
+            if (fetch.flight)
                 permit = limit.enter();
-            under_way = flight;
+            under_way = fetch;
             return answer;
         }
-        under_way = flight = std::make_shared<client::Flight>(executor);
+        under_way = fetch = {std::make_shared<client::Flight>(executor), std::make_shared<client::CallReport>()};
         cache.begin_fetch();
         lock.unlock();
         // From here on others may join, so that the fetch has to end whatever is thrown.
         auto landing = client::make_landing<jwt::KeySet>(
             Errc::jwks, [self = shared_from_this()](expected<jwt::KeySet> keys) { self->end_fetch(std::move(keys)); });
-        asio::co_spawn(executor, client::fetch_token_keys(by), std::move(landing));
+        CallOptions of_fetch;
+        if (options.trace_parent())
+            of_fetch.trace_parent(*options.trace_parent());
+        asio::co_spawn(executor, client::fetch_token_keys(by, of_fetch, under_way.report), std::move(landing));
         return answer;
     }
 
@@ -193,12 +221,12 @@ struct Authenticator::State : std::enable_shared_from_this<State>
             } catch (const std::bad_alloc&) {
                 cache.failed(Error{Errc::jwks, "no memory"}, now);
             }
-            ended = std::exchange(flight, nullptr);
+            ended = std::exchange(fetch, {}).flight;
         }
         ended->land();
     }
 
-    static asio::awaitable<Result> wait_and_check(std::shared_ptr<State> self, std::string text);
+    static asio::awaitable<Result> wait_and_check(std::shared_ptr<State> self, std::string text, CallOptions options);
 
     const asio::any_io_executor executor;
     const jwt::Expectations expectations;
@@ -209,30 +237,39 @@ struct Authenticator::State : std::enable_shared_from_this<State>
 
     std::mutex mutex; ///< Guards what follows.
     KeyCache cache;
-    std::shared_ptr<client::Flight> flight; ///< The fetch under way, if any.
+    Fetch fetch; ///< The one under way, if any.
 };
 
-asio::awaitable<Result> Authenticator::State::wait_and_check(std::shared_ptr<State> self, std::string text)
+asio::awaitable<Result> Authenticator::State::wait_and_check(std::shared_ptr<State> self, std::string text,
+                                                             CallOptions options)
 {
+    const auto began = Clock::now();
+    const auto deadline = self->deadline(options, began);
     const auto token = jwt::read_token(text);
     if (!token)
         co_return failure(jwt::refusal(token.error()));
     for (;;) {
-        std::shared_ptr<client::Flight> flight;
+        Fetch fetch;
         client::WaitingLimit::Permit permit;
-        const KeyCache::Answer answer = self->ask_and_fetch(*token, flight, permit);
+        const KeyCache::Answer answer = self->ask_and_fetch(*token, options, fetch, permit);
         if (auto result = self->check(*token, answer))
             co_return *std::move(result);
 
-        if (!flight)
+        if (!fetch.flight)
             co_return failure(Error{Errc::shut_down});
         if (!answer.fetch && !permit)
             co_return failure(too_many_wait(self->limit.most()));
         if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
             co_return failure(Error{Errc::cancelled});
-        const client::Flight::End end = co_await client::Flight::landing(std::move(flight));
-        if (end != client::Flight::End::landed)
-            co_return failure(Error{Errc::cancelled});
+        const client::Flight::End end = co_await client::Flight::landing(std::move(fetch.flight), deadline);
+        if (end != client::Flight::End::landed) {
+            const bool expired = end == client::Flight::End::expired;
+            Error error{expired ? Errc::timeout : Errc::cancelled, expired ? "the deadline passed" : ""};
+            fetch.report->add_to(error);
+            error.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
+            error.retryable = expired;
+            co_return failure(std::move(error));
+        }
     }
 }
 
@@ -244,7 +281,7 @@ Authenticator::Authenticator(asio::any_io_executor executor, const Config& confi
 {
     auto made = create(std::move(executor), config, options);
     if (!made)
-        throw boost::system::system_error{make_error_code(made.error().code), to_string(made.error())};
+        throw client::to_exception(made.error());
     *this = *std::move(made);
 }
 
@@ -298,7 +335,7 @@ Authenticator::~Authenticator()
         core_->close();
 }
 
-asio::awaitable<Result> Authenticator::authenticate(std::string_view token)
+asio::awaitable<Result> Authenticator::authenticate(std::string_view token, const CallOptions& options)
 {
     if (!state_)
         return ready(failure(Error{Errc::shut_down, "the authenticator was moved from"}));
@@ -309,10 +346,11 @@ asio::awaitable<Result> Authenticator::authenticate(std::string_view token)
     if (const KeyCache::Answer answer = state_->ask(*parts); !answer.fetch)
         if (auto result = state_->check(*parts, answer))
             return ready(*std::move(result));
-    return State::wait_and_check(state_, std::string{token});
+    return State::wait_and_check(state_, std::string{token}, options);
 }
 
-asio::awaitable<Result> Authenticator::authenticate_request(std::string_view authorization, std::string_view cookie)
+asio::awaitable<Result> Authenticator::authenticate_request(std::string_view authorization, std::string_view cookie,
+                                                            const CallOptions& options)
 {
     const TokenSource source = state_ ? state_->source : TokenSource::header;
     std::string_view token;
@@ -326,7 +364,7 @@ asio::awaitable<Result> Authenticator::authenticate_request(std::string_view aut
     }
     if (token.empty())
         return ready(failure(jwt::refusal(JwtReason::missing)));
-    return authenticate(token);
+    return authenticate(token, options);
 }
 
 asio::awaitable<Result> Authenticator::refuse_ambiguous_request()

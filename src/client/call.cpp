@@ -101,30 +101,35 @@ void Call::break_off_wait()
 
 void Call::begin_attempt()
 {
-    ++outcome.attempts;
     attempt_expired_ = false;
     progress_ = {Stage::pool};
     facts_ = {};
     const auto now = Clock::now();
-    if (observation_)
-        observation_->begin_attempt(now);
     if (now >= deadline_)
         stop(Errc::timeout);
     core_->connections().deadlines().watch(*this, deadline_);
     if (stopped_)
-        return end_attempt(unexpected{stopped_failure(*stopped_, Stage::pool)});
+        return fail_without_attempt(stopped_failure(*stopped_, Stage::pool));
 
     Connections& connections = core_->connections();
-    if (!wants_new) {
-        if (auto lease = connections.take_idle(now))
-            return begin_exchange(std::move(*lease), now);
-    }
-    if (!connections.enqueue(*this)) {
+    std::optional<Connections::Lease> lease = wants_new ? std::nullopt : connections.take_idle(now);
+    if (!lease && !connections.enqueue(*this)) {
         const std::string limit = std::to_string(core_->config().pool.max_waiting);
-        return end_attempt(
-            unexpected{Failure{Error{Errc::pool_timeout, limit + " calls wait for a connection already"}, false}});
+        return fail_without_attempt({Error{Errc::pool_timeout, limit + " calls wait for a connection already"}, false});
     }
+    ++outcome.attempts;
+    if (observation_)
+        observation_->begin_attempt(now);
+    if (lease)
+        return begin_exchange(std::move(*lease), now);
     wait_for_connection();
+}
+
+void Call::fail_without_attempt(Failure failure)
+{
+    facts_.failure = failure.error.code;
+    facts_.transient = failure.transient;
+    fail(std::move(failure.error));
 }
 
 void Call::wait_for_connection()
@@ -288,6 +293,7 @@ void Call::end_attempt(Result&& result)
     case Next::repeat:
         taken_from_budget_ = decision.taken;
         earlier_attempts_.push_back(failed_attempt(error));
+        error.retry_after = facts_.retry_after;
         if (observation_)
             observation_->retry(error, decision.wait, false);
         outcome.result = unexpected{std::move(error)};

@@ -77,6 +77,7 @@ private:
     void resume(const boost::system::error_code& ec) override;
 
     void begin_attempt();
+    void fail_without_attempt(net::Failure failure);
     void wait_for_connection();
     void take_connection();
     void leave_queue();

@@ -2,14 +2,14 @@
 
 #include "api/question.hpp"
 #include "api/responses.hpp"
+#include "api/user_pages.hpp"
 #include "client/core.hpp"
+#include "client/failures.hpp"
 #include "client/shared_reads.hpp"
 #include "client/token_keys.hpp"
 
 #include <boost/asio/this_coro.hpp>
-#include <boost/system/system_error.hpp>
 
-#include <limits>
 #include <utility>
 
 namespace passage {
@@ -67,8 +67,10 @@ expected<UserInfo> read_created_user(const http::Response& response, std::size_t
 class Session
 {
 public:
-    Session(CorePtr core, const api::Operation& operation, const CallOptions& options)
-        : core_{std::move(core)}, operation_{&operation}, options_{options}
+    /// `report` may be null.
+    Session(CorePtr core, const api::Operation& operation, const CallOptions& options,
+            std::shared_ptr<client::CallReport> report = nullptr)
+        : core_{std::move(core)}, operation_{&operation}, options_{options}, report_{std::move(report)}
     {}
 
     /// To be called first, when the call is awaited: now its time runs.
@@ -76,7 +78,7 @@ public:
     {
         begin_ = Clock::now();
         deadline_ = core_->deadline(options_, begin_);
-        observation_ = core_->observe(*operation_, options_);
+        observation_ = core_->observe(*operation_, options_, report_);
     }
 
     asio::awaitable<CallPtr> send(Secret request)
@@ -162,6 +164,7 @@ private:
     CorePtr core_;
     const api::Operation* operation_;
     CallOptions options_;
+    std::shared_ptr<client::CallReport> report_;
     Clock::time_point begin_;
     Clock::time_point deadline_;
     unsigned attempts_ = 0;
@@ -208,6 +211,15 @@ asio::awaitable<expected<T>> run(Session session, Secret request, Reader<T> read
     co_return session.result(*call, read);
 }
 
+/// Begins a call that has its request.
+template <class T>
+asio::awaitable<expected<T>> start(Session session, expected<Secret> request, Reader<T> read, Next next)
+{
+    if (!request)
+        return refuse<T>(std::move(session), std::move(request.error()));
+    return run<T>(std::move(session), std::move(*request), read, next);
+}
+
 /// Begins a call: all arguments are read here, before there is a coroutine.
 template <class T, class... Args>
 asio::awaitable<expected<T>> start(const CorePtr& core, const api::Operation& operation, const CallOptions& options,
@@ -217,11 +229,8 @@ asio::awaitable<expected<T>> start(const CorePtr& core, const api::Operation& op
 {
     if (!core)
         return refuse<T>(&operation);
-    Session session{core, operation, options};
-    expected<Secret> request = core->write((core->requests().*build)(args...), options);
-    if (!request)
-        return refuse<T>(std::move(session), std::move(request.error()));
-    return run<T>(std::move(session), std::move(*request), read, next);
+    return start<T>(Session{core, operation, options}, core->write((core->requests().*build)(args...), options), read,
+                    next);
 }
 
 template <class T, class... Args>
@@ -252,8 +261,9 @@ asio::awaitable<expected<UserInfo>> share(std::shared_ptr<client::SharedReads> r
     CallOptions shared;
     if (options.trace_parent())
         shared.trace_parent(*options.trace_parent());
-    auto begin = [by = std::move(core), id, shared] {
-        return start<UserInfo>(by, api::get_user, shared, named<api::read_user>, &api::Requests::get_user, id);
+    auto begin = [by = std::move(core), id, shared](std::shared_ptr<client::CallReport> report) {
+        return start<UserInfo>(Session{by, api::coalesced_get_user, shared, std::move(report)},
+                               by->write(by->requests().get_user(id), shared), named<api::read_user>, nullptr);
     };
     co_return co_await client::SharedReads::read(std::move(reads), std::move(id), std::move(begin), deadline);
 }
@@ -267,16 +277,19 @@ expected<CorePtr> make_core(asio::any_io_executor executor, const Config& config
 
 } // namespace
 
-asio::awaitable<expected<jwt::KeySet>> client::fetch_token_keys(const CorePtr& core)
+asio::awaitable<expected<jwt::KeySet>> client::fetch_token_keys(const CorePtr& core, const CallOptions& options,
+                                                                std::shared_ptr<CallReport> report)
 {
-    return start<jwt::KeySet>(core, api::authenticate, {}, unnamed<api::read_token_keys>, &api::Requests::token_keys);
+    return start<jwt::KeySet>(Session{core, api::authenticate, options, std::move(report)},
+                              core->write(core->requests().token_keys(), options), unnamed<api::read_token_keys>,
+                              nullptr);
 }
 
 Client::Client(asio::any_io_executor executor, Config config)
 {
     auto core = make_core(std::move(executor), config);
     if (!core)
-        throw boost::system::system_error{make_error_code(core.error().code), to_string(core.error())};
+        throw client::to_exception(core.error());
     *this = Client{std::move(*core)};
 }
 
@@ -329,7 +342,8 @@ asio::awaitable<expected<UserInfo>> Client::get_user(std::string_view user_id, c
 asio::awaitable<expected<UserInfo>> Client::coalesced_get_user(std::string_view user_id, const CallOptions& options)
 {
     if (!core_ || !options.retries() || !options.headers().empty() || !api::check_id("user_id", user_id))
-        return get_user(user_id, options);
+        return start<UserInfo>(core_, api::coalesced_get_user, options, named<api::read_user>, &api::Requests::get_user,
+                               user_id);
     return share(shared_reads_, core_, std::string{user_id}, options);
 }
 
@@ -421,75 +435,51 @@ ClientStats Client::stats() const noexcept
 struct UserRange::State
 {
     CorePtr core;
-    ListUsersRequest request;
     CallOptions options;
-    std::int64_t next_page = 1;
-    std::int64_t total = 0; ///< As the first page says; none but its set is asked for.
-    std::string first_of_page;
-    std::vector<UserSummary> users; ///< Of the last page.
-    std::size_t next_user = 0;
-    bool ended = false;
-
-    /// Whether a page ends the set, by its number. Whatever numbers a service says, nothing overflows.
-    bool is_last(const UserPage& page) const
-    {
-        if (total <= 0 || page.page == std::numeric_limits<std::int64_t>::max())
-            return true;
-        return page.limit > 0 && page.page >= total / page.limit + (total % page.limit != 0);
-    }
-
-    /// Takes in a page; what is wrong with it, if it does not lead on.
-    std::optional<Error> take(UserPage page)
-    {
-        if (page.page != next_page || (!page.users.empty() && page.users.front().id == first_of_page))
-            return Error{Errc::protocol, "page " + std::to_string(next_page) + " was asked for and another one came"};
-        if (total == 0)
-            total = page.total_users;
-        if (!request.created_before() && page.created_before != std::chrono::sys_seconds{})
-            request.created_before(page.created_before);
-        first_of_page = page.users.empty() ? std::string{} : page.users.front().id;
-        ended = page.users.empty() || is_last(page);
-        if (!ended)
-            ++next_page;
-        users = std::move(page.users);
-        next_user = 0;
-        return std::nullopt;
-    }
+    api::UserPages pages;
+    bool is_reading = false; ///< A `next` is under way.
 };
 
 UserRange Client::users(const ListUsersRequest& request, const CallOptions& options)
 {
-    auto state = std::make_unique<UserRange::State>();
-    state->core = core_;
-    state->request = request;
-    state->options = options;
-    state->next_page = request.page().value_or(1);
-    return UserRange{std::move(state)};
+    return UserRange{std::make_shared<UserRange::State>(UserRange::State{core_, options, api::UserPages{request}})};
 }
 
-UserRange::UserRange(std::unique_ptr<State> state) noexcept : state_{std::move(state)} {}
+UserRange::UserRange(std::shared_ptr<State> state) noexcept : state_{std::move(state)} {}
 UserRange::UserRange(UserRange&&) noexcept = default;
 UserRange& UserRange::operator=(UserRange&&) noexcept = default;
 UserRange::~UserRange() = default;
 
 asio::awaitable<expected<std::optional<UserSummary>>> UserRange::next()
 {
-    State& state = *state_;
-    while (state.next_user == state.users.size()) {
-        if (state.ended)
+    return next(state_);
+}
+
+asio::awaitable<expected<std::optional<UserSummary>>> UserRange::next(std::shared_ptr<State> of)
+{
+    State& state = *of;
+    const auto failure = [](Error error) {
+        error.operation = api::list_users.name;
+        return unexpected{std::move(error)};
+    };
+    if (state.is_reading)
+        co_return failure(Error{Errc::invalid_argument, "another next() of this range is under way"});
+    for (;;) {
+        if (auto user = state.pages.pop())
+            co_return std::optional<UserSummary>{std::move(user)};
+        if (state.pages.is_at_end())
             co_return std::optional<UserSummary>{};
-        state.request.page(state.next_page);
+        state.is_reading = true;
+        const auto end_reading = [](bool* is_reading) { *is_reading = false; };
+        const std::unique_ptr<bool, decltype(end_reading)> reading{&state.is_reading};
         expected<UserPage> page =
             co_await start<UserPage>(state.core, api::list_users, state.options, unnamed<api::read_user_page>,
-                                     &api::Requests::list_users, state.request);
+                                     &api::Requests::list_users, state.pages.request());
         if (!page)
             co_return unexpected{std::move(page.error())};
-        if (auto error = state.take(std::move(*page))) {
-            error->operation = api::list_users.name;
-            co_return unexpected{*std::move(error)};
-        }
+        if (auto error = state.pages.take(std::move(*page)))
+            co_return failure(*std::move(error));
     }
-    co_return std::move(state.users[state.next_user++]);
 }
 
 } // namespace passage

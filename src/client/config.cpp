@@ -22,10 +22,10 @@ expected<Config> Config::from_environment()
     config.api_key = variable("PASSAGE_API_KEY");
     if (config.api_key.empty())
         return missing("PASSAGE_API_KEY");
-    if (const auto url = variable("PASSAGE_BASE_URL"); !url.empty())
-        config.base_url = url;
-    if (const auto url = variable("PASSAGE_AUTH_URL"); !url.empty())
-        config.auth_url = url;
+    config.base_url = variable("PASSAGE_BASE_URL");
+    if (config.base_url.empty())
+        return missing("PASSAGE_BASE_URL");
+    config.auth_url = variable("PASSAGE_AUTH_URL");
     config.tls.ca_file = variable("PASSAGE_CA_FILE");
     return config;
 }

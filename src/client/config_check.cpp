@@ -44,8 +44,10 @@ expected<http::BaseUrl> check_config(const Config& config)
     if (!url->tls && !config.allow_plain_http && !url->is_loopback())
         return invalid("base_url is plain http to a host that is not loopback, which would show the API key to the "
                        "network; use https, or set allow_plain_http");
-    if (auto auth_url = http::parse_base_url(config.auth_url); !auth_url)
-        return auth_url;
+    if (!config.auth_url.empty()) {
+        if (auto auth_url = http::parse_base_url(config.auth_url, "auth_url"); !auth_url)
+            return auth_url;
+    }
 
     if (config.pool.max_connections < 1 || config.pool.max_connections > 65'536)
         return invalid("pool.max_connections must be 1 to 65536");

@@ -102,9 +102,10 @@ expected<Secret> Core::write(expected<http::Request> request, const CallOptions&
     return writer_.write(*request, options.headers());
 }
 
-std::shared_ptr<Observation> Core::observe(const api::Operation& operation, const CallOptions& options) const
+std::shared_ptr<Observation> Core::observe(const api::Operation& operation, const CallOptions& options,
+                                           std::shared_ptr<CallReport> report) const
 {
-    return client::observe(config_.observer.get(), operation, url_, options);
+    return client::observe(config_.observer.get(), operation, url_, options, std::move(report));
 }
 
 void Core::redact(Error& error) const

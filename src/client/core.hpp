@@ -37,7 +37,8 @@ public:
     expected<Secret> write(expected<http::Request> request, const CallOptions& options) const;
 
     /// Tells that a call begins; none if nobody is to hear of it. Any thread.
-    std::shared_ptr<Observation> observe(const api::Operation& operation, const CallOptions& options) const;
+    std::shared_ptr<Observation> observe(const api::Operation& operation, const CallOptions& options,
+                                         std::shared_ptr<CallReport> report) const;
 
     /// Masks the API key in an error's texts. Any thread.
     void redact(Error& error) const;

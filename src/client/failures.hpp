@@ -2,7 +2,18 @@
 
 #include "net/failure.hpp"
 
+#include <boost/system/system_error.hpp>
+
 namespace passage::client {
+
+/// What a constructor throws. The text of the exception ends in that of its code.
+inline boost::system::system_error to_exception(const Error& error)
+{
+    std::string what = error.message;
+    if (error.cause)
+        what.append(": ").append(error.cause.message());
+    return boost::system::system_error{make_error_code(error.code), what};
+}
 
 /// Why something was broken off, in words.
 inline net::Failure stopped_failure(Errc reason, Stage stage)

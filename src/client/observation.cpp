@@ -19,8 +19,43 @@ microseconds between(Clock::time_point begin, Clock::time_point end)
 
 } // namespace
 
-Observation::Observation(std::shared_ptr<CallObserver> observer, std::optional<TraceParent> trace_parent)
-    : observer_{std::move(observer)}, given_{std::move(trace_parent)}
+void CallReport::begin_attempt(unsigned number)
+{
+    const std::lock_guard lock{mutex_};
+    attempts_ = number;
+    stage_ = Stage::pool;
+}
+
+void CallReport::stage(Stage stage)
+{
+    const std::lock_guard lock{mutex_};
+    stage_ = stage;
+}
+
+void CallReport::retry(const Error& reason)
+{
+    const std::lock_guard lock{mutex_};
+    stage_ = Stage::backoff;
+    last_ = reason;
+    failed_.push_back(failed_attempt(reason));
+}
+
+void CallReport::add_to(Error& error) const
+{
+    const std::lock_guard lock{mutex_};
+    error.stage = stage_;
+    error.attempts = attempts_;
+    error.http_status = last_.http_status;
+    error.api_code = last_.api_code;
+    error.request_id = last_.request_id;
+    error.cause = last_.cause;
+    error.retry_after = last_.retry_after;
+    error.earlier_attempts = failed_;
+}
+
+Observation::Observation(std::shared_ptr<CallObserver> observer, std::shared_ptr<CallReport> report,
+                         std::optional<TraceParent> trace_parent)
+    : observer_{std::move(observer)}, report_{std::move(report)}, given_{std::move(trace_parent)}
 {}
 
 void Observation::begin_attempt(Clock::time_point now)
@@ -32,6 +67,8 @@ void Observation::begin_attempt(Clock::time_point now)
     exchange_begin_.reset();
     first_byte_.reset();
     sent_ = given_;
+    if (report_)
+        report_->begin_attempt(number);
     if (observer_) {
         if (const auto own = observer_->attempt_started())
             sent_ = own;
@@ -42,6 +79,8 @@ std::string_view Observation::begin_exchange(const net::Connection& connection, 
                                              std::string_view request)
 {
     exchange_begin_ = now;
+    if (report_)
+        report_->stage(Stage::write);
     attempt_.connection_reused = connection.was_used();
     if (!attempt_.connection_reused)
         attempt_.connection = connection.timings;
@@ -53,6 +92,8 @@ std::string_view Observation::begin_exchange(const net::Connection& connection, 
 
 void Observation::advance(const net::Progress& progress)
 {
+    if (report_)
+        report_->stage(progress.stage);
     if (progress.response_begun && !first_byte_)
         first_byte_ = Clock::now();
 }
@@ -75,6 +116,8 @@ void Observation::end_attempt(int http_status, std::optional<FailedAttempt> fail
 
 void Observation::retry(const Error& reason, std::chrono::milliseconds wait, bool is_replay)
 {
+    if (report_ && !is_replay)
+        report_->retry(reason);
     if (!observer_)
         return;
     Retrying retrying;
@@ -101,7 +144,7 @@ void Observation::end(unsigned attempts, microseconds elapsed, const Error* erro
 }
 
 std::shared_ptr<Observation> observe(Observer* observer, const api::Operation& operation, const http::BaseUrl& url,
-                                     const CallOptions& options)
+                                     const CallOptions& options, std::shared_ptr<CallReport> report)
 {
     std::shared_ptr<CallObserver> call_observer;
     if (observer) {
@@ -113,9 +156,9 @@ std::shared_ptr<Observation> observe(Observer* observer, const api::Operation& o
         started.trace_parent = options.trace_parent();
         call_observer = observer->call_started(started);
     }
-    if (!call_observer && !options.trace_parent())
+    if (!call_observer && !report && !options.trace_parent())
         return nullptr;
-    return std::make_shared<Observation>(std::move(call_observer), options.trace_parent());
+    return std::make_shared<Observation>(std::move(call_observer), std::move(report), options.trace_parent());
 }
 
 } // namespace passage::client

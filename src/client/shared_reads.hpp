@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/flight.hpp"
+#include "client/observation.hpp"
 
 #include <passage/expected.hpp>
 #include <passage/user.hpp>
@@ -24,7 +25,7 @@ public:
         : executor_{std::move(executor)}, limit_{max_waiting}
     {}
 
-    using Begin = std::function<asio::awaitable<expected<UserInfo>>()>;
+    using Begin = std::function<asio::awaitable<expected<UserInfo>>(std::shared_ptr<CallReport>)>;
 
     /// The user whom `begin` reads, or a read that is under way. Until the deadline, and until it is cancelled.
     static asio::awaitable<expected<UserInfo>> read(std::shared_ptr<SharedReads> self, std::string id, Begin begin,
@@ -37,6 +38,7 @@ private:
     {
         std::shared_ptr<Flight> flight;
         std::shared_ptr<Result> result; ///< Set before the flight lands.
+        std::shared_ptr<CallReport> report;
     };
     using UnderWay = std::map<std::string, Read>;
 

@@ -9,17 +9,18 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 namespace passage::http {
 namespace {
 
 namespace urls = boost::urls;
 
-unexpected<Error> invalid(std::string_view text, std::string_view why)
+unexpected<Error> invalid_url(std::string_view setting, std::string_view text, std::string_view why)
 {
     // The user information and the query of a URL may hold a secret.
     const bool printed = text.find_first_of("@?") == text.npos;
-    std::string message = "base URL";
+    std::string message{setting};
     if (printed)
         message.append(" \"").append(printable(text, 200)).append("\"");
     message.append(": ").append(why);
@@ -88,11 +89,16 @@ bool BaseUrl::is_loopback() const
     return host == "localhost" || (host_is_address && (host.starts_with("127.") || host == "::1"));
 }
 
-expected<BaseUrl> parse_base_url(std::string_view text)
+expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting)
 {
+    const auto invalid = [&](std::string_view why) { return invalid_url(setting, text, why); };
+    if (text.empty())
+        return unexpected{
+            Error{Errc::invalid_argument,
+                  std::string{setting} + " is empty: set it to where the server is, as https://host[:port][/path]"}};
     const auto parsed = urls::parse_uri(text);
     if (!parsed)
-        return invalid(text, "not a URL of the form https://host[:port][/path]");
+        return invalid("not a URL of the form https://host[:port][/path]");
     const urls::url_view& url = *parsed;
 
     BaseUrl result;
@@ -101,20 +107,20 @@ expected<BaseUrl> parse_base_url(std::string_view text)
     else if (url.scheme_id() == urls::scheme::http)
         result.tls = false;
     else
-        return invalid(text, "the scheme must be https (or http, to a loopback address)");
+        return invalid("the scheme must be https (or http, to a loopback address)");
     if (url.has_userinfo())
-        return invalid(text, "user information is not allowed; the API key is a setting of its own");
+        return invalid("user information is not allowed; the API key is a setting of its own");
     if (url.has_query() || url.has_fragment())
-        return invalid(text, "a query or a fragment is not allowed");
+        return invalid("a query or a fragment is not allowed");
 
     // Boost.URL takes 127.0.0.1.example for an address and a path.
     result.path = std::string_view{url.encoded_path()};
     if (!result.path.empty() && !result.path.starts_with('/'))
-        return invalid(text, "the host is neither a name nor an address");
+        return invalid("the host is neither a name nor an address");
     while (result.path.ends_with('/'))
         result.path.pop_back();
     if (has_dot_segment(result.path))
-        return invalid(text, "the path must not have the segments . and ..");
+        return invalid("the path must not have the segments . and ..");
 
     const std::string_view host = url.encoded_host_address();
     switch (url.host_type()) {
@@ -126,19 +132,21 @@ expected<BaseUrl> parse_base_url(std::string_view text)
     case urls::host_type::name:
         result.host = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
         if (!is_host_name(result.host) || ends_in_number(result.host))
-            return invalid(text, "the host is not a valid name");
+            return invalid("the host is not a valid name");
         break;
     default:
-        return invalid(text, "the host must be a name or an address");
+        return invalid("the host must be a name or an address");
     }
     std::transform(result.host.begin(), result.host.end(), result.host.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
 
     result.port = result.tls ? 443 : 80;
     if (url.has_port()) {
-        result.port = url.port_number();
-        if (result.port == 0)
-            return invalid(text, "the port must be 1 to 65535");
+        // Boost.URL's own number of a port wraps.
+        const std::string_view port = url.port();
+        const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), result.port);
+        if (ec != std::errc{} || end != port.data() + port.size() || result.port == 0)
+            return invalid("the port must be 1 to 65535");
     }
     return result;
 }

@@ -25,8 +25,8 @@ struct BaseUrl
     bool is_loopback() const;
 };
 
-/// Reads `http[s]://host[:port][/path]`; `Errc::invalid_argument` says what is wrong with it.
-expected<BaseUrl> parse_base_url(std::string_view text);
+/// Reads `http[s]://host[:port][/path]`; `Errc::invalid_argument` says what is wrong with it, and with which setting.
+expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting = "base_url");
 
 /// A text as one segment of a path or one value in a query: all but unreserved characters percent-encoded
 /// (RFC 3986, section 2.3). The segments "." and ".." can't be protected this way.

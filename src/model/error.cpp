@@ -133,7 +133,8 @@ std::ostream& operator<<(std::ostream& stream, const Error& error)
 
 bool is_not_found(const Error& error) noexcept
 {
-    return error.code == Errc::api && error.http_status == 404;
+    return error.code == Errc::api && error.http_status == 404 &&
+           (error.api_code == "user_not_found" || error.api_code == "device_not_found");
 }
 
 bool is_unauthorized(const Error& error) noexcept

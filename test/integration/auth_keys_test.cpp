@@ -125,6 +125,53 @@ BOOST_AUTO_TEST_CASE(a_thousand_callers_share_one_fetch)
     finish();
 }
 
+BOOST_AUTO_TEST_CASE(a_callers_deadline_ends_its_own_wait_alone)
+{
+    Script script = answering(test::response(200, {}, keys()));
+    script.steps.insert(script.steps.begin() + 2, steps::hold());
+    server.plan({script});
+    bool others_good = false;
+    asio::co_spawn(context, authenticator->authenticate(token("other")),
+                   [&](std::exception_ptr, const expected<Claims>& claims) { others_good = claims.has_value(); });
+    std::optional<expected<Claims>> own;
+    asio::co_spawn(context, authenticator->authenticate(token(), CallOptions{}.timeout(std::chrono::milliseconds{1})),
+                   [&](std::exception_ptr, expected<Claims> claims) {
+                       own.emplace(std::move(claims));
+                       server.release();
+                   });
+    context.run();
+    BOOST_TEST(others_good);
+    BOOST_TEST_REQUIRE(own.has_value());
+    BOOST_TEST_REQUIRE(!own->has_value());
+    BOOST_TEST(is_timeout(own->error()), own->error());
+    BOOST_TEST(is_retryable(own->error()));
+    BOOST_TEST(own->error().operation == "authenticate");
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(a_failure_to_fetch_is_told_once)
+{
+    server.plan({answering(test::response(503, {}, R"({"code":"down","error":"Down."})"))});
+    const Error error = check().error();
+    BOOST_TEST((error.code == Errc::jwks));
+    BOOST_TEST(error.message == "no keys can be had: 503 down: Down.");
+    const std::string line = to_string(error);
+    BOOST_TEST(line.find("(attempt") == line.rfind("(attempt"), line);
+    BOOST_TEST(line.find("authenticate") == line.rfind("authenticate"), line);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(keys_are_where_the_api_is_unless_said)
+{
+    server.plan({answering(test::response(200, {}, keys()))});
+    Config own = config();
+    own.auth_url.clear();
+    authenticator = std::make_unique<Authenticator>(context, own);
+    BOOST_TEST(check().value().user_id == "u");
+    BOOST_TEST(server.requests().front().bytes.starts_with("GET /v1/apps/app/.well-known/jwks.json HTTP/1.1\r\n"));
+    finish();
+}
+
 BOOST_AUTO_TEST_CASE(a_caller_that_is_cancelled_leaves_the_others_waiting)
 {
     Script script = answering(test::response(200, {}, keys()));

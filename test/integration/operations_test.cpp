@@ -1,11 +1,15 @@
 #include "support/run.hpp"
 #include "support/service.hpp"
 
+#include <boost/system/system_error.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <optional>
 #include <set>
+#include <string>
 #include <tuple>
 
 using namespace passage;
@@ -228,6 +232,75 @@ BOOST_FIXTURE_TEST_CASE(a_range_yields_every_user_once, Seeded)
         BOOST_TEST(users.size() == 250u);
         BOOST_TEST(ids.size() == 250u);
     }
+}
+
+BOOST_FIXTURE_TEST_CASE(users_may_be_deleted_as_a_range_yields_them, Seeded)
+{
+    run(context, [](Client& psg) -> asio::awaitable<void> {
+        for (int i = 0; i < 100; ++i)
+            value(co_await psg.create_user(CreateUserRequest{}.email("same" + std::to_string(i) + "@example.com")));
+        UserRange range = psg.users(ListUsersRequest{}.limit(20));
+        std::size_t deleted = 0;
+        for (;;) {
+            const auto user = value(co_await range.next());
+            if (!user)
+                break;
+            succeed(co_await psg.delete_user(user->id));
+            ++deleted;
+            if (deleted % 50 == 0)
+                value(co_await psg.create_user(
+                    CreateUserRequest{}.email("late" + std::to_string(deleted) + "@example.com")));
+        }
+        BOOST_TEST(deleted >= 350u);
+        for (const UserSummary& left : value(co_await psg.list_users(ListUsersRequest{}.limit(500))).users)
+            BOOST_TEST(left.email.starts_with("late"), left.email);
+    }(client));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_second_next_of_a_range_is_refused_while_one_is_under_way, Seeded)
+{
+    UserRange range = client.users();
+    std::size_t users = 0;
+    std::string refused;
+    for (int i = 0; i < 2; ++i)
+        asio::co_spawn(context, range.next(),
+                       [&](std::exception_ptr, const expected<std::optional<UserSummary>>& user) {
+                           users += user && user->has_value();
+                           if (!user)
+                               refused = to_string(user.error());
+                       });
+    context.run();
+    BOOST_TEST(users == 1u);
+    BOOST_TEST(refused == "list_users: invalid_argument: another next() of this range is under way");
+    context.restart();
+    BOOST_TEST(value(run(context, range.next())).has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_client_that_cannot_be_made_says_why_once, Fixture)
+{
+    Config config = service.config();
+    config.api_key = Secret{};
+    const auto what = [&] {
+        try {
+            const Client made{context, config};
+        } catch (const boost::system::system_error& error) {
+            return std::string{error.what()};
+        }
+        return std::string{};
+    };
+    BOOST_TEST(what() == "api_key is empty: invalid_argument [passage:1]");
+    config = service.config();
+    config.base_url.clear();
+    BOOST_TEST(what() == "base_url is empty: set it to where the server is, as https://host[:port][/path]: "
+                         "invalid_argument [passage:1]");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_call_without_time_makes_no_attempt, Fixture)
+{
+    const auto user = run(context, client.get_user("u", CallOptions{}.deadline(std::chrono::steady_clock::now())));
+    BOOST_TEST(is_timeout(error(user)));
+    BOOST_TEST(error(user).attempts == 0u);
+    BOOST_TEST(to_string(error(user)).find("attempt") == std::string::npos);
 }
 
 BOOST_FIXTURE_TEST_CASE(users_created_while_a_range_is_read_are_not_in_it, Seeded)

@@ -2,6 +2,7 @@
 #include "support/script_config.hpp"
 
 #include <passage/client.hpp>
+#include <passage/observer.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -13,6 +14,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <list>
 #include <memory>
@@ -36,6 +38,27 @@ Script holding(std::vector<test::Step> then)
     script.steps.insert(script.steps.end(), then.begin(), then.end());
     return script;
 }
+
+/// Calls a function when a call is about to wait and try again.
+class WhenRetrying : public Observer
+{
+public:
+    explicit WhenRetrying(std::function<void()> then) : then_{std::move(then)} {}
+
+    std::shared_ptr<CallObserver> call_started(const CallStarted&) noexcept override
+    {
+        return std::make_shared<Of>(then_);
+    }
+
+private:
+    struct Of : CallObserver
+    {
+        explicit Of(std::function<void()> function) : then{std::move(function)} {}
+        void retrying(const Retrying&) noexcept override { then(); }
+        std::function<void()> then;
+    };
+    std::function<void()> then_;
+};
 
 struct Fixture
 {
@@ -114,7 +137,7 @@ BOOST_AUTO_TEST_CASE(each_caller_has_a_deadline_and_a_cancellation_of_its_own)
     BOOST_TEST(is_cancelled(ends[0]->error()));
     BOOST_TEST(is_timeout(ends[1]->error()));
     BOOST_TEST(is_timeout(ends[2]->error()));
-    BOOST_TEST(ends[1]->error().operation == "get_user");
+    BOOST_TEST(ends[1]->error().operation == "coalesced_get_user");
     BOOST_TEST(!ends[3]);
     server.release();
     context.run();
@@ -129,10 +152,10 @@ BOOST_AUTO_TEST_CASE(an_error_is_shared_too)
     server.plan({holding({steps::send(answer), steps::serve()})});
     int right = 0;
     for (int i = 0; i < 10; ++i)
-        asio::co_spawn(context, client->coalesced_get_user("u"),
-                       [&](std::exception_ptr, const expected<UserInfo>& user) {
-                           right += !user && is_not_found(user.error()) && user.error().operation == "get_user";
-                       });
+        asio::co_spawn(
+            context, client->coalesced_get_user("u"), [&](std::exception_ptr, const expected<UserInfo>& user) {
+                right += !user && is_not_found(user.error()) && user.error().operation == "coalesced_get_user";
+            });
     context.poll();
     server.release();
     context.run();
@@ -183,6 +206,35 @@ BOOST_AUTO_TEST_CASE(a_shared_request_has_the_trace_of_the_caller_who_begins_it)
     finish();
 }
 
+BOOST_AUTO_TEST_CASE(who_waits_in_vain_is_told_what_the_shared_request_knows)
+{
+    const auto throttled = test::response(429, "Retry-After: 20\r\n", R"({"code":"slow_down","error":"Slow down."})");
+    server.plan({{{steps::tls(), steps::request(), steps::send(throttled), steps::serve()}, true}});
+    asio::cancellation_signal signal;
+    Config config = config_for(server);
+    config.observer = std::make_shared<WhenRetrying>([&] { signal.emit(asio::cancellation_type::terminal); });
+    client = std::make_unique<Client>(context, config);
+    std::optional<expected<UserInfo>> user;
+    asio::co_spawn(context, client->coalesced_get_user("u"),
+                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr, expected<UserInfo> result) {
+                       user.emplace(std::move(result));
+                       client->close();
+                   }));
+    context.run();
+    BOOST_TEST_REQUIRE(user.has_value());
+    BOOST_TEST_REQUIRE(!user->has_value());
+    const Error& error = user->error();
+    BOOST_TEST((error.code == Errc::cancelled), error);
+    BOOST_TEST((error.stage == Stage::backoff));
+    BOOST_TEST(error.operation == "coalesced_get_user");
+    BOOST_TEST(error.attempts == 1u);
+    BOOST_TEST(error.http_status == 429);
+    BOOST_TEST(error.api_code == "slow_down");
+    BOOST_TEST_REQUIRE(error.retry_after.has_value());
+    BOOST_TEST((*error.retry_after == std::chrono::seconds{20}));
+    finish();
+}
+
 BOOST_AUTO_TEST_CASE(so_many_callers_wait_for_shared_reads_and_no_more)
 {
     server.plan({holding({steps::answer(), steps::serve()}), holding({steps::answer(), steps::serve()})});
@@ -212,7 +264,7 @@ BOOST_AUTO_TEST_CASE(so_many_callers_wait_for_shared_reads_and_no_more)
     BOOST_TEST((errors[0].code == Errc::pool_timeout), errors[0]);
     BOOST_TEST(is_retryable(errors[0]));
     BOOST_TEST(errors[0].message == "3 callers wait for shared reads already");
-    BOOST_TEST(errors[0].operation == "get_user");
+    BOOST_TEST(errors[0].operation == "coalesced_get_user");
     // Who leaves makes room for one.
     std::next(signals.begin(), 2)->emit(asio::cancellation_type::terminal);
     context.poll();

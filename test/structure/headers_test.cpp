@@ -4,7 +4,9 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <filesystem>
+#include <string>
 
 using structure::Compiled;
 
@@ -54,4 +56,47 @@ BOOST_DATA_TEST_CASE(hidden_header_is_found_behind_others,
     const Compiled compiled = structure::compile("#include <" + header + ">\n");
     BOOST_REQUIRE_MESSAGE(compiled.accepted, compiled.messages);
     BOOST_TEST(!structure::hidden_headers(compiled).empty());
+}
+
+BOOST_AUTO_TEST_CASE(older_standard_is_refused_with_a_sentence)
+{
+    for (const std::string& header : public_headers()) {
+        if (header == "passage/emulator.hpp") // it is not the client library's
+            continue;
+        const Compiled compiled = structure::compile("#include <" + header + ">\n", "-std=c++17");
+        BOOST_TEST(!compiled.accepted);
+        BOOST_TEST(compiled.messages.find("passage needs C++20") != std::string::npos, compiled.messages);
+        BOOST_TEST(std::ranges::count(compiled.messages, '\n') < 40, compiled.messages);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(function_of_the_wrong_shape_is_refused_by_the_name_of_what_it_has_to_be)
+{
+    const auto messages = [](const std::string& operation, const std::string& deliver) {
+        const Compiled compiled =
+            structure::compile("#include <passage/batch.hpp>\n"
+                               "using namespace passage;\n"
+                               "boost::asio::awaitable<BatchSummary> run(Client& psg, std::vector<std::string> ids) {\n"
+                               "    return for_each(std::move(ids), " +
+                               operation + ", " + deliver +
+                               ");\n"
+                               "}\n");
+        return compiled.accepted ? "" : compiled.messages;
+    };
+    const std::string operation =
+        "[&](std::string& id, const CallOptions& options) { return psg.get_user(id, options); }";
+    const std::string deliver = "[](std::size_t, expected<UserInfo>&&) {}";
+    BOOST_TEST(messages(operation, deliver) == "");
+    for (const char* wrong : {"[&](std::string& id) { return psg.get_user(id); }",
+                              "[&](int, const CallOptions&) { return psg.get_user({}); }",
+                              "[](std::string&, const CallOptions&) { return expected<UserInfo>{}; }", "0"}) {
+        const std::string said = messages(wrong, deliver);
+        BOOST_TEST(said.find("begins_call_for") != std::string::npos, said);
+        BOOST_TEST(said.find("batch_run.hpp") == std::string::npos, said);
+    }
+    for (const char* wrong : {"[](expected<UserInfo>&&) {}", "[](std::size_t, expected<void>&&) {}", "0"}) {
+        const std::string said = messages(operation, wrong);
+        BOOST_TEST(said.find("delivers") != std::string::npos, said);
+        BOOST_TEST(said.find("batch_run.hpp") == std::string::npos, said);
+    }
 }

@@ -201,7 +201,10 @@ passage::Error answered(int status)
 BOOST_AUTO_TEST_CASE(each_kind_of_error_has_its_status)
 {
     using passage::Errc;
-    BOOST_TEST(app::explain(answered(404)).status == 404U);
+    passage::Error unknown_user = answered(404);
+    unknown_user.api_code = "user_not_found";
+    BOOST_TEST(app::explain(unknown_user).status == 404U);
+    BOOST_TEST(app::explain(answered(404)).status == 502U);
     BOOST_TEST(app::explain(answered(400)).status == 400U);
     BOOST_TEST(app::explain(answered(429)).status == 429U);
     BOOST_TEST(app::explain(answered(401)).status == 502U);

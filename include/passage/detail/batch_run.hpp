@@ -1,6 +1,7 @@
 #pragma once
 
 #include <passage/batch_options.hpp>
+#include <passage/call_options.hpp>
 #include <passage/detail/in_turn.hpp>
 #include <passage/detail/strand.hpp>
 #include <passage/expected.hpp>
@@ -39,6 +40,18 @@
 namespace passage::detail {
 
 namespace asio = boost::asio;
+
+template <class Awaitable>
+struct AwaitedResult;
+template <class T>
+struct AwaitedResult<asio::awaitable<expected<T>>>
+{
+    using Type = expected<T>;
+};
+
+/// What an operation on an item yields.
+template <class Operation, class Item>
+using OperationResult = typename AwaitedResult<std::invoke_result_t<Operation&, Item&, const CallOptions&>>::Type;
 
 /// Has the error of an item that was asked for again tell of the earlier calls too; `before` tells of those.
 inline void add_earlier(Error& error, const Error& before)
@@ -307,7 +320,7 @@ public:
 
 private:
     using Item = std::ranges::range_value_t<Range>;
-    using Result = typename std::invoke_result_t<Operation&, Item&, const CallOptions&>::value_type;
+    using Result = OperationResult<Operation, Item>;
 
     bool has_next() override { return next_ != std::ranges::end(range_); }
 

@@ -20,6 +20,7 @@ BOOST_AUTO_TEST_CASE(operations_say_what_may_be_repeated)
     const Case cases[]{
         {create_user, "create_user", "POST", created, false, true, false},
         {get_user, "get_user", "GET", content, true, true, false},
+        {coalesced_get_user, "coalesced_get_user", "GET", content, true, true, false},
         {get_user_by_identifier, "get_user_by_identifier", "GET", content, true, false, false},
         {update_user, "update_user", "PATCH", content, true, true, false},
         {activate_user, "activate_user", "PATCH", content, true, true, false},

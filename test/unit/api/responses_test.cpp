@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(an_error_keeps_its_status_whatever_the_body)
     };
     for (const Case& test : cases) {
         for (const int status :
-             {301, 400, 401, 403, 404, 405, 409, 410, 413, 422, 429, 451, 499, 500, 502, 503, 504, 599}) {
+             {301, 400, 401, 403, 405, 409, 410, 413, 422, 429, 451, 499, 500, 502, 503, 504, 599}) {
             for (const char* type : {"application/json", "text/html", ""}) {
                 const Error error = read_error(response(status, test.body, type), key);
                 BOOST_TEST_CONTEXT(test.name << ", " << status << ", " << type)
@@ -172,6 +172,18 @@ BOOST_AUTO_TEST_CASE(no_cut_leaves_a_piece_of_an_echoed_key)
                     BOOST_TEST(message.find(form.substr(at, eight)) == message.npos, message);
             }
         }
+}
+
+BOOST_AUTO_TEST_CASE(a_404_that_names_nothing_asks_for_the_path)
+{
+    const std::string hint = "is the path of base_url right? ";
+    BOOST_TEST(read_error(response(404, ""), key).message == "is the path of base_url right?");
+    BOOST_TEST(read_error(response(404, "<html>"), key).message == hint + "<html>");
+    BOOST_TEST(read_error(response(404, R"({"code":"route_not_found","error":"No."})"), key).message == hint + "No.");
+    BOOST_TEST(read_error(response(404, R"({"code":"user_not_found","error":"No."})"), key).message == "No.");
+    BOOST_TEST(read_error(response(400, "<html>"), key).message == "<html>");
+    BOOST_TEST(read_error(response(404, R"({"error":")" + std::string(1000, 'e') + R"("})"), key).message.size() ==
+               512u);
 }
 
 BOOST_AUTO_TEST_CASE(a_user_is_read_from_json_of_whatever_name)

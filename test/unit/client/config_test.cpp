@@ -47,15 +47,16 @@ private:
 
 BOOST_AUTO_TEST_SUITE(config_from_environment)
 
-BOOST_AUTO_TEST_CASE(credentials_are_enough)
+BOOST_AUTO_TEST_CASE(credentials_and_a_server_are_enough)
 {
-    const Environment environment{{{"PASSAGE_APP_ID", "app"}, {"PASSAGE_API_KEY", "key"}}};
+    const Environment environment{
+        {{"PASSAGE_APP_ID", "app"}, {"PASSAGE_API_KEY", "key"}, {"PASSAGE_BASE_URL", "https://api.example.com/v1"}}};
     const auto config = Config::from_environment();
     BOOST_TEST_REQUIRE(config.has_value(), config.error());
     BOOST_TEST(config->app_id == "app");
     BOOST_TEST(config->api_key.reveal() == "key");
-    BOOST_TEST(config->base_url == Config{}.base_url);
-    BOOST_TEST(config->auth_url == Config{}.auth_url);
+    BOOST_TEST(config->base_url == "https://api.example.com/v1");
+    BOOST_TEST(config->auth_url == "");
     BOOST_TEST(config->tls.ca_file == "");
 }
 
@@ -85,6 +86,8 @@ BOOST_AUTO_TEST_CASE(what_is_missing_is_named)
     BOOST_TEST(message({{"PASSAGE_APP_ID", "app"}}) == "the environment variable PASSAGE_API_KEY is not set");
     BOOST_TEST(message({{"PASSAGE_APP_ID", "app"}, {"PASSAGE_API_KEY", ""}}) ==
                "the environment variable PASSAGE_API_KEY is not set");
+    BOOST_TEST(message({{"PASSAGE_APP_ID", "app"}, {"PASSAGE_API_KEY", "key"}}) ==
+               "the environment variable PASSAGE_BASE_URL is not set");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -161,7 +161,6 @@ BOOST_AUTO_TEST_CASE(predicates_tell_errors_apart)
         std::set<Errc> codes;
     };
     const std::vector<Case> cases{
-        {is_not_found, "is_not_found", {404}, {}},
         {is_unauthorized, "is_unauthorized", {401}, {}},
         {is_forbidden, "is_forbidden", {403}, {}},
         {is_invalid_argument, "is_invalid_argument", {400}, {Errc::invalid_argument}},
@@ -184,6 +183,14 @@ BOOST_AUTO_TEST_CASE(predicates_tell_errors_apart)
             BOOST_TEST(test.predicate(error) == test.codes.contains(kind.code), test.name << ", " << kind.name);
         }
     }
+    for (int status = 0; status < 600; ++status)
+        for (const char* code : {"", "user_not_found", "device_not_found", "app_not_found", "route_not_found"}) {
+            Error error = api_error(status);
+            error.api_code = code;
+            const bool is_user_or_device =
+                code == std::string_view{"user_not_found"} || code == std::string_view{"device_not_found"};
+            BOOST_TEST(is_not_found(error) == (status == 404 && is_user_or_device), status << " " << code);
+        }
     Error retryable{Errc::truncated};
     retryable.retryable = true;
     BOOST_TEST(is_retryable(retryable));

@@ -1,0 +1,117 @@
+#include "api/user_pages.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace passage::api {
+namespace {
+
+bool can_go_by_key(const ListUsersRequest& request)
+{
+    return request.orders().empty() && !request.page() &&
+           std::ranges::none_of(request.filters(),
+                                [](const UserFilter& filter) { return filter.field == "created_at"; });
+}
+
+/// Whether a page is the last of so many users, by its number. Whatever numbers a service says, nothing overflows.
+bool is_last(const UserPage& page, std::int64_t total)
+{
+    if (page.users.empty() || total <= 0 || page.page == std::numeric_limits<std::int64_t>::max())
+        return true;
+    return page.limit > 0 && page.page >= total / page.limit + (total % page.limit != 0);
+}
+
+Error out_of_order(std::string message)
+{
+    return Error{Errc::protocol, std::move(message)};
+}
+
+} // namespace
+
+UserPages::UserPages(ListUsersRequest request)
+    : request_{std::move(request)}, by_key_{can_go_by_key(request_)}, number_{request_.page().value_or(1)}
+{
+    if (by_key_)
+        request_.order_by(user_field::created_at.ascending()).order_by(user_field::id.ascending());
+}
+
+std::optional<UserSummary> UserPages::pop()
+{
+    if (next_ == users_.size())
+        return std::nullopt;
+    return std::move(users_[next_++]);
+}
+
+ListUsersRequest UserPages::request() const
+{
+    ListUsersRequest request = request_;
+    request.page(number_);
+    // The comparison has no "or equal".
+    if (by_key_ && from_ > never)
+        request.where(user_field::created_at > from_ - std::chrono::microseconds{1});
+    return request;
+}
+
+std::optional<Error> UserPages::take(UserPage page)
+{
+    if (page.page != number_ || (!by_key_ && !page.users.empty() && page.users.front().id == first_of_page_))
+        return out_of_order("page " + std::to_string(number_) + " was asked for and another one came");
+    if (!request_.created_before() && page.created_before != std::chrono::sys_seconds{})
+        request_.created_before(page.created_before);
+    if (by_key_)
+        return take_by_key(std::move(page));
+    take_by_number(std::move(page));
+    return std::nullopt;
+}
+
+void UserPages::take_by_number(UserPage page)
+{
+    if (total_ == 0)
+        total_ = page.total_users;
+    first_of_page_ = page.users.empty() ? std::string{} : page.users.front().id;
+    is_at_end_ = is_last(page, total_);
+    if (!is_at_end_)
+        ++number_;
+    users_ = std::move(page.users);
+    next_ = 0;
+}
+
+std::optional<Error> UserPages::take_by_key(UserPage page)
+{
+    Timestamp last = from_;
+    for (const UserSummary& user : page.users) {
+        if (user.created_at < last)
+            return out_of_order("the users of a page are not in the order that was asked for");
+        last = user.created_at;
+    }
+    if (number_ == 1) {
+        total_of_pass_ = page.total_users;
+        listed_in_pass_ = 0;
+    }
+    listed_in_pass_ += page.users.size();
+    const bool is_last_page = is_last(page, std::min(page.total_users, total_of_pass_));
+    // Who was deleted since the first page moved others to pages that were read before.
+    const bool is_whole = page.total_users >= total_of_pass_;
+
+    std::erase_if(page.users, [&](const UserSummary& user) { return seen_.contains(user.id); });
+    for (const UserSummary& user : page.users)
+        seen_.emplace(user.id, user.created_at);
+    const bool moves_on = is_whole && last > from_;
+    if (!moves_on && listed_in_pass_ > seen_.size())
+        return out_of_order("pages of users repeat themselves");
+    users_ = std::move(page.users);
+    next_ = 0;
+
+    is_at_end_ = is_last_page && is_whole;
+    if (moves_on) {
+        from_ = last;
+        std::erase_if(seen_, [&](const auto& seen) { return seen.second < last; });
+        number_ = 1;
+        return std::nullopt;
+    }
+    number_ = is_last_page || !is_whole ? 1 : number_ + 1;
+    return std::nullopt;
+}
+
+} // namespace passage::api
