@@ -17,6 +17,7 @@ constexpr std::uint32_t max_header_size = 16 * 1024;
 constexpr std::uint64_t max_body_size = 4 * 1024 * 1024;
 // A chunked body has more bytes on the wire than in it, for each chunk may have an extension.
 constexpr std::size_t max_wire_size = max_header_size + 2 * max_body_size;
+constexpr std::string_view end_of_chunks = "0\r\n\r\n";
 
 std::string_view to_std(beast::string_view text)
 {
@@ -80,6 +81,10 @@ RequestReader::~RequestReader() = default;
 RequestReader::State RequestReader::put(std::string& input)
 {
     while (!input.empty() && !parser_->is_done()) {
+        // Beast asserts that it gets no less of the end of a chunked body; until that has come, so much is missing.
+        if (parser_->is_header_done() && parser_->chunked() && input.size() < end_of_chunks.size()) {
+            break;
+        }
         beast::error_code error;
         const std::size_t used = parser_->put(boost::asio::buffer(input), error);
         input.erase(0, used);

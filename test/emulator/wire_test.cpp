@@ -1,4 +1,5 @@
 #include "certificates.hpp"
+#include "request_reader.hpp"
 #include "temporary_folder.hpp"
 #include "tls_client.hpp"
 
@@ -90,6 +91,11 @@ std::string get_with(const std::string& headers)
 std::string post_with(const std::string& headers, const std::string& body)
 {
     return "POST /v1/apps/demo/users HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n" + headers + "\r\n" + body;
+}
+
+std::string chunked(const std::string& body)
+{
+    return post_with("Transfer-Encoding: chunked\r\n", body);
 }
 
 const std::vector<Malformed> malformed_requests{
@@ -303,6 +309,33 @@ BOOST_AUTO_TEST_CASE(thousands_of_idle_connections_are_no_burden)
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_DATA_TEST_CASE(request_may_come_in_any_three_pieces,
+                     data::make({get_with(""), post_with("Content-Length: 2\r\n", "{}"), chunked("0\r\n\r\n"),
+                                 chunked("00;a=b\r\nTrailer: x\r\n\r\n"), chunked("2\r\n{}\r\n0\r\n\r\n"),
+                                 chunked("1\r\n{\r\n1;a\r\n}\r\n0\r\nTrailer: x\r\n\r\n")}),
+                     request)
+{
+    using passage::emulator::RequestReader;
+    for (std::size_t first = 1; first <= request.size(); ++first) {
+        for (std::size_t second = first; second <= request.size(); ++second) {
+            RequestReader reader;
+            std::string input;
+            std::size_t begin = 0;
+            auto state = RequestReader::State::incomplete;
+            for (const std::size_t end : {first, second, request.size()}) {
+                BOOST_TEST_REQUIRE((state == RequestReader::State::incomplete || begin == end));
+                if (begin < end) {
+                    input.append(request, begin, end - begin);
+                    state = reader.put(input);
+                }
+                begin = end;
+            }
+            BOOST_TEST_REQUIRE((state == RequestReader::State::complete), first << ", " << second);
+            BOOST_TEST_REQUIRE(input.empty());
+        }
+    }
+}
 
 BOOST_DATA_TEST_CASE_F(Running, malformed_request_is_refused_and_ends_the_connection, data::make(malformed_requests),
                        malformed)
