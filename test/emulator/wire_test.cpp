@@ -1,5 +1,6 @@
 #include "certificates.hpp"
 #include "request_reader.hpp"
+#include "support/hostile_clients.hpp"
 #include "temporary_folder.hpp"
 #include "tls_client.hpp"
 
@@ -375,6 +376,52 @@ BOOST_DATA_TEST_CASE_F(Running, part_without_end_is_refused,
     const Reply reply = client.receive();
     BOOST_TEST(reply.status == 413U);
     BOOST_TEST(!reply.keep_alive);
+}
+
+BOOST_FIXTURE_TEST_CASE(only_a_few_empty_lines_may_come_before_a_request, Running)
+{
+    TlsClient client = this->client();
+    client.send("\r\n\r\n\r\n\r\n" + TlsClient::request("GET", users, "key"));
+    BOOST_TEST(client.receive().status == 200U);
+    client.send("\r\n\r\n\r\n\r\n\r\n");
+    BOOST_TEST(client.receive().status == 400U);
+    BOOST_TEST(client.is_ended());
+}
+
+BOOST_FIXTURE_TEST_CASE(client_that_was_refused_is_not_listened_to_for_long, Running)
+{
+    TlsClient client = this->client();
+    client.send("hello\r\n\r\n");
+    const std::string more(64 * 1024, 'x');
+    const auto begin = std::chrono::steady_clock::now();
+    BOOST_CHECK_THROW(
+        for (;;) {
+            client.send(more);
+            BOOST_TEST_REQUIRE((std::chrono::steady_clock::now() - begin < 5s));
+        },
+        boost::system::system_error);
+}
+
+/// Attacks, each against one thread and against four, of which the first accepts.
+const auto attacks = data::xrange(passage::test::attack_count) * data::make({1U, 4U});
+
+BOOST_DATA_TEST_CASE(attack_keeps_no_other_client_waiting, attacks, number, threads)
+{
+    const auto attack = static_cast<passage::test::Attack>(number);
+    BOOST_TEST_INFO_SCOPE(passage::test::attack_names[number]);
+    Running running(demo_options().threads(threads));
+    passage::test::HostileClients hostile(running.emulator.port());
+    hostile.add(attack, 4);
+    wait_until([&] { return hostile.steps(attack) >= 4; });
+
+    const auto begin = std::chrono::steady_clock::now();
+    const auto is_timely = [&] { return std::chrono::steady_clock::now() - begin < 10s; };
+    for (int i = 0; i < 20; ++i) {
+        BOOST_TEST(running.client().call("GET", users, "key").status == 200U);
+        BOOST_TEST_REQUIRE(is_timely());
+    }
+    running.emulator.stop();
+    BOOST_TEST(is_timely());
 }
 
 BOOST_FIXTURE_TEST_SUITE(slow_clients, Impatient)
