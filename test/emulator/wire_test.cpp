@@ -89,6 +89,16 @@ std::string get_with(const std::string& headers)
     return "GET /v1/apps/demo HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n" + headers + "\r\n";
 }
 
+std::string get_from(const std::string& host)
+{
+    return "GET /v1/apps/demo HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: test\r\n\r\n";
+}
+
+std::string get_target(const std::string& target)
+{
+    return "GET " + target + " HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n";
+}
+
 std::string post_with(const std::string& headers, const std::string& body)
 {
     return "POST /v1/apps/demo/users HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n" + headers + "\r\n" + body;
@@ -109,6 +119,26 @@ const std::vector<Malformed> malformed_requests{
     {"control byte in the target", "GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "invalid_request"},
     {"no Host", "GET / HTTP/1.1\r\nUser-Agent: test\r\n\r\n", 400, "invalid_request"},
     {"two Hosts", get_with("Host: y\r\n"), 400, "invalid_request"},
+    {"space in the Host", get_from("a b/c"), 400, "invalid_request"},
+    {"path in the Host", get_from("a/c"), 400, "invalid_request"},
+    {"user in the Host", get_from("a@b"), 400, "invalid_request"},
+    {"no number in the Host", get_from("a:b"), 400, "invalid_request"},
+    {"two ports in the Host", get_from("a:1:2"), 400, "invalid_request"},
+    {"bad escape in the Host", get_from("a%2"), 400, "invalid_request"},
+    {"no end of the address in the Host", get_from("[::1"), 400, "invalid_request"},
+    {"name behind the address in the Host", get_from("[::1]a"), 400, "invalid_request"},
+    {"no address in the Host", get_from("[]"), 400, "invalid_request"},
+    {"no path in the target", get_target("v1/apps/demo"), 400, "invalid_request"},
+    {"query for a target", get_target("?/v1/apps/demo"), 400, "invalid_request"},
+    {"asterisk for a target", get_target("*"), 400, "invalid_request"},
+    {"authority for a target", get_target("localhost:443"), 400, "invalid_request"},
+    {"fragment in the target", get_target("/v1/apps/demo#x"), 400, "invalid_request"},
+    {"another scheme", get_target("ftp://localhost/v1/apps/demo"), 400, "invalid_request"},
+    {"no host in the target", get_target("https:///v1/apps/demo"), 400, "invalid_request"},
+    {"port alone in the target", get_target("https://:443/v1/apps/demo"), 400, "invalid_request"},
+    {"user in the target", get_target("https://me@localhost/v1/apps/demo"), 400, "invalid_request"},
+    {"no host before the query", get_target("https://?/v1/apps/demo"), 400, "invalid_request"},
+    {"fragment before the path", get_target("https://localhost#/v1/apps/demo"), 400, "invalid_request"},
     {"space before the colon", get_with("Name : value\r\n"), 400, "invalid_request"},
     {"no colon", get_with("Name\r\n"), 400, "invalid_request"},
     {"no name", get_with(": value\r\n"), 400, "invalid_request"},
@@ -247,6 +277,26 @@ BOOST_AUTO_TEST_CASE(target_may_be_a_whole_url)
     TlsClient client = this->client();
     BOOST_TEST(client.call("GET", "https://localhost" + users, "key").status == 200U);
     BOOST_TEST(client.call("GET", "HTTP://localhost", "key").status == 404U);
+    BOOST_TEST(client.call("GET", "https://[::1]:443" + users + "?limit=1", "key").status == 200U);
+}
+
+BOOST_AUTO_TEST_CASE(query_of_a_whole_url_is_no_path)
+{
+    TlsClient client = this->client();
+    for (const char* begin : {"https://localhost?", "https://localhost/?", "https://localhost:443?a=/"}) {
+        BOOST_TEST(client.call("GET", begin + users, "key").code() == "route_not_found");
+    }
+    BOOST_TEST(client.call("OPTIONS", "*", "key").code() == "route_not_found");
+}
+
+BOOST_DATA_TEST_CASE_F(Running, host_may_be_a_name_or_an_address,
+                       data::make({"", "localhost", "localhost:", "localhost:443", "127.0.0.1:1", "[::1]", "[::1]:443",
+                                   "[::ffff:127.0.0.1]", "a-b_c.d~e", "a%20b", "x!$&'()*+,;="}),
+                       host)
+{
+    TlsClient client = this->client();
+    client.send(get_from(host));
+    BOOST_TEST(client.receive().status == 200U);
 }
 
 BOOST_AUTO_TEST_CASE(connection_ends_when_the_client_wants_it)
