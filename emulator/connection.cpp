@@ -102,6 +102,17 @@ asio::awaitable<bool> Connection::receive(RequestReader& reader)
             co_await send(to_bytes(reader.refusal(), false, false));
             co_return false;
         }
+        if (state == RequestReader::State::head) {
+            const Request head = reader.request();
+            const auto start = Clock::now();
+            if (const auto response = refusal_of_head(service_.store, head)) {
+                log(head, *response, start);
+                ++service_.requests_served;
+                co_await send(to_bytes(*response, false, head.method == "HEAD"));
+                co_return false;
+            }
+            continue;
+        }
         if (!told_to_go_on && reader.waits_for_continue()) {
             told_to_go_on = true;
             co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n");
@@ -188,13 +199,18 @@ Response Connection::answer_to(const Request& request, const Fate& fate)
     } else {
         response = answer(service_.store, request);
     }
+    log(request, response, start);
+    return response;
+}
+
+void Connection::log(const Request& request, const Response& response, Clock::time_point start)
+{
     if (service_.verbose) {
         const auto time = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
         std::ostringstream line; // written at once, for other threads write too
         line << request.method << ' ' << request.target << ' ' << response.status << ' ' << time.count() << " us\n";
         std::clog << line.str() << std::flush;
     }
-    return response;
 }
 
 void Connection::drain()

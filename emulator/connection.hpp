@@ -69,6 +69,8 @@ private:
     boost::asio::awaitable<bool> send(std::string_view bytes);
     boost::asio::awaitable<void> wait(std::chrono::milliseconds time);
     Response answer_to(const Request& request, const Fate& fate);
+    /// If it is wanted.
+    void log(const Request& request, const Response& response, Clock::time_point start);
 
     TlsStream stream_;
     Service& service_;

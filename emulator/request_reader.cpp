@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::uint32_t max_header_size = 16 * 1024;
 constexpr std::uint64_t max_body_size = 4 * 1024 * 1024;
+constexpr std::uint64_t max_small_body_size = 16 * 1024;
 // A chunked body has more bytes on the wire than in it, for each chunk may have an extension.
 constexpr std::size_t max_wire_size = max_header_size + 2 * max_body_size;
 constexpr std::string_view end_of_chunks = "0\r\n\r\n";
@@ -167,6 +168,9 @@ RequestReader::State RequestReader::put(std::string& input)
             // Beast adds trailers to the fields it holds; none of them is one of the header's.
             parser_->header = std::move(parser_->get().base());
             parser_->eager(true);
+            if (parser_->chunked() || parser_->content_length().value_or(0) > max_small_body_size) {
+                return State::head;
+            }
             continue;
         }
         if (error == http::error::need_more) {

@@ -106,7 +106,7 @@ std::string post_with(const std::string& headers, const std::string& body)
 
 std::string chunked(const std::string& body)
 {
-    return post_with("Transfer-Encoding: chunked\r\n", body);
+    return post_with("Authorization: Bearer key\r\nTransfer-Encoding: chunked\r\n", body);
 }
 
 const std::vector<Malformed> malformed_requests{
@@ -154,14 +154,13 @@ const std::vector<Malformed> malformed_requests{
     {"two codings", post_with("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "0\r\n\r\n"), 400,
      "invalid_request"},
     {"chunks in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "invalid_request"},
-    {"chunk size that is none", post_with("Transfer-Encoding: chunked\r\n", "x\r\n\r\n"), 400, "invalid_request"},
-    {"chunk size beyond all", post_with("Transfer-Encoding: chunked\r\n", "fffffffffffffffff\r\n"), 400,
-     "invalid_request"},
+    {"chunk size that is none", chunked("x\r\n\r\n"), 400, "invalid_request"},
+    {"chunk size beyond all", chunked("fffffffffffffffff\r\n"), 400, "invalid_request"},
     {"huge field", get_with("Name: " + std::string(20'000, 'x') + "\r\n"), 431, "header_too_large"},
     {"huge target", "GET /" + std::string(20'000, 'x') + " HTTP/1.1\r\nHost: x\r\n\r\n", 431, "header_too_large"},
     {"header without end", "GET / HTTP/1.1\r\nName: " + std::string(40'000, 'x'), 431, "header_too_large"},
     {"huge body announced", post_with("Content-Length: 4194305\r\n", ""), 413, "body_too_large"},
-    {"huge body in a chunk", post_with("Transfer-Encoding: chunked\r\n", "400001\r\n"), 413, "body_too_large"},
+    {"huge body in a chunk", chunked("400001\r\n"), 413, "body_too_large"},
 };
 
 } // namespace
@@ -231,6 +230,30 @@ BOOST_AUTO_TEST_CASE(client_that_asks_first_is_spared_a_body_too_large)
     TlsClient client = this->client();
     client.send(post_with("Content-Length: 99999999\r\nExpect: 100-continue\r\n", ""));
     BOOST_TEST(client.receive().status == 413U);
+}
+
+BOOST_AUTO_TEST_CASE(large_body_is_not_read_without_a_key)
+{
+    const std::string length = "Content-Length: 4000000\r\n";
+    for (const std::string& head : {post_with(length, ""), post_with(length + "Expect: 100-continue\r\n", ""),
+                                    post_with(length + "Authorization: Bearer wrong\r\n", ""),
+                                    post_with("Transfer-Encoding: chunked\r\n", ""), get_with(length)}) {
+        TlsClient client = this->client();
+        client.send(head);
+        const Reply reply = client.receive();
+        BOOST_TEST(reply.code() == "invalid_access_token", head);
+        BOOST_TEST(!reply.keep_alive);
+        BOOST_TEST(client.is_ended());
+    }
+    TlsClient client = this->client();
+    client.send(post_with(length, "").replace(0, 5, "BREW "));
+    BOOST_TEST(client.receive().status == 405U);
+
+    TlsClient friendly = this->client();
+    friendly.send(post_with(length + "Authorization: Bearer key\r\nExpect: 100-continue\r\n", ""));
+    BOOST_TEST(friendly.receive().status == 100U);
+    friendly.send(R"({"email":"a@b.c"})" + std::string(4'000'000 - 17, ' '));
+    BOOST_TEST(friendly.receive().status == 201U);
 }
 
 BOOST_AUTO_TEST_CASE(head_is_answered_without_a_body)
@@ -378,7 +401,9 @@ BOOST_DATA_TEST_CASE(request_may_come_in_any_three_pieces,
                 BOOST_TEST_REQUIRE((state == RequestReader::State::incomplete || begin == end));
                 if (begin < end) {
                     input.append(request, begin, end - begin);
-                    state = reader.put(input);
+                    do {
+                        state = reader.put(input);
+                    } while (state == RequestReader::State::head);
                 }
                 begin = end;
             }
@@ -403,7 +428,7 @@ BOOST_DATA_TEST_CASE_F(Running, malformed_request_is_refused_and_ends_the_connec
 BOOST_FIXTURE_TEST_CASE(chunk_extensions_have_an_end, Running)
 {
     TlsClient client = this->client();
-    client.send(post_with("Transfer-Encoding: chunked\r\n", ""));
+    client.send(chunked(""));
     const std::string chunk = "1;" + std::string(8000, 'x') + "\r\ny\r\n";
     std::thread sender([&] {
         try {
@@ -422,7 +447,7 @@ BOOST_DATA_TEST_CASE_F(Running, part_without_end_is_refused,
                        data::make({"1;", "1\r\nx\r\n1;", "0\r\nName: ", "0\r\nA: b\r\nName: "}), beginning)
 {
     TlsClient client = this->client();
-    client.send(post_with("Transfer-Encoding: chunked\r\n", beginning + std::string(20'000, 'x')));
+    client.send(chunked(beginning + std::string(20'000, 'x')));
     const Reply reply = client.receive();
     BOOST_TEST(reply.status == 413U);
     BOOST_TEST(!reply.keep_alive);

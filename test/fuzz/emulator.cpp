@@ -43,7 +43,9 @@ void read(Reading& reading, std::string_view bytes, Size size_of_piece)
         const std::size_t size = std::min<std::size_t>(size_of_piece(), bytes.size());
         reading.left.append(bytes.substr(0, size));
         bytes.remove_prefix(size);
-        reading.state = reading.reader.put(reading.left);
+        do {
+            reading.state = reading.reader.put(reading.left);
+        } while (reading.state == State::head);
     }
     reading.left.append(bytes);
 }
