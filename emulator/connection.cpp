@@ -6,6 +6,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -18,6 +19,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t read_size = 4096;
+constexpr std::size_t max_empty_lines_size = 8;
 constexpr std::chrono::milliseconds farewell{2'000};
 
 /// What tests use to set the stage is spared from faults.
@@ -31,7 +33,7 @@ bool can_have_faults(const Request& request)
 Connection::Connection(asio::ip::tcp::socket socket, SSL_CTX* context, Service& service)
     : stream_(std::move(socket), context), service_(service), delay_(stream_.get_executor())
 {
-    give(service_.patience.request);
+    stream_.expires_after(service_.patience.request);
 }
 
 // g++ 12 compiles a co_await inside &&, || and ?: wrongly: each stands in a statement of its own.
@@ -48,7 +50,7 @@ asio::awaitable<void> Connection::run()
             continue;
         case After::goodbye:
             stream_.say_goodbye();
-            give(farewell);
+            stream_.expires_after(farewell);
             co_await stream_.discard_rest();
             co_return;
         case After::silence:
@@ -62,18 +64,24 @@ asio::awaitable<void> Connection::run()
 asio::awaitable<bool> Connection::next_request_begins()
 {
     idle_ = true;
-    give(service_.patience.idle);
+    stream_.expires_after(service_.patience.idle);
+    if (!input_.empty()) {
+        co_await asio::post(asio::use_awaitable); // requests that come at once leave others their turn
+    }
+    // Some clients end a body with an empty line too many. What is more than a few is no request, and refused as such.
+    std::size_t skippable = max_empty_lines_size;
     while (true) {
-        // Some clients end a body with an empty line too many.
-        input_.erase(0, input_.find_first_not_of("\r\n"));
+        const std::size_t empty = std::min({input_.find_first_not_of("\r\n"), input_.size(), skippable});
+        input_.erase(0, empty);
+        skippable -= empty;
         if (!input_.empty()) {
             break;
         }
         if (draining_) {
             co_return false;
         }
-        const bool more = co_await read_more();
-        if (!more) {
+        const auto error = co_await read_more();
+        if (error) {
             co_return false;
         }
     }
@@ -94,36 +102,46 @@ asio::awaitable<bool> Connection::receive(RequestReader& reader)
             co_await send(to_bytes(reader.refusal(), false, false));
             co_return false;
         }
+        if (state == RequestReader::State::head) {
+            const Request head = reader.request();
+            const auto start = Clock::now();
+            if (const auto response = refusal_of_head(service_.store, head)) {
+                log(head, *response, start);
+                ++service_.requests_served;
+                co_await send(to_bytes(*response, false, head.method == "HEAD"));
+                co_return false;
+            }
+            continue;
+        }
         if (!told_to_go_on && reader.waits_for_continue()) {
             told_to_go_on = true;
             co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n");
         }
-        const bool more = co_await read_more();
-        if (!more && Clock::now() >= deadline_) {
+        const auto error = co_await read_more();
+        if (error == asio::error::timed_out) {
             co_await send(
                 to_bytes(refusal(408, "request_timeout", "The request took too long to arrive."), false, false));
             co_return false;
         }
-        if (!more) {
+        if (error) {
             co_return false; // the client has left
         }
     }
 }
 
-/// False if there is nothing to come, or if the time is up.
-asio::awaitable<bool> Connection::read_more()
+asio::awaitable<TlsStream::ErrorCode> Connection::read_more()
 {
     const std::size_t size = input_.size();
     input_.resize(size + read_size);
     TlsStream::ErrorCode error;
     const std::size_t added = co_await stream_.read_some(asio::buffer(input_.data() + size, read_size), error);
     input_.resize(size + added);
-    co_return !error;
+    co_return error;
 }
 
 asio::awaitable<Connection::After> Connection::serve_request()
 {
-    give(service_.patience.request);
+    stream_.expires_after(service_.patience.request);
     RequestReader reader;
     const bool complete = co_await receive(reader);
     if (!complete) {
@@ -155,7 +173,7 @@ asio::awaitable<Connection::After> Connection::serve_request()
 /// True if the client has taken it.
 asio::awaitable<bool> Connection::send(std::string_view bytes)
 {
-    give(service_.patience.response);
+    stream_.expires_after(service_.patience.response);
     const auto error = co_await stream_.write(bytes);
     co_return !error;
 }
@@ -181,19 +199,17 @@ Response Connection::answer_to(const Request& request, const Fate& fate)
     } else {
         response = answer(service_.store, request);
     }
+    log(request, response, start);
+    return response;
+}
+
+void Connection::log(const Request& request, const Response& response, Clock::time_point start)
+{
     if (service_.verbose) {
         const auto time = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
         std::ostringstream line; // written at once, for other threads write too
         line << request.method << ' ' << request.target << ' ' << response.status << ' ' << time.count() << " us\n";
         std::clog << line.str() << std::flush;
-    }
-    return response;
-}
-
-void Connection::check_deadline(Clock::time_point now)
-{
-    if (now >= deadline_) {
-        stream_.cancel();
     }
 }
 
@@ -202,7 +218,7 @@ void Connection::drain()
     draining_ = true;
     delay_.cancel();
     if (idle_) {
-        stream_.cancel();
+        stream_.expire();
     }
 }
 

@@ -42,15 +42,14 @@ struct Service
 class Connection
 {
 public:
-    using Clock = std::chrono::steady_clock;
+    using Clock = TlsStream::Clock;
 
     Connection(boost::asio::ip::tcp::socket socket, SSL_CTX* context, Service& service);
 
     boost::asio::awaitable<void> run();
 
-    /// Interrupts the connection if its time is up. To be called now and then: deadlines are
-    /// looked at here only, which costs less than a timer for each.
-    void check_deadline(Clock::time_point now);
+    /// Interrupts the connection if its time is up. To be called now and then.
+    void check_deadline(Clock::time_point now) { stream_.check_deadline(now); }
     /// Ends the connection after the request that is on its way, at once if there is none.
     void drain();
     void abort();
@@ -66,16 +65,16 @@ private:
     boost::asio::awaitable<bool> next_request_begins();
     boost::asio::awaitable<After> serve_request();
     boost::asio::awaitable<bool> receive(RequestReader& reader);
-    boost::asio::awaitable<bool> read_more();
+    boost::asio::awaitable<TlsStream::ErrorCode> read_more();
     boost::asio::awaitable<bool> send(std::string_view bytes);
     boost::asio::awaitable<void> wait(std::chrono::milliseconds time);
     Response answer_to(const Request& request, const Fate& fate);
-    void give(std::chrono::milliseconds time) { deadline_ = Clock::now() + time; }
+    /// If it is wanted.
+    void log(const Request& request, const Response& response, Clock::time_point start);
 
     TlsStream stream_;
     Service& service_;
-    std::string input_; // received and not yet parsed
-    Clock::time_point deadline_;
+    std::string input_;               // received and not yet parsed
     boost::asio::steady_timer delay_; // before an answer that is to be late
     std::uint64_t requests_ = 0;
     bool idle_ = true; // nothing is lost if it ends now

@@ -25,7 +25,7 @@ namespace po = boost::program_options;
 constexpr const char* usage = R"(passage-emulator - a stand-in for the Passage management API
 
 Serves HTTPS with a certificate authority made at start, and prints the environment variables that
-point a client at it. Ctrl-C or SIGTERM ends it.
+point a client at it. Ctrl-C, SIGTERM or SIGHUP ends it.
 
 )";
 
@@ -227,14 +227,24 @@ void raise_descriptor_limit()
     }
 }
 
+sigset_t ending_signals()
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    struct sigaction action
+    {};
+    sigaction(SIGHUP, nullptr, &action);
+    if (action.sa_handler != SIG_IGN) { // nohup has it ignored
+        sigaddset(&signals, SIGHUP);
+    }
+    return signals;
+}
+
 void run(const po::variables_map& given)
 {
-    // Blocked before any thread starts, so that they wait for sigwait below.
-    sigset_t endings;
-    sigemptyset(&endings);
-    sigaddset(&endings, SIGINT);
-    sigaddset(&endings, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &endings, nullptr);
+    std::signal(SIGPIPE, SIG_IGN); // nobody needs to read what it prints
     raise_descriptor_limit();
 
     const auto file_of = [&](const char* name) {
@@ -245,6 +255,10 @@ void run(const po::variables_map& given)
         fs::remove(env_file); // one of an earlier run would say "ready" too soon
     }
     passage::Emulator emulator(emulator_options(given));
+
+    // Until here a signal ended the program at once, and there was nothing to clean up. They wait for sigwait below.
+    const sigset_t endings = ending_signals();
+    pthread_sigmask(SIG_BLOCK, &endings, nullptr);
 
     std::optional<TemporaryFolder> folder;
     fs::path ca_file = file_of("ca-out");
@@ -262,12 +276,12 @@ void run(const po::variables_map& given)
 
     int signal = 0;
     sigwait(&endings, &signal);
-    // A second Ctrl-C does not wait for the requests on their way.
-    pthread_sigmask(SIG_UNBLOCK, &endings, nullptr);
-    emulator.stop();
     if (!env_file.empty()) {
         fs::remove(env_file);
     }
+    // A second Ctrl-C does not wait for the requests on their way.
+    pthread_sigmask(SIG_UNBLOCK, &endings, nullptr);
+    emulator.stop();
 }
 
 } // namespace

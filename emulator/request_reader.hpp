@@ -16,9 +16,14 @@ public:
     RequestReader();
     ~RequestReader();
 
-    enum class State { incomplete, complete, refused };
+    enum class State {
+        incomplete,
+        head, ///< As incomplete, and the head is there, once, before any of a body that may be large.
+        complete,
+        refused,
+    };
 
-    /// Reads from the beginning of `input` and removes what it has read.
+    /// Reads from the beginning of `input` and removes what it has read. After `head` it may have more to read of it.
     State put(std::string& input);
     /// Whether the client waits for a word (100) before it sends the rest.
     bool waits_for_continue() const;
@@ -27,10 +32,10 @@ public:
     /// be told apart any more.
     const Response& refusal() const { return refusal_; }
 
+    /// Once the head is there; the body once it is complete. Refers to this reader.
+    Request request() const;
     // Once it is complete:
 
-    /// Refers to this reader.
-    Request request() const;
     /// Whether the client may send a further one.
     bool keep_alive() const;
 

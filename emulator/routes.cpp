@@ -266,19 +266,23 @@ bool serves(const Route& route, std::string_view method)
     return route.method == method || (method == "HEAD" && route.method == "GET");
 }
 
-void authorize(Store& store, const Route& route, const Request& request, std::string_view app_id)
+void authorize(Store& store, const Request& request, std::string_view app_id, bool needs_key)
 {
     const std::optional<App> app = store.find_app(app_id);
     if (!app) {
         throw ApiError(404, "app_not_found", "App not found.");
     }
-    if (!route.is_public && !is_authorized(request.authorization, app->key_hash)) {
+    if (needs_key && !is_authorized(request.authorization, app->key_hash)) {
         throw ApiError(401, "invalid_access_token",
                        "The Authorization header must be Bearer and an API key of this app.");
     }
 }
 
-Response dispatch(Store& store, const Request& request)
+enum class Known { head, all };
+
+/// Nothing if the head alone is known and the body is needed, for which there must be a key even where nothing else
+/// needs one.
+std::optional<Response> dispatch(Store& store, const Request& request, Known known)
 {
     if (!request.user_agent || request.user_agent->empty()) {
         throw ApiError(403, "operation_not_allowed", "The request needs a User-Agent header.");
@@ -301,7 +305,10 @@ Response dispatch(Store& store, const Request& request)
         for (const std::string_view name : *names) {
             call.names.push_back(decode(name));
         }
-        authorize(store, route, request, call.app());
+        authorize(store, request, call.app(), !route.is_public || known == Known::head);
+        if (known == Known::head) {
+            return std::nullopt;
+        }
         call.parameters = read_query(query);
         return route.handle(call);
     }
@@ -330,6 +337,20 @@ Response storage_refusal(const SqlError& error)
     return refusal(500, "internal_server_error", "The emulator failed; its log says why.");
 }
 
+std::optional<Response> attempt(Store& store, const Request& request, Known known)
+{
+    try {
+        return dispatch(store, request, known);
+    } catch (const ApiError& error) {
+        return refusal(error.status(), error.code(), error.what());
+    } catch (const AlreadyTaken&) {
+        return refusal(400, "invalid_request", "The email, phone or id is taken already.");
+    } catch (const SqlError& error) {
+        std::clog << "passage-emulator: storage: " << error.what() << std::endl;
+        return storage_refusal(error);
+    }
+}
+
 } // namespace
 
 std::vector<Endpoint> endpoints()
@@ -344,16 +365,12 @@ Response refusal(unsigned status, std::string_view code, std::string_view text)
 
 Response answer(Store& store, const Request& request)
 {
-    try {
-        return dispatch(store, request);
-    } catch (const ApiError& error) {
-        return refusal(error.status(), error.code(), error.what());
-    } catch (const AlreadyTaken&) {
-        return refusal(400, "invalid_request", "The email, phone or id is taken already.");
-    } catch (const SqlError& error) {
-        std::clog << "passage-emulator: storage: " << error.what() << std::endl;
-        return storage_refusal(error);
-    }
+    return attempt(store, request, Known::all).value();
+}
+
+std::optional<Response> refusal_of_head(Store& store, const Request& head)
+{
+    return attempt(store, head, Known::head);
 }
 
 } // namespace passage::emulator

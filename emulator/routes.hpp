@@ -40,6 +40,10 @@ struct Response
 /// The answer to a request. Knows HTTP's meaning and nothing of its bytes. Any thread may ask.
 Response answer(Store& store, const Request& request);
 
+/// The answer to a request of which the head alone is known, if that is not worth a large body: it names nothing that
+/// is served, or has no key of the app. Any thread may ask.
+std::optional<Response> refusal_of_head(Store& store, const Request& head);
+
 /// An answer that says what is wrong.
 Response refusal(unsigned status, std::string_view code, std::string_view text);
 

@@ -13,19 +13,49 @@
 namespace passage::emulator {
 namespace asio = boost::asio;
 
+namespace {
+
+/// A record takes two reads.
+constexpr int io_per_turn = 8;
+
+} // namespace
+
 void TlsStream::Free::operator()(SSL* ssl) const
 {
     SSL_free(ssl);
 }
 
 TlsStream::TlsStream(asio::ip::tcp::socket socket, SSL_CTX* context)
-    : socket_(std::move(socket)), ssl_(SSL_new(context))
+    : socket_(std::move(socket)), ssl_(SSL_new(context)), io_left_(io_per_turn)
 {
     socket_.native_non_blocking(true);
     if (!ssl_ || SSL_set_fd(ssl_.get(), socket_.native_handle()) != 1) {
         throw std::bad_alloc();
     }
     SSL_set_accept_state(ssl_.get());
+    BIO_set_callback_arg(SSL_get_rbio(ssl_.get()), reinterpret_cast<char*>(this));
+    BIO_set_callback_ex(SSL_get_rbio(ssl_.get()), &TlsStream::before_io);
+}
+
+/// Tells OpenSSL to wait for the socket when the turn is over: one of its steps reads for as long as records come that
+/// hold nothing for its caller.
+long TlsStream::before_io(BIO* bio, int operation, const char*, std::size_t, int, long, int result, std::size_t*)
+{
+    if (operation != BIO_CB_READ && operation != BIO_CB_WRITE) {
+        return result;
+    }
+    int& left = reinterpret_cast<TlsStream*>(BIO_get_callback_arg(bio))->io_left_;
+    if (left > 0) {
+        --left;
+        return result;
+    }
+    BIO_clear_retry_flags(bio);
+    if (operation == BIO_CB_READ) {
+        BIO_set_retry_read(bio);
+    } else {
+        BIO_set_retry_write(bio);
+    }
+    return -1;
 }
 
 /// Repeats a step of OpenSSL's until it needs to wait for the socket no more.
@@ -33,6 +63,10 @@ template <class Step>
 asio::awaitable<int> TlsStream::run(Step step, ErrorCode& error)
 {
     while (true) {
+        if (Clock::now() >= deadline_) {
+            error = asio::error::timed_out;
+            co_return 0;
+        }
         ERR_clear_error();
         const int result = step();
         if (result > 0) {
@@ -54,10 +88,11 @@ asio::awaitable<int> TlsStream::run(Step step, ErrorCode& error)
             co_return 0;
         }
         const auto [failure] = co_await socket_.async_wait(direction, asio::as_tuple(asio::use_awaitable));
-        if (failure) {
+        if (failure && failure != asio::error::operation_aborted) {
             error = failure;
             co_return 0;
         }
+        io_left_ = io_per_turn;
     }
 }
 
@@ -90,6 +125,7 @@ void TlsStream::say_goodbye()
 {
     ErrorCode ignored; // the client may have left already
     ERR_clear_error();
+    io_left_ = io_per_turn;
     SSL_shutdown(ssl_.get());
     socket_.shutdown(asio::socket_base::shutdown_send, ignored);
 }
@@ -98,23 +134,45 @@ asio::awaitable<void> TlsStream::discard_rest()
 {
     ErrorCode error;
     std::array<char, 4096> scrap;
-    while (!error) {
+    while (!error && Clock::now() < deadline_) {
         const auto [failure, size] =
             co_await socket_.async_read_some(asio::buffer(scrap), asio::as_tuple(asio::use_awaitable));
         error = failure;
     }
 }
 
-void TlsStream::cancel()
+void TlsStream::expires_after(std::chrono::milliseconds time)
 {
-    ErrorCode ignored;
-    socket_.cancel(ignored);
+    if (!aborted_) {
+        deadline_ = Clock::now() + time;
+    }
+}
+
+void TlsStream::check_deadline(Clock::time_point now)
+{
+    if (now >= deadline_) {
+        cancel();
+    }
+}
+
+void TlsStream::expire()
+{
+    deadline_ = Clock::time_point::min();
+    cancel();
 }
 
 void TlsStream::abort()
 {
     ErrorCode ignored; // the client may have left already
     socket_.shutdown(asio::socket_base::shutdown_both, ignored);
+    aborted_ = true;
+    expire();
+}
+
+void TlsStream::cancel()
+{
+    ErrorCode ignored;
+    socket_.cancel(ignored);
 }
 
 void TlsStream::reset()

@@ -6,21 +6,29 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <chrono>
 #include <memory>
 #include <string_view>
 
+#include <openssl/bio.h>
 #include <openssl/types.h>
 
 namespace passage::emulator {
 
 /// The server's end of one TLS connection: OpenSSL on the socket itself, Asio only to wait for it.
-/// That costs an idle connection a few KB, not the buffers of two records. Used by one thread.
+/// That costs an idle connection a few KB, not the buffers of two records. Used by one thread, which it
+/// leaves to others after a few records at the most, however fast the client sends and whatever it sends.
+///
+/// Handshake, reads, writes and discard_rest() end with timed_out when the stream expires.
 class TlsStream
 {
 public:
     using ErrorCode = boost::system::error_code;
+    using Clock = std::chrono::steady_clock;
 
     TlsStream(boost::asio::ip::tcp::socket socket, SSL_CTX* context);
+    TlsStream(const TlsStream&) = delete;
+    TlsStream& operator=(const TlsStream&) = delete;
 
     boost::asio::any_io_executor get_executor() { return socket_.get_executor(); }
 
@@ -30,12 +38,17 @@ public:
     boost::asio::awaitable<ErrorCode> write(std::string_view bytes);
     /// Tells the client that nothing more will come.
     void say_goodbye();
-    /// Takes in and drops what the client still sends, until it ends or this is cancelled. Closing
+    /// Takes in and drops what the client still sends, until it ends or the stream expires. Closing
     /// on unread bytes would make the kernel throw away an answer that is on its way.
     boost::asio::awaitable<void> discard_rest();
 
-    /// Whatever waits ends with operation_aborted; the stream stays usable.
-    void cancel();
+    /// Lets the stream expire after this time, which takes the place of the one before.
+    void expires_after(std::chrono::milliseconds time);
+    /// What waits for the client sees only now that the stream has expired; to be called now and then, which costs
+    /// less than a timer for each stream.
+    void check_deadline(Clock::time_point now);
+    /// Lets the stream expire now. It can be given time again.
+    void expire();
     /// Ends both directions at once, for good, without a word of TLS.
     void abort();
     /// The same, as a failure of the network (RST): what is on its way is lost. Nothing else may be
@@ -50,9 +63,15 @@ private:
 
     template <class Step>
     boost::asio::awaitable<int> run(Step step, ErrorCode& error);
+    void cancel();
+    static long before_io(BIO* bio, int operation, const char* data, std::size_t size, int, long, int result,
+                          std::size_t* processed);
 
     boost::asio::ip::tcp::socket socket_;
     std::unique_ptr<SSL, Free> ssl_;
+    Clock::time_point deadline_ = Clock::time_point::max();
+    int io_left_; // reads and writes of the socket until others have their turn
+    bool aborted_ = false;
 };
 
 } // namespace passage::emulator

@@ -175,7 +175,7 @@ private:
             http::request_parser<http::empty_body> parser;
             parser.header_limit(max_header);
             stream.expires_after(idle_time);
-            const auto request = co_await (http::async_read(stream, buffer, parser, as_tuple) || stopping());
+            const auto request = co_await (http::async_read_header(stream, buffer, parser, as_tuple) || stopping());
             if (request.index() == 1)
                 break;
             const error_code error = std::get<0>(std::get<0>(request));
@@ -183,13 +183,14 @@ private:
                 break;
 
             Response response = refuse(http::status::bad_request);
-            if (!error) {
+            const bool is_sound = !error && parser.is_done(); // a body is not read: no request here has one
+            if (is_sound) {
                 auto first = co_await (answer(parser.get()) || peer_gone(stream.socket()));
                 if (first.index() == 1)
                     co_return;
                 response = std::get<0>(std::move(first));
             }
-            open = !error && parser.get().keep_alive() && !is_stopping();
+            open = is_sound && parser.get().keep_alive() && !is_stopping();
             response.keep_alive(open);
             response.prepare_payload();
             stream.expires_after(write_time);

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <stdexcept>
+#include <utility>
 
 Program::Program(std::vector<std::string> words)
 {
@@ -40,7 +41,7 @@ Program::~Program()
         signal(SIGKILL);
         wait();
     }
-    close(output_);
+    close_output();
 }
 
 std::string Program::read_line()
@@ -62,6 +63,11 @@ std::string Program::read_rest()
         text.append(bytes, static_cast<std::size_t>(size));
     }
     return text;
+}
+
+void Program::close_output()
+{
+    close(std::exchange(output_, -1));
 }
 
 void Program::signal(int number) const

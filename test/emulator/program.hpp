@@ -20,6 +20,8 @@ public:
     /// The next line it prints; empty at its end.
     std::string read_line();
     std::string read_rest();
+    /// Reads no more: what it prints from now on has no reader.
+    void close_output();
     void signal(int number) const;
     /// Waits for its end: the exit status, or minus the signal that ended it.
     int wait();

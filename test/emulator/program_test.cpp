@@ -121,7 +121,8 @@ BOOST_AUTO_TEST_CASE(printed_environment_points_a_client_at_it)
     BOOST_TEST(emulator.client().call("GET", keys, {}).status == 200U);
 }
 
-BOOST_AUTO_TEST_CASE(environment_file_appears_when_ready_and_goes_at_the_end)
+BOOST_DATA_TEST_CASE_F(WithFolder, environment_file_appears_when_ready_and_goes_at_the_end,
+                       data::make({SIGINT, SIGTERM, SIGHUP}), number)
 {
     const fs::path file = folder.path() / "passage.env";
     std::ofstream(file) << "stale";
@@ -132,7 +133,7 @@ BOOST_AUTO_TEST_CASE(environment_file_appears_when_ready_and_goes_at_the_end)
     {};
     BOOST_REQUIRE(stat(file.c_str(), &status) == 0);
     BOOST_TEST((status.st_mode & 0777U) == 0600U, "it holds the key");
-    emulator.process().signal(SIGTERM);
+    emulator.process().signal(number);
     BOOST_TEST(emulator.process().wait() == 0);
     BOOST_TEST(!fs::exists(file));
 }
@@ -244,7 +245,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_FIXTURE_TEST_SUITE(ending, WithFolder)
 
-BOOST_DATA_TEST_CASE_F(WithFolder, signal_ends_it_cleanly, data::make({SIGINT, SIGTERM}), number)
+BOOST_DATA_TEST_CASE_F(WithFolder, signal_ends_it_cleanly, data::make({SIGINT, SIGTERM, SIGHUP}), number)
 {
     RunningProgram emulator({"--data", data});
     const std::string ca_file = emulator["PASSAGE_CA_FILE"];
@@ -256,6 +257,40 @@ BOOST_DATA_TEST_CASE_F(WithFolder, signal_ends_it_cleanly, data::make({SIGINT, S
     BOOST_TEST(emulator.process().wait() == 0);
     BOOST_TEST(!fs::exists(fs::path(ca_file).parent_path()));
     BOOST_TEST(!fs::exists(data + "-wal"), "the log is folded in");
+}
+
+BOOST_DATA_TEST_CASE_F(WithFolder, signal_ends_it_at_once_while_it_starts, data::make({SIGINT, SIGTERM, SIGHUP}),
+                       number)
+{
+    Program emulator(command({"--data", data, "--seed", "1000000"}));
+    while (!fs::exists(data)) {
+        std::this_thread::yield();
+    }
+    emulator.signal(number);
+    BOOST_TEST(emulator.wait() == -number);
+    BOOST_TEST(emulator.read_rest().empty());
+}
+
+BOOST_AUTO_TEST_CASE(hangup_that_is_ignored_does_not_end_it)
+{
+    RunningProgram emulator({}, {"/usr/bin/nohup"});
+    emulator.process().signal(SIGHUP);
+    BOOST_TEST(emulator.client().call("GET", users, key).status == 200U);
+    emulator.process().signal(SIGTERM);
+    BOOST_TEST(emulator.process().wait() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(it_serves_and_ends_cleanly_if_nobody_reads_what_it_prints)
+{
+    const fs::path file = folder.path() / "passage.env";
+    Program emulator(command({"--env-out", file.string(), "--verbose"}));
+    emulator.close_output();
+    while (!fs::exists(file)) {
+        std::this_thread::yield();
+    }
+    emulator.signal(SIGTERM);
+    BOOST_TEST(emulator.wait() == 0);
+    BOOST_TEST(!fs::exists(file), "it holds the key");
 }
 
 BOOST_AUTO_TEST_CASE(request_on_its_way_is_answered_and_kept_when_it_is_told_to_end)

@@ -1,4 +1,6 @@
 #include "certificates.hpp"
+#include "request_reader.hpp"
+#include "support/hostile_clients.hpp"
 #include "temporary_folder.hpp"
 #include "tls_client.hpp"
 
@@ -87,9 +89,24 @@ std::string get_with(const std::string& headers)
     return "GET /v1/apps/demo HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n" + headers + "\r\n";
 }
 
+std::string get_from(const std::string& host)
+{
+    return "GET /v1/apps/demo HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: test\r\n\r\n";
+}
+
+std::string get_target(const std::string& target)
+{
+    return "GET " + target + " HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n";
+}
+
 std::string post_with(const std::string& headers, const std::string& body)
 {
     return "POST /v1/apps/demo/users HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n" + headers + "\r\n" + body;
+}
+
+std::string chunked(const std::string& body)
+{
+    return post_with("Authorization: Bearer key\r\nTransfer-Encoding: chunked\r\n", body);
 }
 
 const std::vector<Malformed> malformed_requests{
@@ -102,6 +119,26 @@ const std::vector<Malformed> malformed_requests{
     {"control byte in the target", "GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "invalid_request"},
     {"no Host", "GET / HTTP/1.1\r\nUser-Agent: test\r\n\r\n", 400, "invalid_request"},
     {"two Hosts", get_with("Host: y\r\n"), 400, "invalid_request"},
+    {"space in the Host", get_from("a b/c"), 400, "invalid_request"},
+    {"path in the Host", get_from("a/c"), 400, "invalid_request"},
+    {"user in the Host", get_from("a@b"), 400, "invalid_request"},
+    {"no number in the Host", get_from("a:b"), 400, "invalid_request"},
+    {"two ports in the Host", get_from("a:1:2"), 400, "invalid_request"},
+    {"bad escape in the Host", get_from("a%2"), 400, "invalid_request"},
+    {"no end of the address in the Host", get_from("[::1"), 400, "invalid_request"},
+    {"name behind the address in the Host", get_from("[::1]a"), 400, "invalid_request"},
+    {"no address in the Host", get_from("[]"), 400, "invalid_request"},
+    {"no path in the target", get_target("v1/apps/demo"), 400, "invalid_request"},
+    {"query for a target", get_target("?/v1/apps/demo"), 400, "invalid_request"},
+    {"asterisk for a target", get_target("*"), 400, "invalid_request"},
+    {"authority for a target", get_target("localhost:443"), 400, "invalid_request"},
+    {"fragment in the target", get_target("/v1/apps/demo#x"), 400, "invalid_request"},
+    {"another scheme", get_target("ftp://localhost/v1/apps/demo"), 400, "invalid_request"},
+    {"no host in the target", get_target("https:///v1/apps/demo"), 400, "invalid_request"},
+    {"port alone in the target", get_target("https://:443/v1/apps/demo"), 400, "invalid_request"},
+    {"user in the target", get_target("https://me@localhost/v1/apps/demo"), 400, "invalid_request"},
+    {"no host before the query", get_target("https://?/v1/apps/demo"), 400, "invalid_request"},
+    {"fragment before the path", get_target("https://localhost#/v1/apps/demo"), 400, "invalid_request"},
     {"space before the colon", get_with("Name : value\r\n"), 400, "invalid_request"},
     {"no colon", get_with("Name\r\n"), 400, "invalid_request"},
     {"no name", get_with(": value\r\n"), 400, "invalid_request"},
@@ -117,14 +154,13 @@ const std::vector<Malformed> malformed_requests{
     {"two codings", post_with("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "0\r\n\r\n"), 400,
      "invalid_request"},
     {"chunks in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "invalid_request"},
-    {"chunk size that is none", post_with("Transfer-Encoding: chunked\r\n", "x\r\n\r\n"), 400, "invalid_request"},
-    {"chunk size beyond all", post_with("Transfer-Encoding: chunked\r\n", "fffffffffffffffff\r\n"), 400,
-     "invalid_request"},
+    {"chunk size that is none", chunked("x\r\n\r\n"), 400, "invalid_request"},
+    {"chunk size beyond all", chunked("fffffffffffffffff\r\n"), 400, "invalid_request"},
     {"huge field", get_with("Name: " + std::string(20'000, 'x') + "\r\n"), 431, "header_too_large"},
     {"huge target", "GET /" + std::string(20'000, 'x') + " HTTP/1.1\r\nHost: x\r\n\r\n", 431, "header_too_large"},
     {"header without end", "GET / HTTP/1.1\r\nName: " + std::string(40'000, 'x'), 431, "header_too_large"},
     {"huge body announced", post_with("Content-Length: 4194305\r\n", ""), 413, "body_too_large"},
-    {"huge body in a chunk", post_with("Transfer-Encoding: chunked\r\n", "400001\r\n"), 413, "body_too_large"},
+    {"huge body in a chunk", chunked("400001\r\n"), 413, "body_too_large"},
 };
 
 } // namespace
@@ -196,6 +232,30 @@ BOOST_AUTO_TEST_CASE(client_that_asks_first_is_spared_a_body_too_large)
     BOOST_TEST(client.receive().status == 413U);
 }
 
+BOOST_AUTO_TEST_CASE(large_body_is_not_read_without_a_key)
+{
+    const std::string length = "Content-Length: 4000000\r\n";
+    for (const std::string& head : {post_with(length, ""), post_with(length + "Expect: 100-continue\r\n", ""),
+                                    post_with(length + "Authorization: Bearer wrong\r\n", ""),
+                                    post_with("Transfer-Encoding: chunked\r\n", ""), get_with(length)}) {
+        TlsClient client = this->client();
+        client.send(head);
+        const Reply reply = client.receive();
+        BOOST_TEST(reply.code() == "invalid_access_token", head);
+        BOOST_TEST(!reply.keep_alive);
+        BOOST_TEST(client.is_ended());
+    }
+    TlsClient client = this->client();
+    client.send(post_with(length, "").replace(0, 5, "BREW "));
+    BOOST_TEST(client.receive().status == 405U);
+
+    TlsClient friendly = this->client();
+    friendly.send(post_with(length + "Authorization: Bearer key\r\nExpect: 100-continue\r\n", ""));
+    BOOST_TEST(friendly.receive().status == 100U);
+    friendly.send(R"({"email":"a@b.c"})" + std::string(4'000'000 - 17, ' '));
+    BOOST_TEST(friendly.receive().status == 201U);
+}
+
 BOOST_AUTO_TEST_CASE(head_is_answered_without_a_body)
 {
     TlsClient client = this->client();
@@ -240,6 +300,26 @@ BOOST_AUTO_TEST_CASE(target_may_be_a_whole_url)
     TlsClient client = this->client();
     BOOST_TEST(client.call("GET", "https://localhost" + users, "key").status == 200U);
     BOOST_TEST(client.call("GET", "HTTP://localhost", "key").status == 404U);
+    BOOST_TEST(client.call("GET", "https://[::1]:443" + users + "?limit=1", "key").status == 200U);
+}
+
+BOOST_AUTO_TEST_CASE(query_of_a_whole_url_is_no_path)
+{
+    TlsClient client = this->client();
+    for (const char* begin : {"https://localhost?", "https://localhost/?", "https://localhost:443?a=/"}) {
+        BOOST_TEST(client.call("GET", begin + users, "key").code() == "route_not_found");
+    }
+    BOOST_TEST(client.call("OPTIONS", "*", "key").code() == "route_not_found");
+}
+
+BOOST_DATA_TEST_CASE_F(Running, host_may_be_a_name_or_an_address,
+                       data::make({"", "localhost", "localhost:", "localhost:443", "127.0.0.1:1", "[::1]", "[::1]:443",
+                                   "[::ffff:127.0.0.1]", "a-b_c.d~e", "a%20b", "x!$&'()*+,;="}),
+                       host)
+{
+    TlsClient client = this->client();
+    client.send(get_from(host));
+    BOOST_TEST(client.receive().status == 200U);
 }
 
 BOOST_AUTO_TEST_CASE(connection_ends_when_the_client_wants_it)
@@ -304,6 +384,35 @@ BOOST_AUTO_TEST_CASE(thousands_of_idle_connections_are_no_burden)
 
 BOOST_AUTO_TEST_SUITE_END()
 
+BOOST_DATA_TEST_CASE(request_may_come_in_any_three_pieces,
+                     data::make({get_with(""), post_with("Content-Length: 2\r\n", "{}"), chunked("0\r\n\r\n"),
+                                 chunked("00;a=b\r\nTrailer: x\r\n\r\n"), chunked("2\r\n{}\r\n0\r\n\r\n"),
+                                 chunked("1\r\n{\r\n1;a\r\n}\r\n0\r\nTrailer: x\r\n\r\n")}),
+                     request)
+{
+    using passage::emulator::RequestReader;
+    for (std::size_t first = 1; first <= request.size(); ++first) {
+        for (std::size_t second = first; second <= request.size(); ++second) {
+            RequestReader reader;
+            std::string input;
+            std::size_t begin = 0;
+            auto state = RequestReader::State::incomplete;
+            for (const std::size_t end : {first, second, request.size()}) {
+                BOOST_TEST_REQUIRE((state == RequestReader::State::incomplete || begin == end));
+                if (begin < end) {
+                    input.append(request, begin, end - begin);
+                    do {
+                        state = reader.put(input);
+                    } while (state == RequestReader::State::head);
+                }
+                begin = end;
+            }
+            BOOST_TEST_REQUIRE((state == RequestReader::State::complete), first << ", " << second);
+            BOOST_TEST_REQUIRE(input.empty());
+        }
+    }
+}
+
 BOOST_DATA_TEST_CASE_F(Running, malformed_request_is_refused_and_ends_the_connection, data::make(malformed_requests),
                        malformed)
 {
@@ -319,7 +428,7 @@ BOOST_DATA_TEST_CASE_F(Running, malformed_request_is_refused_and_ends_the_connec
 BOOST_FIXTURE_TEST_CASE(chunk_extensions_have_an_end, Running)
 {
     TlsClient client = this->client();
-    client.send(post_with("Transfer-Encoding: chunked\r\n", ""));
+    client.send(chunked(""));
     const std::string chunk = "1;" + std::string(8000, 'x') + "\r\ny\r\n";
     std::thread sender([&] {
         try {
@@ -338,10 +447,56 @@ BOOST_DATA_TEST_CASE_F(Running, part_without_end_is_refused,
                        data::make({"1;", "1\r\nx\r\n1;", "0\r\nName: ", "0\r\nA: b\r\nName: "}), beginning)
 {
     TlsClient client = this->client();
-    client.send(post_with("Transfer-Encoding: chunked\r\n", beginning + std::string(20'000, 'x')));
+    client.send(chunked(beginning + std::string(20'000, 'x')));
     const Reply reply = client.receive();
     BOOST_TEST(reply.status == 413U);
     BOOST_TEST(!reply.keep_alive);
+}
+
+BOOST_FIXTURE_TEST_CASE(only_a_few_empty_lines_may_come_before_a_request, Running)
+{
+    TlsClient client = this->client();
+    client.send("\r\n\r\n\r\n\r\n" + TlsClient::request("GET", users, "key"));
+    BOOST_TEST(client.receive().status == 200U);
+    client.send("\r\n\r\n\r\n\r\n\r\n");
+    BOOST_TEST(client.receive().status == 400U);
+    BOOST_TEST(client.is_ended());
+}
+
+BOOST_FIXTURE_TEST_CASE(client_that_was_refused_is_not_listened_to_for_long, Running)
+{
+    TlsClient client = this->client();
+    client.send("hello\r\n\r\n");
+    const std::string more(64 * 1024, 'x');
+    const auto begin = std::chrono::steady_clock::now();
+    BOOST_CHECK_THROW(
+        for (;;) {
+            client.send(more);
+            BOOST_TEST_REQUIRE((std::chrono::steady_clock::now() - begin < 5s));
+        },
+        boost::system::system_error);
+}
+
+/// Attacks, each against one thread and against four, of which the first accepts.
+const auto attacks = data::xrange(passage::test::attack_count) * data::make({1U, 4U});
+
+BOOST_DATA_TEST_CASE(attack_keeps_no_other_client_waiting, attacks, number, threads)
+{
+    const auto attack = static_cast<passage::test::Attack>(number);
+    BOOST_TEST_INFO_SCOPE(passage::test::attack_names[number]);
+    Running running(demo_options().threads(threads));
+    passage::test::HostileClients hostile(running.emulator.port());
+    hostile.add(attack, 4);
+    wait_until([&] { return hostile.steps(attack) >= 4; });
+
+    const auto begin = std::chrono::steady_clock::now();
+    const auto is_timely = [&] { return std::chrono::steady_clock::now() - begin < 10s; };
+    for (int i = 0; i < 20; ++i) {
+        BOOST_TEST(running.client().call("GET", users, "key").status == 200U);
+        BOOST_TEST_REQUIRE(is_timely());
+    }
+    running.emulator.stop();
+    BOOST_TEST(is_timely());
 }
 
 BOOST_FIXTURE_TEST_SUITE(slow_clients, Impatient)

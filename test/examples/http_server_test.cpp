@@ -97,6 +97,15 @@ BOOST_FIXTURE_TEST_CASE(what_is_no_request_is_refused, Served)
     BOOST_TEST(other.ask("GET /users/one HTTP/1.1\r\nX: " + std::string(10'000, 'x')).result_int() == 400u);
 }
 
+BOOST_FIXTURE_TEST_CASE(request_with_a_body_is_refused_before_that_comes, Served)
+{
+    BOOST_TEST(browser.ask("GET /users/one HTTP/1.1\r\nTransfer-Encoding: chunked").result_int() == 400u);
+    BOOST_TEST(browser.is_ended());
+    Browser other{server};
+    BOOST_TEST(other.ask("GET /users/one HTTP/1.1\r\nContent-Length: 1").result_int() == 400u);
+    BOOST_TEST(Browser{server}.ask("GET /health HTTP/1.1\r\nContent-Length: 0").result_int() == 200u);
+}
+
 BOOST_FIXTURE_TEST_CASE(call_ends_when_the_one_who_asked_goes_away, Held)
 {
     Browser browser{server};

@@ -35,14 +35,17 @@ struct Reading
     std::string left; ///< Not read.
 };
 
-void read(Reading& reading, std::string_view bytes, std::minstd_rand* random)
+/// `size_of_piece` tells how many bytes come at once.
+template <class Size>
+void read(Reading& reading, std::string_view bytes, Size size_of_piece)
 {
     while (reading.state == State::incomplete && !bytes.empty()) {
-        const std::size_t size =
-            random == nullptr ? bytes.size() : std::min<std::size_t>(1 + (*random)() % 32, bytes.size());
+        const std::size_t size = std::min<std::size_t>(size_of_piece(), bytes.size());
         reading.left.append(bytes.substr(0, size));
         bytes.remove_prefix(size);
-        reading.state = reading.reader.put(reading.left);
+        do {
+            reading.state = reading.reader.put(reading.left);
+        } while (reading.state == State::head);
     }
     reading.left.append(bytes);
 }
@@ -119,10 +122,13 @@ void run(std::string_view bytes)
     emulator::Store& store = store_of_one_user();
     for (int count = 0; count < 16 && !requests.empty(); ++count) {
         Reading whole;
-        read(whole, requests, nullptr);
+        read(whole, requests, [&] { return requests.size(); });
         Reading split;
-        read(split, requests, &random);
+        read(split, requests, [&] { return 1 + random() % 32; });
         require_same(whole, split);
+        Reading trickle;
+        read(trickle, requests, [] { return 1; });
+        require_same(whole, trickle);
         if (whole.state == State::refused)
             return check_answer(whole.reader.refusal(), false);
         if (whole.state == State::incomplete)

@@ -31,5 +31,7 @@ bool run_restarts(const Bounds& bounds);
 bool run_liar(const Bounds& bounds);
 /// Clients come and go on all sorts of execution contexts.
 bool run_clients(const Bounds& bounds);
+/// One client calls the emulator while slow, flooding and broken ones surround it.
+bool run_hostile_clients(const Bounds& bounds);
 
 } // namespace passage::stress

@@ -18,9 +18,13 @@ using namespace passage::stress;
 int main(int argc, char** argv)
 try {
     const std::vector<std::pair<std::string, bool (*)(const Bounds&)>> runs{
-        {"faults", run_faults},       {"close-and-reuse", run_races_of_close_and_reuse},
-        {"cancel", run_cancel_storm}, {"restarts", run_restarts},
-        {"liar", run_liar},           {"clients", run_clients},
+        {"faults", run_faults},
+        {"close-and-reuse", run_races_of_close_and_reuse},
+        {"cancel", run_cancel_storm},
+        {"restarts", run_restarts},
+        {"liar", run_liar},
+        {"clients", run_clients},
+        {"hostile-clients", run_hostile_clients},
     };
     std::string names;
     for (const auto& [name, run] : runs)
