@@ -22,7 +22,7 @@ namespace {
 struct Call
 {
     Store& store;
-    std::string_view path; ///< as sent
+    std::string_view path; ///< as sent, but for a slash at its end
     Parameters parameters;
     std::vector<std::string> names; ///< what stood for each {} of the pattern, decoded
     std::string_view body;
@@ -284,7 +284,10 @@ Response dispatch(Store& store, const Request& request)
         throw ApiError(403, "operation_not_allowed", "The request needs a User-Agent header.");
     }
     std::string_view query = request.target;
-    const std::string_view path = take_until(query, '?');
+    std::string_view path = take_until(query, '?');
+    if (path.ends_with('/')) {
+        path.remove_suffix(1);
+    }
 
     std::string allow;
     for (const Route& route : routes) {

@@ -91,9 +91,6 @@ void write_social_connections(JsonWriter& json, const std::vector<SocialConnecti
     json.end_object();
 }
 
-/// Where the app's users sign in.
-constexpr std::string_view auth_origin = "https://localhost";
-
 /// What an app has in the hosted service beyond its id. Nothing of it changes what the emulator
 /// does; clients expect the fields.
 constexpr std::string_view fixed_app_fields = R"json(

@@ -189,8 +189,9 @@ public:
 
     /// Returns a token by which a user of the first app signs in: a JWT, signed by RS256. `claims` is a
     /// JSON object whose members take the place of the usual ones, where null leaves one out:
-    /// `{"exp":1600000000}` has expired, `{"aud":["other"]}` is for another app. Unless given, `aud` is
-    /// the app in an array, `iss` the app, and the token is good for 24 hours from now.
+    /// `{"exp":1600000000}` has expired, `{"aud":["other"]}` is for another app. Unless given, `aud` is an
+    /// array of the app and of its auth origin, `https://localhost`, `iss` is the app, and the token is good
+    /// for 24 hours from now.
     std::string issue_token(std::string_view user_id, std::string_view claims = "{}");
     /// Has tokens be signed by a new key from now on, and lists it beside those before. Returns its id,
     /// which tokens name as their `kid`.
