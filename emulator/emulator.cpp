@@ -57,8 +57,6 @@ auto plant(Plant action)
         return action();
     } catch (const ApiError& error) {
         throw std::invalid_argument(error.what());
-    } catch (const AlreadyTaken& error) {
-        throw std::invalid_argument(error.what());
     }
 }
 

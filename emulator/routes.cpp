@@ -351,8 +351,6 @@ Response answer(Store& store, const Request& request)
         return dispatch(store, request);
     } catch (const ApiError& error) {
         return refusal(error.status(), error.code(), error.what());
-    } catch (const AlreadyTaken&) {
-        return refusal(400, "invalid_request", "The email, phone or id is taken already.");
     } catch (const SqlError& error) {
         std::clog << "passage-emulator: storage: " << error.what() << std::endl;
         return storage_refusal(error);

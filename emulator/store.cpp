@@ -1,7 +1,5 @@
 #include "store.hpp"
 
-#include "api_error.hpp"
-
 #include <algorithm>
 
 namespace passage::emulator {
@@ -123,14 +121,15 @@ UserRecord read_record(Query& row)
     return user;
 }
 
-/// Runs a write that the rules on unique values may refuse.
-void run_unique(Query query)
+/// Runs a write that the rules on unique values may refuse; `taken_field` finds the field in the way.
+template <class TakenField>
+void run_unique(Query query, TakenField taken_field)
 {
     try {
         query.run();
     } catch (const SqlError& error) {
         if (error.kind() == SqlError::Kind::constraint) {
-            throw AlreadyTaken();
+            throw AlreadyTaken(taken_field());
         }
         throw;
     }
@@ -360,7 +359,8 @@ std::optional<User> Store::update_user(std::string_view app_id, std::string_view
     run_unique(database_.query("UPDATE users SET email = ?, email_verified = ?, phone = ?, phone_verified = ?, "
                                "user_metadata = ?, updated_at = ? WHERE app_id = ? AND id = ?",
                                record.email, record.email_verified, record.phone, record.phone_verified,
-                               record.user_metadata, record.updated_at, app_id, user_id));
+                               record.user_metadata, record.updated_at, app_id, user_id),
+               [&] { return taken_field(app_id, record); });
     transaction.commit();
     return user;
 }
@@ -498,12 +498,22 @@ std::optional<User> Store::read_user(std::string_view app_id, std::string_view u
     return user;
 }
 
+std::string_view Store::taken_field(std::string_view app_id, const UserRecord& user)
+{
+    const auto another_has = [&](std::string_view column, const std::optional<std::string>& value) {
+        const std::string sql = "SELECT pk FROM users WHERE app_id = ? AND " + std::string{column} + " = ? AND id <> ?";
+        return database_.query(sql, app_id, value, user.id).step();
+    };
+    return another_has("email", user.email) ? "email" : another_has("phone", user.phone) ? "phone" : "id";
+}
+
 void Store::insert_user(std::string_view app_id, const User& user)
 {
     const UserRecord& record = user.record;
     run_unique(database_.query(insert_into_users, app_id, record.id, record.email, record.email_verified, record.phone,
                                record.phone_verified, record.external_id, record.status, record.created_at,
-                               record.updated_at, record.last_login_at, record.login_count, record.user_metadata));
+                               record.updated_at, record.last_login_at, record.login_count, record.user_metadata),
+               [&] { return taken_field(app_id, record); });
     const Row pk = database_.last_row();
     for (const Device& device : user.devices) {
         insert_device(pk, device);
@@ -524,7 +534,8 @@ void Store::insert_device(Row user, const Device& device)
                                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                                user, device.id, device.cred_id, device.friendly_name, device.type, device.usage_count,
                                device.created_at, device.updated_at, device.last_login_at, device.icon_light,
-                               device.icon_dark));
+                               device.icon_dark),
+               [] { return "id"; });
 }
 
 void Store::insert_event(Row user, const Event& event)

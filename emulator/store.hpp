@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api_error.hpp"
 #include "jwt.hpp"
 #include "listing.hpp"
 #include "model.hpp"
@@ -9,7 +10,7 @@
 #include <filesystem>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,11 +32,13 @@ struct SigningKey
     PrivateKey private_key;
 };
 
-/// An e-mail, phone or id that another user of the app has.
-class AlreadyTaken : public std::runtime_error
+/// A refusal: another user of the app has this `email`, `phone` or `id`, or another device of the user this `id`.
+class AlreadyTaken : public ApiError
 {
 public:
-    AlreadyTaken() : std::runtime_error("e-mail or phone already taken") {}
+    explicit AlreadyTaken(std::string_view field)
+        : ApiError(400, "invalid_request", std::string{"The "}.append(field).append(" is taken already."))
+    {}
 };
 
 struct UserPage
@@ -96,6 +99,8 @@ private:
     bool add_to_user(std::string_view app_id, std::string_view user_id, Insert insert);
     std::optional<Row> row_of(std::string_view app_id, std::string_view user_id);
     std::optional<User> read_user(std::string_view app_id, std::string_view user_id);
+    /// By which field the user collides with another one.
+    std::string_view taken_field(std::string_view app_id, const UserRecord& user);
     void insert_user(std::string_view app_id, const User& user);
     void insert_device(Row user, const Device& device);
     void insert_event(Row user, const Event& event);

@@ -233,6 +233,30 @@ BOOST_DATA_TEST_CASE_F(WithUser, refused_call_says_why, data::make(refused_calls
     BOOST_TEST(json::parse(users("GET").body).at("users") == json::parse(before).at("users"));
 }
 
+BOOST_AUTO_TEST_CASE(refusal_names_the_field_that_is_taken)
+{
+    const std::string planted = "/admin/apps/app/users";
+    const auto refusal_of = [this](const char* method, const std::string& target, const std::string& body) {
+        const Response response = call(method, target, body);
+        BOOST_TEST(code_of(response) == "invalid_request");
+        return text(json::parse(response.body).at("error"));
+    };
+    for (const auto& [method, target] : {std::pair{"POST", std::string{"/v1/apps/app/users"}},
+                                         {"PATCH", "/v1/apps/app/users/" + id},
+                                         {"POST", planted}}) {
+        BOOST_TEST(refusal_of(method, target, R"({"email":"TAKEN@example.com","phone":"+15005550077"})") ==
+                   "The email is taken already.");
+        BOOST_TEST(refusal_of(method, target, R"({"email":"free@example.com","phone":"+15005550001"})") ==
+                   "The phone is taken already.");
+        BOOST_TEST(refusal_of(method, target, R"({"email":"taken@example.com","phone":"+15005550001"})") ==
+                   "The email is taken already.");
+    }
+    BOOST_TEST(refusal_of("POST", planted, R"({"id":")" + id + R"(","email":"free@example.com"})") ==
+               "The id is taken already.");
+    call("POST", planted + "/" + id + "/devices", R"({"id":"thing"})");
+    BOOST_TEST(refusal_of("POST", planted + "/" + id + "/devices", R"({"id":"thing"})") == "The id is taken already.");
+}
+
 BOOST_AUTO_TEST_CASE(created_user_is_shown_whole)
 {
     const Response response = users("POST", "",
