@@ -44,6 +44,12 @@ std::string checked_api_key(std::string_view key)
     return std::string{key};
 }
 
+/// Unless one is named, the app that the data began with: its users are what the file is kept for.
+std::string app_id_of(const std::string& named, Store& store)
+{
+    return checked_app_id(named.empty() ? store.first_app().value_or(new_id()) : named);
+}
+
 Identity authority_of(const std::filesystem::path& certificate, const std::filesystem::path& key)
 {
     return certificate.empty() ? make_authority() : read_authority(certificate, key);
@@ -159,10 +165,10 @@ class Emulator::Impl
 {
 public:
     explicit Impl(const EmulatorOptions& options)
-        : app_id_(checked_app_id(options.app_id_.empty() ? new_id() : options.app_id_)),
-          api_key_(checked_api_key(options.api_key_.empty() ? new_api_key() : options.api_key_)),
+        : api_key_(checked_api_key(options.api_key_.empty() ? new_api_key() : options.api_key_)),
           authority_(authority_of(options.ca_certificate_, options.ca_key_)),
           store_(options.data_file_),
+          app_id_(app_id_of(options.app_id_, store_)),
           faults_(options.faults_),
           service_{store_,
                    faults_,
@@ -172,10 +178,10 @@ public:
                   options.port_, options.threads_)
     {}
 
-    const std::string app_id_;
     const std::string api_key_;
     const Identity authority_;
     Store store_;
+    const std::string app_id_;
     FaultPlan faults_;
     Service service_;
     Server server_; // last: it ends before what it serves from
@@ -185,7 +191,7 @@ private:
     Service& prepared(const EmulatorOptions& options)
     {
         store_.put_app(app_id_, hash_key(api_key_), now());
-        store_.add_missing_users(app_id_, invent_users(options.seed_));
+        store_.seed_users(app_id_, invent_users(options.seed_));
         return service_;
     }
 };

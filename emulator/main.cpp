@@ -79,9 +79,11 @@ po::options_description describe_options()
         "IP address to listen on, or localhost for 127.0.0.1 and ::1");
     add("port", po::value<long>()->default_value(0), "port; 0 takes any free one");
     add("data", po::value<std::string>(), "SQLite file to keep users in; in memory if not given");
-    add("app", po::value<std::string>(), "id of the app; made up if not given");
+    add("app", po::value<std::string>(), "id of the app; if not given, the first of the data file, or made up");
     add("api-key", po::value<std::string>(), "API key of the app; a new one is made up at each start if not given");
-    add("seed", po::value<long>()->default_value(0), "number of users to invent; the same ones each time");
+    add("seed", po::value<long>()->default_value(0),
+        "number of users to invent, the same ones each time; each once for a data file: what a client "
+        "changed or deleted stays so");
     add("ca-out", po::value<std::string>(),
         "file for the CA certificate; if not given, one in a temporary folder that is removed at "
         "the end");

@@ -93,6 +93,12 @@ CREATE TABLE signing_keys (
 ) STRICT;
 PRAGMA user_version = 2;
 COMMIT;
+)sql",
+    R"sql(
+BEGIN IMMEDIATE;
+ALTER TABLE apps ADD COLUMN seeded_users INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 3;
+COMMIT;
 )sql"};
 constexpr std::size_t schema_version = schema_steps.size();
 
@@ -240,6 +246,13 @@ std::optional<App> Store::find_app(std::string_view app_id)
     return app;
 }
 
+std::optional<std::string> Store::first_app()
+{
+    const std::scoped_lock lock(mutex_);
+    Query row = database_.query("SELECT id FROM apps ORDER BY created_at LIMIT 1");
+    return row.step() ? std::optional{row.text()} : std::nullopt;
+}
+
 void Store::add_signing_key(std::string_view app_id, const SigningKey& key, Time now)
 {
     const std::scoped_lock lock(mutex_);
@@ -281,15 +294,20 @@ void Store::add_user(std::string_view app_id, const User& user)
     transaction.commit();
 }
 
-void Store::add_missing_users(std::string_view app_id, const std::vector<User>& users)
+void Store::seed_users(std::string_view app_id, const std::vector<User>& users)
 {
     const std::scoped_lock lock(mutex_);
     Transaction transaction(database_);
-    for (const User& user : users) {
-        if (!row_of(app_id, user.record.id)) {
-            insert_user(app_id, user);
+    Query row = database_.query("SELECT seeded_users FROM apps WHERE id = ?", app_id);
+    auto seeded = row.step() ? static_cast<std::size_t>(row.number()) : 0;
+    for (; seeded < users.size(); ++seeded) {
+        try {
+            insert_user(app_id, users[seeded]);
+        } catch (const AlreadyTaken&) {
+            // It belongs to who was first.
         }
     }
+    database_.query("UPDATE apps SET seeded_users = ? WHERE id = ?", static_cast<std::int64_t>(seeded), app_id).run();
     transaction.commit();
 }
 

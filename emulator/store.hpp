@@ -60,6 +60,8 @@ public:
     /// Adds the app, or gives it another key.
     void put_app(std::string_view app_id, const KeyHash& key_hash, Time now);
     std::optional<App> find_app(std::string_view app_id);
+    /// The id of the app that was added first, if there is one.
+    std::optional<std::string> first_app();
 
     void add_signing_key(std::string_view app_id, const SigningKey& key, Time now);
     /// Oldest first.
@@ -69,8 +71,9 @@ public:
 
     /// Throws AlreadyTaken.
     void add_user(std::string_view app_id, const User& user);
-    /// Adds those that are not there yet, all in one transaction.
-    void add_missing_users(std::string_view app_id, const std::vector<User>& users);
+    /// Adds those of an endless row of invented users, of which these are the first, that the app has not been
+    /// given before, all in one transaction. One whose id or address is taken is left out.
+    void seed_users(std::string_view app_id, const std::vector<User>& users);
 
     std::optional<User> find_user(std::string_view app_id, std::string_view user_id);
     /// By e-mail or phone.

@@ -92,14 +92,15 @@ public:
     EmulatorOptions& address(std::string address);
     /// TCP port to listen on; 0, the default, takes a free one.
     EmulatorOptions& port(std::uint16_t port);
-    /// Id of the app that is there at the start: 1 to 64 letters, digits, `-` or `_`. Made up
-    /// unless given.
+    /// Id of the app that is there at the start: 1 to 64 letters, digits, `-` or `_`. Unless given, the
+    /// one that the data file began with, or made up.
     EmulatorOptions& app_id(std::string id);
     /// API key of that app: visible ASCII characters. Made up unless given; one that the data file
     /// knows from an earlier run is replaced.
     EmulatorOptions& api_key(std::string key);
-    /// Number of users to invent; the same number gives the same users. Those that the data file
-    /// has already stay as they are.
+    /// Number of users to invent; the same number gives the same users. The data file remembers how many
+    /// its app was given: only the rest is added, so that one that was changed or deleted stays so. An
+    /// invented user whose id, e-mail or phone is taken is left out.
     EmulatorOptions& seed(std::size_t users);
     /// Number of threads that serve connections; 1 unless given.
     EmulatorOptions& threads(unsigned count);

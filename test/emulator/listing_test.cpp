@@ -176,7 +176,7 @@ struct Seeded : LocalService
 {
     std::vector<User> invented = invent_users(300);
 
-    Seeded() { store.add_missing_users(app, invented); }
+    Seeded() { store.seed_users(app, invented); }
 
     Reference reference() const
     {

@@ -4,6 +4,7 @@
 
 #include <passage/emulator.hpp>
 
+#include <boost/json/serialize.hpp>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -150,6 +151,80 @@ BOOST_AUTO_TEST_CASE(seeded_users_are_there_when_it_is_ready)
     RunningProgram emulator({"--seed", "120"});
     const Reply page = emulator.client().call("GET", users + "?limit=1", key);
     BOOST_TEST(page.json().at("total_users").as_int64() == 120);
+}
+
+BOOST_AUTO_TEST_CASE(users_are_invented_once_for_a_data_file)
+{
+    const auto seeded = [&](const char* count) { return std::vector<std::string>{"--data", data, "--seed", count}; };
+    const auto page_of = [](RunningProgram& emulator) {
+        return emulator.client().call("GET", users + "?order_by=created_at:ASC", key).json();
+    };
+    const auto ids_of = [](const boost::json::value& page) {
+        std::vector<std::string> ids;
+        for (const boost::json::value& user : page.at("users").as_array()) {
+            ids.emplace_back(user.at("id").as_string().c_str());
+        }
+        return ids;
+    };
+    std::vector<std::string> left;
+    {
+        RunningProgram emulator(seeded("6"));
+        const boost::json::value page = page_of(emulator);
+        left = ids_of(page);
+        BOOST_TEST_REQUIRE(left.size() == 6U);
+        for (int i = 0; i < 2; ++i) {
+            BOOST_TEST(emulator.client().call("DELETE", users + "/" + left.front(), key).status == 200U);
+            left.erase(left.begin());
+        }
+        // The address of one of them gets another owner.
+        const boost::json::object gone = page.at("users").at(0).as_object();
+        const Reply created = emulator.client().call(
+            "POST", users, key,
+            boost::json::serialize(boost::json::object{{"email", gone.at("email")}, {"phone", gone.at("phone")}}));
+        BOOST_TEST_REQUIRE(created.status == 201U, created.body);
+        left.emplace_back(created.json().at("user").at("id").as_string().c_str());
+        emulator.process().signal(SIGTERM);
+        BOOST_TEST(emulator.process().wait() == 0);
+    }
+    for (const char* count : {"6", "3"}) {
+        RunningProgram emulator(seeded(count));
+        BOOST_TEST(ids_of(page_of(emulator)) == left, boost::test_tools::per_element());
+        emulator.process().signal(SIGTERM);
+        BOOST_TEST(emulator.process().wait() == 0);
+    }
+    RunningProgram emulator(seeded("9"));
+    BOOST_TEST(page_of(emulator).at("total_users").as_int64() == 8, "three more");
+}
+
+BOOST_AUTO_TEST_CASE(invented_user_whose_address_is_taken_is_left_out)
+{
+    boost::json::value page;
+    {
+        RunningProgram emulator({"--seed", "5"});
+        page = emulator.client().call("GET", users, key).json();
+    }
+    const boost::json::object third = page.at("users").at(2).as_object();
+    {
+        RunningProgram emulator({"--data", data, "--seed", "2"});
+        emulator.client().call(
+            "POST", users, key,
+            boost::json::serialize(boost::json::object{{"email", third.at("email")}, {"phone", third.at("phone")}}));
+    }
+    RunningProgram emulator({"--data", data, "--seed", "5"});
+    const Reply all = emulator.client().call("GET", users, key);
+    BOOST_TEST(all.json().at("total_users").as_int64() == 5);
+    BOOST_TEST(emulator.client().call("GET", users + "/" + third.at("id").as_string().c_str(), key).status == 404U);
+}
+
+BOOST_AUTO_TEST_CASE(app_of_the_data_file_is_served_unless_another_is_named)
+{
+    const auto app_of = [&](const std::string& named) {
+        return passage::Emulator(passage::EmulatorOptions{}.data_file(data).app_id(named)).app_id();
+    };
+    const std::string first = app_of("");
+    BOOST_TEST(app_of("") == first);
+    BOOST_TEST(app_of("aaa") == "aaa");
+    BOOST_TEST(app_of("") == first, "the one that it began with");
 }
 
 BOOST_AUTO_TEST_CASE(help_and_version_are_answers)
