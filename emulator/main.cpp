@@ -78,7 +78,9 @@ po::options_description describe_options()
     add("address", po::value<std::string>()->default_value("localhost"),
         "IP address to listen on, or localhost for 127.0.0.1 and ::1");
     add("port", po::value<long>()->default_value(0), "port; 0 takes any free one");
-    add("data", po::value<std::string>(), "SQLite file to keep users in; in memory if not given");
+    add("data", po::value<std::string>(),
+        "SQLite file to keep users in, with the private keys of tokens: it is made "
+        "readable by its owner alone, also if it was open to others; in memory if not given");
     add("app", po::value<std::string>(), "id of the app; if not given, the first of the data file, or made up");
     add("api-key", po::value<std::string>(), "API key of the app; a new one is made up at each start if not given");
     add("seed", po::value<long>()->default_value(0),

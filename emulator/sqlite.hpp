@@ -94,7 +94,7 @@ private:
 class Database
 {
 public:
-    /// Opens the file, made if missing; an empty name is a database in memory.
+    /// Opens the file, made if missing, for its owner alone; an empty name is a database in memory.
     explicit Database(const std::filesystem::path& file);
 
     /// A statement, prepared at its first use and kept.

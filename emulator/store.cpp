@@ -204,11 +204,26 @@ std::string advice(SqlError::Kind kind)
     return "it cannot be used";
 }
 
+/// The file holds private keys. One that an earlier version or the user has made may be open to others, with what
+/// SQLite keeps beside it.
+void close_to_others(const std::filesystem::path& file)
+{
+    namespace fs = std::filesystem;
+    for (const char* part : {"", "-wal", "-shm"}) {
+        std::error_code ignored; // one of another owner, or on a file system without permissions, is theirs to guard
+        fs::permissions(file.string() + part, fs::perms::group_all | fs::perms::others_all, fs::perm_options::remove,
+                        ignored);
+    }
+}
+
 Database open_database(const std::filesystem::path& file)
 {
     try {
         Database database(file);
         prepare_file(database);
+        if (!file.empty()) {
+            close_to_others(file);
+        }
         return database;
     } catch (const SqlError& error) {
         throw std::runtime_error("data file " + file.string() + ": " + advice(error.kind()) + " (" + error.what() +

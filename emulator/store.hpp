@@ -52,7 +52,8 @@ struct UserPage
 class Store
 {
 public:
-    /// Opens the file, made if missing; an empty name keeps everything in memory. Throws
+    /// Opens the file, made if missing; an empty name keeps everything in memory. The file and what
+    /// SQLite keeps beside it are for their owner alone, also if they were open to others. Throws
     /// std::runtime_error that says what to do if the file is of no use, and then leaves the file
     /// as it was.
     explicit Store(const std::filesystem::path& file);

@@ -86,7 +86,8 @@ class EmulatorOptions
 public:
     EmulatorOptions();
 
-    /// Keeps the data in this SQLite file, made if missing; an empty name keeps it in memory.
+    /// Keeps the data in this SQLite file, made if missing; an empty name keeps it in memory. The file holds
+    /// private keys: permissions of others than its owner are taken from it, also if it was there before.
     EmulatorOptions& data_file(std::filesystem::path file);
     /// IP address to listen on; unless given `localhost`, which is 127.0.0.1 and ::1 both.
     EmulatorOptions& address(std::string address);

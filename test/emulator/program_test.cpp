@@ -227,6 +227,36 @@ BOOST_AUTO_TEST_CASE(app_of_the_data_file_is_served_unless_another_is_named)
     BOOST_TEST(app_of("") == first, "the one that it began with");
 }
 
+unsigned mode_of(const fs::path& file)
+{
+    struct stat status
+    {};
+    BOOST_TEST_REQUIRE(stat(file.c_str(), &status) == 0, file);
+    return status.st_mode & 0777U;
+}
+
+BOOST_AUTO_TEST_CASE(data_file_is_its_owners_alone)
+{
+    const mode_t before = umask(0);
+    for (const char* start : {"new", "opened by an earlier version"}) {
+        BOOST_TEST_CONTEXT(start)
+        {
+            RunningProgram emulator({"--data", data});
+            emulator.client().call("POST", "/admin/apps/demo/keys", key);
+            for (const char* part : {"", "-wal", "-shm"}) {
+                BOOST_TEST(mode_of(data + part) == 0600U, part);
+            }
+            // What is left behind is as open as an earlier version has made it.
+            emulator.process().signal(SIGKILL);
+            emulator.process().wait();
+            for (const char* part : {"", "-wal", "-shm"}) {
+                fs::permissions(data + part, fs::perms{0644});
+            }
+        }
+    }
+    umask(before);
+}
+
 BOOST_AUTO_TEST_CASE(help_and_version_are_answers)
 {
     Program help(command({"--help"}));
