@@ -50,9 +50,22 @@ std::string app_id_of(const std::string& named, Store& store)
     return checked_app_id(named.empty() ? store.first_app().value_or(new_id()) : named);
 }
 
-Identity authority_of(const std::filesystem::path& certificate, const std::filesystem::path& key)
+/// Unless one is given, the authority that is kept with the data; a new one if there is none, or none that is good
+/// for long.
+Identity authority_of(const std::filesystem::path& certificate, const std::filesystem::path& key, Store& store)
 {
-    return certificate.empty() ? make_authority() : read_authority(certificate, key);
+    if (!certificate.empty()) {
+        return read_authority(certificate, key);
+    }
+    if (const std::optional<KeptIdentity> kept = store.authority()) {
+        Identity authority = from_kept(*kept);
+        if (is_lasting(*authority.certificate)) {
+            return authority;
+        }
+    }
+    Identity authority = make_authority();
+    store.put_authority(to_kept(authority));
+    return authority;
 }
 
 /// What planting refuses, in terms of the C++ caller.
@@ -166,9 +179,9 @@ class Emulator::Impl
 public:
     explicit Impl(const EmulatorOptions& options)
         : api_key_(checked_api_key(options.api_key_.empty() ? new_api_key() : options.api_key_)),
-          authority_(authority_of(options.ca_certificate_, options.ca_key_)),
           store_(options.data_file_),
           app_id_(app_id_of(options.app_id_, store_)),
+          authority_(authority_of(options.ca_certificate_, options.ca_key_, store_)),
           faults_(options.faults_),
           service_{store_,
                    faults_,
@@ -179,9 +192,9 @@ public:
     {}
 
     const std::string api_key_;
-    const Identity authority_;
     Store store_;
     const std::string app_id_;
+    const Identity authority_;
     FaultPlan faults_;
     Service service_;
     Server server_; // last: it ends before what it serves from

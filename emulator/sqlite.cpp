@@ -156,6 +156,12 @@ std::span<const unsigned char> Query::blob()
     return {data, static_cast<std::size_t>(size)};
 }
 
+std::vector<unsigned char> Query::bytes()
+{
+    const std::span<const unsigned char> data = blob();
+    return {data.begin(), data.end()};
+}
+
 void Database::Close::operator()(sqlite3* database) const
 {
     sqlite3_close_v2(database);

@@ -97,6 +97,11 @@ COMMIT;
     R"sql(
 BEGIN IMMEDIATE;
 ALTER TABLE apps ADD COLUMN seeded_users INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE authority (
+    pk INTEGER PRIMARY KEY CHECK (pk = 1),
+    private_key BLOB NOT NULL,
+    certificate BLOB NOT NULL
+) STRICT;
 PRAGMA user_version = 3;
 COMMIT;
 )sql"};
@@ -268,6 +273,26 @@ std::optional<std::string> Store::first_app()
     return row.step() ? std::optional{row.text()} : std::nullopt;
 }
 
+std::optional<KeptIdentity> Store::authority()
+{
+    const std::scoped_lock lock(mutex_);
+    Query row = database_.query("SELECT private_key, certificate FROM authority");
+    if (!row.step()) {
+        return std::nullopt;
+    }
+    const std::vector<unsigned char> key = row.bytes();
+    return KeptIdentity{key, row.bytes()};
+}
+
+void Store::put_authority(const KeptIdentity& authority)
+{
+    const std::scoped_lock lock(mutex_);
+    database_
+        .query("INSERT OR REPLACE INTO authority (pk, private_key, certificate) VALUES (1, ?, ?)",
+               std::span<const unsigned char>{authority.key}, std::span<const unsigned char>{authority.certificate})
+        .run();
+}
+
 void Store::add_signing_key(std::string_view app_id, const SigningKey& key, Time now)
 {
     const std::scoped_lock lock(mutex_);
@@ -285,8 +310,7 @@ std::vector<SigningKey> Store::signing_keys(std::string_view app_id)
     while (rows.step()) {
         SigningKey& key = keys.emplace_back();
         key.id = rows.text();
-        const auto der = rows.blob();
-        key.private_key.assign(der.begin(), der.end());
+        key.private_key = rows.bytes();
     }
     return keys;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api_error.hpp"
+#include "certificates.hpp"
 #include "jwt.hpp"
 #include "listing.hpp"
 #include "model.hpp"
@@ -47,8 +48,8 @@ struct UserPage
     std::vector<UserRecord> users;
 };
 
-/// Apps, users and what belongs to them, in SQLite. What a write returned has reached the disk.
-/// One operation runs at a time; any thread may ask. Throws SqlError.
+/// Apps, users, what belongs to them and the certificate authority, in SQLite. What a write returned has reached the
+/// disk. One operation runs at a time; any thread may ask. Throws SqlError.
 class Store
 {
 public:
@@ -63,6 +64,10 @@ public:
     std::optional<App> find_app(std::string_view app_id);
     /// The id of the app that was added first, if there is one.
     std::optional<std::string> first_app();
+
+    /// The certificate authority, if one was put: clients that trust it do so beyond a restart.
+    std::optional<KeptIdentity> authority();
+    void put_authority(const KeptIdentity& authority);
 
     void add_signing_key(std::string_view app_id, const SigningKey& key, Time now);
     /// Oldest first.

@@ -80,7 +80,7 @@ private:
 };
 
 /// How an Emulator is to be. Everything has a default that suits a test: data in memory, a free
-/// port of the loopback interface, a key and a certificate authority made for this run.
+/// port of the loopback interface, a key made for this run, a certificate authority made for the data.
 class EmulatorOptions
 {
 public:
@@ -105,7 +105,9 @@ public:
     EmulatorOptions& seed(std::size_t users);
     /// Number of threads that serve connections; 1 unless given.
     EmulatorOptions& threads(unsigned count);
-    /// PEM files of a certificate authority and its private key, in place of one made at start.
+    /// PEM files of a certificate authority and its private key. Unless given, one is made at the first start
+    /// and kept in the data file, so that clients that trust it do so beyond a restart. It is good for 396 days;
+    /// in the last 30 of them a start makes a new one.
     EmulatorOptions& authority(std::filesystem::path certificate, std::filesystem::path key);
     /// How long a connection may wait for its next request; 75 s unless given.
     EmulatorOptions& idle_timeout(std::chrono::milliseconds time);

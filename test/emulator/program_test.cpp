@@ -1,4 +1,6 @@
+#include "certificates.hpp"
 #include "program.hpp"
+#include "store.hpp"
 #include "temporary_folder.hpp"
 #include "tls_client.hpp"
 
@@ -9,6 +11,8 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
@@ -21,6 +25,7 @@
 #include <thread>
 
 namespace data = boost::unit_test::data;
+namespace emulator = passage::emulator;
 namespace fs = std::filesystem;
 
 namespace {
@@ -255,6 +260,54 @@ BOOST_AUTO_TEST_CASE(data_file_is_its_owners_alone)
         }
     }
     umask(before);
+}
+
+BOOST_AUTO_TEST_CASE(certificate_authority_is_kept_with_the_data)
+{
+    const fs::path ca = folder.path() / "ca.pem";
+    const auto arguments = [&](const std::string& port) {
+        return std::vector<std::string>{"--data", data, "--ca-out", ca.string(), "--port", port};
+    };
+    std::string port = "0";
+    std::string trusted;
+    struct stat written
+    {};
+    {
+        RunningProgram emulator(arguments(port));
+        port = std::to_string(emulator.port());
+        trusted = content_of(ca);
+        BOOST_TEST(stat(ca.c_str(), &written) == 0);
+        emulator.process().signal(SIGTERM);
+        BOOST_TEST(emulator.process().wait() == 0);
+    }
+    RunningProgram emulator(arguments(port));
+    BOOST_TEST(content_of(ca) == trusted);
+    struct stat after
+    {};
+    BOOST_TEST(stat(ca.c_str(), &after) == 0);
+    BOOST_TEST(after.st_ino == written.st_ino, "it is not written again");
+    BOOST_TEST(TlsClient(emulator.port(), trusted).call("GET", users, key).status == 200U);
+}
+
+BOOST_AUTO_TEST_CASE(certificate_authority_is_renewed_before_it_ends)
+{
+    const auto ca_pem = [&] { return passage::Emulator(passage::EmulatorOptions{}.data_file(data)).ca_pem(); };
+    ca_pem();
+    const auto let_it_end_in_days = [&](int days) {
+        emulator::Store store(data);
+        const emulator::Identity authority = emulator::from_kept(store.authority().value());
+        X509* certificate = authority.certificate.get();
+        X509_gmtime_adj(X509_getm_notAfter(certificate), days * 24L * 60 * 60);
+        X509_sign(certificate, authority.key.get(), EVP_sha256());
+        store.put_authority(emulator::to_kept(authority));
+        return emulator::to_pem(*certificate);
+    };
+    const std::string longer = let_it_end_in_days(31);
+    BOOST_TEST(ca_pem() == longer);
+    const std::string shorter = let_it_end_in_days(29);
+    const std::string renewed = ca_pem();
+    BOOST_TEST(renewed != shorter);
+    BOOST_TEST(ca_pem() == renewed);
 }
 
 BOOST_AUTO_TEST_CASE(help_and_version_are_answers)

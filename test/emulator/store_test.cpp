@@ -125,7 +125,8 @@ BOOST_AUTO_TEST_CASE(file_of_an_older_version_is_brought_up_to_date)
         id = service.create(R"({"email":"a@b.c"})");
     }
     // What distinguishes the first version.
-    OtherProgram(file).execute("DROP TABLE signing_keys; ALTER TABLE apps DROP COLUMN seeded_users;"
+    OtherProgram(file).execute("DROP TABLE signing_keys; DROP TABLE authority;"
+                               "ALTER TABLE apps DROP COLUMN seeded_users;"
                                "PRAGMA user_version = 1");
     LocalService service(file);
     BOOST_TEST(service.users("GET", "/" + id).status == 200U);
