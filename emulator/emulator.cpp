@@ -258,8 +258,9 @@ std::string Emulator::add_app(std::string_view app_id)
 std::string Emulator::plant_user(std::string_view json)
 {
     return plant([&] {
-        const User user = read_planted_user(json, now());
-        impl_->store_.add_user(impl_->app_id_, user);
+        const Time time = now();
+        const User user = read_planted_user(json, time);
+        impl_->store_.add_user(impl_->app_id_, user, time);
         return user.record.id;
     });
 }

@@ -48,15 +48,15 @@ Response get_app(Call& call)
 
 Response list_users(Call& call)
 {
-    const Listing listing = read_listing(call.parameters, call.now);
-    const UserPage page = call.store.list_users(call.app(), listing);
+    const Listing listing = read_listing(call.parameters);
+    const UserPage page = call.store.list_users(call.app(), listing, call.now);
     return {200, show_users(page, listing, call.parameters, call.path), {}};
 }
 
 Response create_user(Call& call)
 {
     const User user = read_new_user(call.body, call.now);
-    call.store.add_user(call.app(), user);
+    call.store.add_user(call.app(), user, call.now);
     return {201, show_user(user), {}};
 }
 
@@ -148,7 +148,7 @@ Response revoke_tokens(Call& call)
 Response plant_user(Call& call)
 {
     const User user = read_planted_user(call.body, call.now);
-    call.store.add_user(call.app(), user);
+    call.store.add_user(call.app(), user, call.now);
     return {201, show_user(user), {}};
 }
 

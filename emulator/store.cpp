@@ -96,6 +96,8 @@ COMMIT;
 )sql",
     R"sql(
 BEGIN IMMEDIATE;
+ALTER TABLE users ADD COLUMN listed_at INTEGER NOT NULL DEFAULT 0;
+UPDATE users SET listed_at = created_at;
 ALTER TABLE apps ADD COLUMN seeded_users INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE authority (
     pk INTEGER PRIMARY KEY CHECK (pk = 1),
@@ -112,7 +114,7 @@ const std::string user_columns = "id, email, email_verified, phone, phone_verifi
                                  "updated_at, last_login_at, login_count, user_metadata";
 const std::string select_user = "SELECT " + user_columns + ", pk FROM users WHERE app_id = ? AND id = ?";
 const std::string insert_into_users =
-    "INSERT INTO users (app_id, " + user_columns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO users (app_id, " + user_columns + ", listed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 UserRecord read_record(Query& row)
 {
@@ -240,7 +242,17 @@ Database open_database(const std::filesystem::path& file)
 
 } // namespace
 
-Store::Store(const std::filesystem::path& file) : database_(open_database(file)) {}
+Store::Store(const std::filesystem::path& file) : database_(open_database(file))
+{
+    // Which sets were fixed is not kept, so there may be one that ends just behind the last user. One that was
+    // planted with a time to come is listed when this time has come.
+    Query last = database_.query("SELECT max(listed_at) FROM users WHERE created_at <= ?", now());
+    last.step();
+    if (const std::optional<Time> time = last.optional_time()) {
+        last_listed_at_ = *time;
+        last_set_end_ = std::chrono::floor<std::chrono::seconds>(*time) + std::chrono::seconds{1};
+    }
+}
 
 void Store::put_app(std::string_view app_id, const KeyHash& key_hash, Time now)
 {
@@ -325,12 +337,17 @@ bool Store::remove_signing_key(std::string_view app_id, std::string_view key_id)
     return found;
 }
 
-void Store::add_user(std::string_view app_id, const User& user)
+void Store::add_user(std::string_view app_id, const User& user, Time now)
 {
     const std::scoped_lock lock(mutex_);
+    const Time created_at = user.record.created_at;
+    const Time listed_at = created_at < now ? created_at : std::max(created_at, last_set_end_);
     Transaction transaction(database_);
-    insert_user(app_id, user);
+    insert_user(app_id, user, listed_at);
     transaction.commit();
+    if (created_at <= now) {
+        last_listed_at_ = std::max(last_listed_at_, listed_at);
+    }
 }
 
 void Store::seed_users(std::string_view app_id, const std::vector<User>& users)
@@ -341,7 +358,7 @@ void Store::seed_users(std::string_view app_id, const std::vector<User>& users)
     auto seeded = row.step() ? static_cast<std::size_t>(row.number()) : 0;
     for (; seeded < users.size(); ++seeded) {
         try {
-            insert_user(app_id, users[seeded]);
+            insert_user(app_id, users[seeded], users[seeded].record.created_at);
         } catch (const AlreadyTaken&) {
             // It belongs to who was first.
         }
@@ -364,19 +381,29 @@ std::optional<User> Store::find_user_by_identifier(std::string_view app_id, std:
     return row.step() ? read_user(app_id, row.text()) : std::nullopt;
 }
 
-UserPage Store::list_users(std::string_view app_id, const Listing& listing)
+UserPage Store::list_users(std::string_view app_id, const Listing& listing, Time now)
 {
-    const std::string chosen = " FROM users WHERE app_id = ? AND created_at < ?" + listing.condition;
+    const std::scoped_lock lock(mutex_);
+    using std::chrono::seconds;
+    std::chrono::sys_seconds end{seconds{listing.created_before.value_or(0)}};
+    if (!listing.created_before) {
+        // The first whole second that is later than all who are there.
+        end = std::max(std::chrono::floor<seconds>(now), std::chrono::floor<seconds>(last_listed_at_) + seconds{1});
+        if (!listing.is_lookup) {
+            last_set_end_ = std::max<Time>(last_set_end_, end);
+        }
+    }
+    const std::string chosen = " FROM users WHERE app_id = ? AND listed_at < ?" + listing.condition;
     const auto query_chosen = [&](const std::string& sql) {
-        Query query = database_.query(sql, app_id, listing.created_before * 1'000'000);
+        Query query = database_.query(sql, app_id, Time{end});
         for (const Listing::Value& value : listing.values) {
             std::visit([&](const auto& alternative) { query.bind(alternative); }, value);
         }
         return query;
     };
 
-    const std::scoped_lock lock(mutex_);
     UserPage page;
+    page.created_before = end.time_since_epoch().count();
     Query count = query_chosen("SELECT count(*)" + chosen);
     count.step();
     page.total_users = count.number();
@@ -564,12 +591,13 @@ std::string_view Store::taken_field(std::string_view app_id, const UserRecord& u
     return another_has("email", user.email) ? "email" : another_has("phone", user.phone) ? "phone" : "id";
 }
 
-void Store::insert_user(std::string_view app_id, const User& user)
+void Store::insert_user(std::string_view app_id, const User& user, Time listed_at)
 {
     const UserRecord& record = user.record;
     run_unique(database_.query(insert_into_users, app_id, record.id, record.email, record.email_verified, record.phone,
                                record.phone_verified, record.external_id, record.status, record.created_at,
-                               record.updated_at, record.last_login_at, record.login_count, record.user_metadata),
+                               record.updated_at, record.last_login_at, record.login_count, record.user_metadata,
+                               listed_at),
                [&] { return taken_field(app_id, record); });
     const Row pk = database_.last_row();
     for (const Device& device : user.devices) {

@@ -44,6 +44,7 @@ public:
 
 struct UserPage
 {
+    std::int64_t created_before = 0; ///< seconds since 1970: the end of the set of users that it is a page of
     std::int64_t total_users = 0;
     std::vector<UserRecord> users;
 };
@@ -76,7 +77,7 @@ public:
     bool remove_signing_key(std::string_view app_id, std::string_view key_id);
 
     /// Throws AlreadyTaken.
-    void add_user(std::string_view app_id, const User& user);
+    void add_user(std::string_view app_id, const User& user, Time now);
     /// Adds those of an endless row of invented users, of which these are the first, that the app has not been
     /// given before, all in one transaction. One whose id or address is taken is left out.
     void seed_users(std::string_view app_id, const std::vector<User>& users);
@@ -84,7 +85,9 @@ public:
     std::optional<User> find_user(std::string_view app_id, std::string_view user_id);
     /// By e-mail or phone.
     std::optional<User> find_user_by_identifier(std::string_view app_id, std::string_view identifier);
-    UserPage list_users(std::string_view app_id, const Listing& listing);
+    /// Unless the listing says `created_before`, all who are there, and the page's `created_before` fixes this
+    /// set: a user that is added later is not in it, unless planted with an earlier `created_at`.
+    UserPage list_users(std::string_view app_id, const Listing& listing, Time now);
     /// Nothing if there is no such user. Throws AlreadyTaken, and ApiError if no identifier would
     /// remain.
     std::optional<User> update_user(std::string_view app_id, std::string_view user_id, const UserChanges& changes,
@@ -110,13 +113,17 @@ private:
     std::optional<User> read_user(std::string_view app_id, std::string_view user_id);
     /// By which field the user collides with another one.
     std::string_view taken_field(std::string_view app_id, const UserRecord& user);
-    void insert_user(std::string_view app_id, const User& user);
+    void insert_user(std::string_view app_id, const User& user, Time listed_at);
     void insert_device(Row user, const Device& device);
     void insert_event(Row user, const Event& event);
     void insert_social_connection(Row user, const SocialConnection& connection);
 
     std::mutex mutex_;
     Database database_;
+    // A set of users is fixed by the whole second at which it ends. A user is listed from its creation on or, if
+    // that lies in a set that was fixed before, from the end of this set on.
+    Time last_listed_at_; ///< of the user that is listed last
+    Time last_set_end_;
 };
 
 } // namespace passage::emulator

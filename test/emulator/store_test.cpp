@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(file_of_an_older_version_is_brought_up_to_date)
     }
     // What distinguishes the first version.
     OtherProgram(file).execute("DROP TABLE signing_keys; DROP TABLE authority;"
-                               "ALTER TABLE apps DROP COLUMN seeded_users;"
+                               "ALTER TABLE apps DROP COLUMN seeded_users; ALTER TABLE users DROP COLUMN listed_at;"
                                "PRAGMA user_version = 1");
     LocalService service(file);
     BOOST_TEST(service.users("GET", "/" + id).status == 200U);
@@ -232,7 +232,7 @@ BOOST_AUTO_TEST_CASE(seed_fills_up_and_changes_nothing_that_is_there)
     }
     Store store(file);
     store.seed_users("app", invent_users(20));
-    BOOST_TEST(store.list_users("app", read_listing({}, now())).total_users == 19);
+    BOOST_TEST(store.list_users("app", read_listing({}), now()).total_users == 19);
     BOOST_TEST(store.find_user("app", invent_users(1)[0].record.id)->record.status == "inactive");
     BOOST_TEST(!store.has_user("app", invent_users(2)[1].record.id));
 }
