@@ -8,6 +8,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <ctime>
 #include <stdexcept>
 
 namespace passage::emulator {
@@ -15,6 +16,7 @@ namespace {
 
 constexpr long seconds_of_day = 24L * 60 * 60;
 constexpr long days_valid = 397; // clients may refuse a certificate that is good for longer
+constexpr long days_lasting = 30;
 
 [[noreturn]] void fail(const std::string& what)
 {
@@ -116,6 +118,38 @@ Identity make_authority()
     add_extension(certificate, certificate, NID_subject_key_identifier, "hash");
     sign(certificate, authority);
     return authority;
+}
+
+KeptIdentity to_kept(const Identity& identity)
+{
+    const auto bytes_of = [](const auto* object, auto write) {
+        unsigned char* data = nullptr;
+        const int size = write(object, &data);
+        require(size > 0);
+        std::vector<unsigned char> bytes(data, data + size);
+        OPENSSL_clear_free(data, bytes.size());
+        return bytes;
+    };
+    return {bytes_of(identity.key.get(), &i2d_PrivateKey), bytes_of(identity.certificate.get(), &i2d_X509)};
+}
+
+Identity from_kept(const KeptIdentity& kept)
+{
+    const unsigned char* key = kept.key.data();
+    const unsigned char* certificate = kept.certificate.data();
+    Identity identity;
+    identity.key.reset(d2i_AutoPrivateKey(nullptr, &key, static_cast<long>(kept.key.size())));
+    identity.certificate.reset(d2i_X509(nullptr, &certificate, static_cast<long>(kept.certificate.size())));
+    if (!identity.key || !identity.certificate) {
+        fail("the certificate authority that is kept with the data cannot be read");
+    }
+    return identity;
+}
+
+bool is_lasting(const X509& certificate)
+{
+    std::time_t until = std::time(nullptr) + days_lasting * seconds_of_day;
+    return X509_cmp_time(X509_get0_notAfter(&certificate), &until) > 0;
 }
 
 Identity read_authority(const std::filesystem::path& certificate, const std::filesystem::path& key)

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <openssl/types.h>
 
@@ -24,8 +25,23 @@ struct Identity
     std::unique_ptr<X509, CertificateFree> certificate;
 };
 
-/// A new authority for this run alone; its key never leaves memory.
+/// An identity as it is kept: both as DER.
+struct KeptIdentity
+{
+    std::vector<unsigned char> key;
+    std::vector<unsigned char> certificate;
+};
+
+KeptIdentity to_kept(const Identity& identity);
+
+/// Throws std::runtime_error if it is none.
+Identity from_kept(const KeptIdentity& kept);
+
+/// A new authority.
 Identity make_authority();
+
+/// Whether a certificate is good for some time yet: 30 days.
+bool is_lasting(const X509& certificate);
 
 /// An authority from PEM files. Throws std::runtime_error that names the file and what to do.
 Identity read_authority(const std::filesystem::path& certificate, const std::filesystem::path& key);

@@ -44,9 +44,28 @@ std::string checked_api_key(std::string_view key)
     return std::string{key};
 }
 
-Identity authority_of(const std::filesystem::path& certificate, const std::filesystem::path& key)
+/// Unless one is named, the app that the data began with: its users are what the file is kept for.
+std::string app_id_of(const std::string& named, Store& store)
 {
-    return certificate.empty() ? make_authority() : read_authority(certificate, key);
+    return checked_app_id(named.empty() ? store.first_app().value_or(new_id()) : named);
+}
+
+/// Unless one is given, the authority that is kept with the data; a new one if there is none, or none that is good
+/// for long.
+Identity authority_of(const std::filesystem::path& certificate, const std::filesystem::path& key, Store& store)
+{
+    if (!certificate.empty()) {
+        return read_authority(certificate, key);
+    }
+    if (const std::optional<KeptIdentity> kept = store.authority()) {
+        Identity authority = from_kept(*kept);
+        if (is_lasting(*authority.certificate)) {
+            return authority;
+        }
+    }
+    Identity authority = make_authority();
+    store.put_authority(to_kept(authority));
+    return authority;
 }
 
 /// What planting refuses, in terms of the C++ caller.
@@ -56,8 +75,6 @@ auto plant(Plant action)
     try {
         return action();
     } catch (const ApiError& error) {
-        throw std::invalid_argument(error.what());
-    } catch (const AlreadyTaken& error) {
         throw std::invalid_argument(error.what());
     }
 }
@@ -161,10 +178,10 @@ class Emulator::Impl
 {
 public:
     explicit Impl(const EmulatorOptions& options)
-        : app_id_(checked_app_id(options.app_id_.empty() ? new_id() : options.app_id_)),
-          api_key_(checked_api_key(options.api_key_.empty() ? new_api_key() : options.api_key_)),
-          authority_(authority_of(options.ca_certificate_, options.ca_key_)),
+        : api_key_(checked_api_key(options.api_key_.empty() ? new_api_key() : options.api_key_)),
           store_(options.data_file_),
+          app_id_(app_id_of(options.app_id_, store_)),
+          authority_(authority_of(options.ca_certificate_, options.ca_key_, store_)),
           faults_(options.faults_),
           service_{store_,
                    faults_,
@@ -174,10 +191,10 @@ public:
                   options.port_, options.threads_)
     {}
 
-    const std::string app_id_;
     const std::string api_key_;
-    const Identity authority_;
     Store store_;
+    const std::string app_id_;
+    const Identity authority_;
     FaultPlan faults_;
     Service service_;
     Server server_; // last: it ends before what it serves from
@@ -187,7 +204,7 @@ private:
     Service& prepared(const EmulatorOptions& options)
     {
         store_.put_app(app_id_, hash_key(api_key_), now());
-        store_.add_missing_users(app_id_, invent_users(options.seed_));
+        store_.seed_users(app_id_, invent_users(options.seed_));
         return service_;
     }
 };
@@ -241,8 +258,9 @@ std::string Emulator::add_app(std::string_view app_id)
 std::string Emulator::plant_user(std::string_view json)
 {
     return plant([&] {
-        const User user = read_planted_user(json, now());
-        impl_->store_.add_user(impl_->app_id_, user);
+        const Time time = now();
+        const User user = read_planted_user(json, time);
+        impl_->store_.add_user(impl_->app_id_, user, time);
         return user.record.id;
     });
 }

@@ -19,6 +19,14 @@ constexpr milliseconds longest = std::chrono::hours{24};
     throw std::invalid_argument("fault: " + why);
 }
 
+/// Refuses a fault that was given as text.
+[[noreturn]] void refuse(std::string_view text, std::string_view why)
+{
+    std::string sentence{'"'};
+    sentence.append(text).append("\" ").append(why);
+    refuse(sentence);
+}
+
 double checked_rate(double rate)
 {
     if (!(rate >= 0 && rate <= 1)) {
@@ -43,7 +51,7 @@ Number number_of(std::string_view text, std::string_view whole)
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, number);
     if (error != std::errc{} || stop != end) {
-        refuse("\"" + std::string{whole} + "\" has no number where one is due");
+        refuse(whole, "has no number where one is due");
     }
     return number;
 }
@@ -71,7 +79,7 @@ public:
             std::optional<std::string_view> option = take(rest, ',');
             const std::string_view name = take(option, '=');
             if (!option || !options_.emplace(name, *option).second) {
-                refuse("\"" + std::string{text} + "\" is malformed");
+                refuse(text, "is malformed");
             }
         }
     }
@@ -83,7 +91,7 @@ public:
     {
         std::string_view text = value_.value_or(std::string_view{});
         if (!text.ends_with(unit)) {
-            refuse("\"" + std::string{whole_} + "\" must be in the unit " + std::string{unit});
+            refuse(whole_, std::string{"must be in the unit "}.append(unit));
         }
         text.remove_suffix(unit.size());
         return number_of<Number>(text, whole_);
@@ -103,7 +111,7 @@ public:
     void end() const
     {
         if (rate_ || !options_.empty()) {
-            refuse("\"" + std::string{whole_} + "\" says more than this fault knows");
+            refuse(whole_, "says more than this fault knows");
         }
     }
 
@@ -191,8 +199,8 @@ Faults& Faults::add(std::string_view text)
     } else if (words.kind() == "seed") {
         seed(words.value<std::uint64_t>());
     } else {
-        refuse("\"" + std::string{text} +
-               "\" is none of latency=MS, error=STATUS, close=COUNT, reset, cut=BYTES, throttle=COUNT/s, seed=NUMBER");
+        refuse(text,
+               "is none of latency=MS, error=STATUS, close=COUNT, reset, cut=BYTES, throttle=COUNT/s, seed=NUMBER");
     }
     words.end();
     return *this;

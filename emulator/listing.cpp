@@ -2,6 +2,7 @@
 
 #include "api_error.hpp"
 #include "percent.hpp"
+#include "times.hpp"
 
 #include <algorithm>
 #include <array>
@@ -26,17 +27,18 @@ struct Field
     std::string_view name;
     Type type;
     bool sortable;
+    bool unique;                             ///< among the users of an app
     std::array<std::string_view, 2> columns; ///< a filter on an identifier looks at both
 };
 
 constexpr std::array<Field, 7> fields{{
-    {"identifier", Type::text, false, {"email", "phone"}},
-    {"id", Type::text, true, {"id"}},
-    {"login_count", Type::number, true, {"login_count"}},
-    {"status", Type::status, true, {"status"}},
-    {"created_at", Type::time, true, {"created_at"}},
-    {"updated_at", Type::time, true, {"updated_at"}},
-    {"last_login_at", Type::time, true, {"last_login_at"}},
+    {"identifier", Type::text, false, true, {"email", "phone"}},
+    {"id", Type::text, true, true, {"id"}},
+    {"login_count", Type::number, true, false, {"login_count"}},
+    {"status", Type::status, true, false, {"status"}},
+    {"created_at", Type::time, true, false, {"created_at"}},
+    {"updated_at", Type::time, true, false, {"updated_at"}},
+    {"last_login_at", Type::time, true, false, {"last_login_at"}},
 }};
 
 struct Operator
@@ -149,6 +151,7 @@ void add_filter(Listing& listing, const Field& field, std::string_view text)
         any += op->negated ? ", 0)" : "";
         listing.values.push_back(value);
     }
+    listing.is_lookup = listing.is_lookup || (field.unique && op == &equal);
     listing.condition += op->negated ? " AND NOT (" : " AND (";
     listing.condition += any + ")";
 }
@@ -184,12 +187,10 @@ std::int64_t Listing::last_page(std::int64_t total_users) const
     return std::max<std::int64_t>(1, (total_users + limit - 1) / limit);
 }
 
-Listing read_listing(const Parameters& parameters, Time now)
+Listing read_listing(const Parameters& parameters)
 {
     Listing listing;
     listing.limit = max_limit;
-    // The end of this second, so that a user made just now is found.
-    listing.created_before = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count() + 1;
     for (const auto& [name, text] : parameters) {
         if (name == "page") {
             listing.page = read_number(name, text, 1, max_page);
@@ -210,12 +211,13 @@ Listing read_listing(const Parameters& parameters, Time now)
     return listing;
 }
 
-std::string link_to_page(std::string_view path, const Parameters& parameters, const Listing& listing, std::int64_t page)
+std::string link_to_page(std::string_view path, const Parameters& parameters, const Listing& listing,
+                         std::int64_t created_before, std::int64_t page)
 {
     std::string link{path};
     link += "?page=" + std::to_string(page);
     link += "&limit=" + std::to_string(listing.limit);
-    link += "&created_before=" + std::to_string(listing.created_before);
+    link += "&created_before=" + std::to_string(created_before);
     for (const auto& [name, text] : parameters) {
         if (name == "order_by" || find_field(name) != nullptr) {
             link += '&' + name + '=' + percent_encode(text);

@@ -10,12 +10,17 @@
 namespace passage::emulator {
 namespace {
 
+const std::string& asked_address(const MagicLinkRequest& request)
+{
+    return request.email ? *request.email : request.phone.value();
+}
+
 std::optional<User> find_user(Store& store, std::string_view app_id, const MagicLinkRequest& request)
 {
     if (request.user_id) {
         return store.find_user(app_id, *request.user_id);
     }
-    return store.find_user_by_identifier(app_id, request.email ? *request.email : request.phone.value());
+    return store.find_user_by_identifier(app_id, asked_address(request));
 }
 
 /// Where the link goes: by the channel, or else to the address that the request or the user has.
@@ -36,14 +41,18 @@ MagicLink make_magic_link(Store& store, std::string_view app_id, std::string_vie
 {
     MagicLinkRequest request = read_magic_link(body);
     const std::optional<User> user = find_user(store, app_id, request);
-    if (!user) {
+    if (!user && request.user_id) {
         throw user_not_found();
     }
     MagicLink link;
     link.id = new_id();
     link.app_id = app_id;
-    link.user_id = user->record.id;
-    link.identifier = identifier_of(user->record, request);
+    if (user) {
+        link.user_id = user->record.id;
+        link.identifier = identifier_of(user->record, request);
+    } else {
+        link.identifier = asked_address(request);
+    }
     link.redirect_url = std::move(request.redirect_url);
     link.secret = new_id();
     link.path = std::move(request.path);

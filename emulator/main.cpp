@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -24,8 +25,8 @@ namespace po = boost::program_options;
 
 constexpr const char* usage = R"(passage-emulator - a stand-in for the Passage management API
 
-Serves HTTPS with a certificate authority made at start, and prints the environment variables that
-point a client at it. Ctrl-C, SIGTERM or SIGHUP ends it.
+Serves HTTPS with a certificate authority of its own, kept with the data, and prints the environment
+variables that point a client at it. Ctrl-C, SIGTERM or SIGHUP ends it.
 
 )";
 
@@ -78,15 +79,20 @@ po::options_description describe_options()
     add("address", po::value<std::string>()->default_value("localhost"),
         "IP address to listen on, or localhost for 127.0.0.1 and ::1");
     add("port", po::value<long>()->default_value(0), "port; 0 takes any free one");
-    add("data", po::value<std::string>(), "SQLite file to keep users in; in memory if not given");
-    add("app", po::value<std::string>(), "id of the app; made up if not given");
+    add("data", po::value<std::string>(),
+        "SQLite file to keep users in, with the private keys of tokens and of the CA: it is made "
+        "readable by its owner alone, also if it was open to others; in memory if not given");
+    add("app", po::value<std::string>(), "id of the app; if not given, the first of the data file, or made up");
     add("api-key", po::value<std::string>(), "API key of the app; a new one is made up at each start if not given");
-    add("seed", po::value<long>()->default_value(0), "number of users to invent; the same ones each time");
+    add("seed", po::value<long>()->default_value(0),
+        "number of users to invent, the same ones each time; each once for a data file: what a client "
+        "changed or deleted stays so");
     add("ca-out", po::value<std::string>(),
-        "file for the CA certificate; if not given, one in a temporary folder that is removed at "
-        "the end");
+        "file for the CA certificate, written only if it does not hold it already; if not given, one "
+        "in a temporary folder that is removed at the end");
     add("ca-cert", po::value<std::string>(),
-        "certificate (PEM) of the authority to use, in place of one made at start");
+        "certificate (PEM) of the authority to use; if not given, one that is made at the first start and kept "
+        "in the data file, and made anew in the last 30 days of its year");
     add("ca-key", po::value<std::string>(), "its private key (PEM)");
     add("env-out", po::value<std::string>(), "file for the environment variables, readable by its owner alone");
     add("threads", po::value<long>()->default_value(1), "threads that serve connections");
@@ -169,6 +175,12 @@ void write_file(const fs::path& file, const std::string& content, bool is_privat
         fs::permissions(draft, fs::perms::group_read | fs::perms::others_read, fs::perm_options::add);
     }
     fs::rename(draft, file);
+}
+
+bool holds(const fs::path& file, const std::string& content)
+{
+    std::ifstream input(file, std::ios::binary);
+    return input && std::string{std::istreambuf_iterator<char>(input), {}} == content;
 }
 
 /// A folder for this run, removed with all that is in it.
@@ -265,7 +277,9 @@ void run(const po::variables_map& given)
     if (ca_file.empty()) {
         ca_file = folder.emplace().path() / "ca.pem";
     }
-    write_file(ca_file, emulator.ca_pem(), false);
+    if (const std::string pem = emulator.ca_pem(); !holds(ca_file, pem)) {
+        write_file(ca_file, pem, false);
+    }
     const std::string environment = environment_of(emulator, ca_file);
     if (!env_file.empty()) {
         write_file(env_file, environment, true);

@@ -5,10 +5,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// What the service keeps about a user. Field names follow the wire.
 namespace passage::emulator {
+
+/// Where the users of every app sign in.
+inline constexpr std::string_view auth_origin = "https://localhost";
 
 struct Device
 {
@@ -77,7 +81,7 @@ struct MagicLink
 {
     std::string id;
     std::string app_id;
-    std::string user_id;
+    std::string user_id; ///< empty if no user has the address
     std::string identifier;
     std::string redirect_url;
     std::string secret;

@@ -124,14 +124,18 @@ private:
     JsonMembers members_;
 };
 
+/// A text, where the empty one stands for none.
+std::optional<std::string> read_filled(const Body& body, std::string_view name)
+{
+    auto text = body.text(name);
+    return text && text->empty() ? std::nullopt : text;
+}
+
 /// The empty text stands for no identifier, as it does where users are served.
 std::optional<std::string> read_email(const Body& body)
 {
-    auto email = body.text("email");
-    if (!email || email->empty()) {
-        return std::nullopt;
-    }
-    if (!is_email(*email)) {
+    auto email = read_filled(body, "email");
+    if (email && !is_email(*email)) {
         throw invalid_request(member_must_be("email", "an e-mail address"));
     }
     return email;
@@ -139,21 +143,18 @@ std::optional<std::string> read_email(const Body& body)
 
 std::optional<std::string> read_phone(const Body& body)
 {
-    auto phone = body.text("phone");
-    if (!phone || phone->empty()) {
-        return std::nullopt;
-    }
-    if (!is_phone(*phone)) {
+    auto phone = read_filled(body, "phone");
+    if (phone && !is_phone(*phone)) {
         throw invalid_request(member_must_be("phone", "in E.164 form, such as +15005550007"));
     }
     return phone;
 }
 
-/// A text that is one of a few, or absent.
+/// A text that is one of a few, or none.
 std::optional<std::string> read_choice(const Body& body, std::string_view name,
                                        std::span<const std::string_view> choices)
 {
-    auto text = body.text(name);
+    auto text = read_filled(body, name);
     if (text && std::ranges::find(choices, *text) == choices.end()) {
         throw invalid_request("There is no such " + std::string{name} + ".");
     }
@@ -270,7 +271,7 @@ MagicLinkRequest read_magic_link(std::string_view text)
     MagicLinkRequest request;
     request.email = read_email(body);
     request.phone = read_phone(body);
-    request.user_id = body.text("user_id");
+    request.user_id = read_filled(body, "user_id");
     if (request.email.has_value() + request.phone.has_value() + request.user_id.has_value() != 1) {
         throw invalid_request("A magic link needs one of email, phone and user_id.");
     }
@@ -284,10 +285,13 @@ MagicLinkRequest read_magic_link(std::string_view text)
     read_choice(body, "language", languages);
     request.type = read_choice(body, "type", types).value_or("login");
     request.path = read_magic_link_path(body);
-    request.redirect_url = body.text("redirect_url").value_or("/");
-    request.ttl = body.number("ttl").value_or(usual_ttl);
-    if (request.ttl < 1) {
-        throw invalid_request(member_must_be("ttl", "a number of minutes, 1 or more"));
+    request.redirect_url = read_filled(body, "redirect_url").value_or("/");
+    request.ttl = body.number("ttl").value_or(0);
+    if (request.ttl < 0) {
+        throw invalid_request(member_must_be("ttl", "a number of minutes, or 0 for the usual one"));
+    }
+    if (request.ttl == 0) {
+        request.ttl = usual_ttl;
     }
     return request;
 }
@@ -302,7 +306,7 @@ std::string read_claims(std::string_view app_id, std::string_view user_id, std::
         .field("iss", app_id)
         .field("nbf", std::int64_t{seconds.count()})
         .field("sub", user_id);
-    usual.key("aud").begin_array().string(app_id).end_array();
+    usual.key("aud").begin_array().string(app_id).string(auth_origin).end_array();
     usual.end_object();
     JsonMembers claims = Body(text).members();
     const Body usual_claims(usual.take());

@@ -15,7 +15,7 @@ User read_new_user(std::string_view body, Time now);
 
 UserChanges read_user_changes(std::string_view body);
 
-/// A magic link to make, for the user that one of the first three tells.
+/// A magic link to make, for the user or the address that one of the first three tells.
 struct MagicLinkRequest
 {
     std::optional<std::string> email;
@@ -28,10 +28,12 @@ struct MagicLinkRequest
     std::int64_t ttl = 0; ///< minutes
 };
 
+/// The empty text and 0 stand for what is not given.
 MagicLinkRequest read_magic_link(std::string_view body);
 
 /// The claims of a user's token, as JSON: the usual ones, but for those that the body gives (null
-/// leaves one out).
+/// leaves one out). Its audience is both the app and the app's auth origin: which one a client demands
+/// depends on the client's version.
 std::string read_claims(std::string_view app_id, std::string_view user_id, std::string_view body, Time now);
 
 /// What the service itself would have brought about: any field of the model, in the shape in which

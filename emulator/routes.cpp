@@ -22,7 +22,7 @@ namespace {
 struct Call
 {
     Store& store;
-    std::string_view path; ///< as sent
+    std::string_view path; ///< as sent, but for a slash at its end
     Parameters parameters;
     std::vector<std::string> names; ///< what stood for each {} of the pattern, decoded
     std::string_view body;
@@ -48,15 +48,15 @@ Response get_app(Call& call)
 
 Response list_users(Call& call)
 {
-    const Listing listing = read_listing(call.parameters, call.now);
-    const UserPage page = call.store.list_users(call.app(), listing);
+    const Listing listing = read_listing(call.parameters);
+    const UserPage page = call.store.list_users(call.app(), listing, call.now);
     return {200, show_users(page, listing, call.parameters, call.path), {}};
 }
 
 Response create_user(Call& call)
 {
     const User user = read_new_user(call.body, call.now);
-    call.store.add_user(call.app(), user);
+    call.store.add_user(call.app(), user, call.now);
     return {201, show_user(user), {}};
 }
 
@@ -148,7 +148,7 @@ Response revoke_tokens(Call& call)
 Response plant_user(Call& call)
 {
     const User user = read_planted_user(call.body, call.now);
-    call.store.add_user(call.app(), user);
+    call.store.add_user(call.app(), user, call.now);
     return {201, show_user(user), {}};
 }
 
@@ -288,7 +288,10 @@ std::optional<Response> dispatch(Store& store, const Request& request, Known kno
         throw ApiError(403, "operation_not_allowed", "The request needs a User-Agent header.");
     }
     std::string_view query = request.target;
-    const std::string_view path = take_until(query, '?');
+    std::string_view path = take_until(query, '?');
+    if (path.ends_with('/')) {
+        path.remove_suffix(1);
+    }
 
     std::string allow;
     for (const Route& route : routes) {
@@ -343,8 +346,6 @@ std::optional<Response> attempt(Store& store, const Request& request, Known know
         return dispatch(store, request, known);
     } catch (const ApiError& error) {
         return refusal(error.status(), error.code(), error.what());
-    } catch (const AlreadyTaken&) {
-        return refusal(400, "invalid_request", "The email, phone or id is taken already.");
     } catch (const SqlError& error) {
         std::clog << "passage-emulator: storage: " << error.what() << std::endl;
         return storage_refusal(error);

@@ -1,6 +1,8 @@
 #include "sqlite.hpp"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <limits>
 #include <utility>
@@ -154,6 +156,12 @@ std::span<const unsigned char> Query::blob()
     return {data, static_cast<std::size_t>(size)};
 }
 
+std::vector<unsigned char> Query::bytes()
+{
+    const std::span<const unsigned char> data = blob();
+    return {data.begin(), data.end()};
+}
+
 void Database::Close::operator()(sqlite3* database) const
 {
     sqlite3_close_v2(database);
@@ -166,7 +174,13 @@ void Database::Finalize::operator()(sqlite3_stmt* statement) const
 
 Database::Database(const std::filesystem::path& file)
 {
-    const std::string name = file.empty() ? ":memory:" : file.string();
+    // Made here, as SQLite lets others read what it makes. A file that is there is not opened: closing it would
+    // drop the locks of another Database of this process. SQLite reports what goes wrong.
+    if (const int made = file.empty() ? -1 : ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        made >= 0) {
+        ::close(made);
+    }
+    const std::string name = file.empty() ? ":memory:" : std::filesystem::absolute(file).string();
     sqlite3* opened = nullptr;
     const int result = sqlite3_open_v2(
         name.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,

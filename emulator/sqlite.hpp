@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -75,6 +76,7 @@ public:
     std::optional<Time> optional_time();
     /// Valid until the next step.
     std::span<const unsigned char> blob();
+    std::vector<unsigned char> bytes();
 
 private:
     friend class Database;
@@ -94,7 +96,7 @@ private:
 class Database
 {
 public:
-    /// Opens the file, made if missing; an empty name is a database in memory.
+    /// Opens the file, made if missing, for its owner alone; an empty name is a database in memory.
     explicit Database(const std::filesystem::path& file);
 
     /// A statement, prepared at its first use and kept.

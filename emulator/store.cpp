@@ -1,7 +1,5 @@
 #include "store.hpp"
 
-#include "api_error.hpp"
-
 #include <algorithm>
 
 namespace passage::emulator {
@@ -95,6 +93,19 @@ CREATE TABLE signing_keys (
 ) STRICT;
 PRAGMA user_version = 2;
 COMMIT;
+)sql",
+    R"sql(
+BEGIN IMMEDIATE;
+ALTER TABLE users ADD COLUMN listed_at INTEGER NOT NULL DEFAULT 0;
+UPDATE users SET listed_at = created_at;
+ALTER TABLE apps ADD COLUMN seeded_users INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE authority (
+    pk INTEGER PRIMARY KEY CHECK (pk = 1),
+    private_key BLOB NOT NULL,
+    certificate BLOB NOT NULL
+) STRICT;
+PRAGMA user_version = 3;
+COMMIT;
 )sql"};
 constexpr std::size_t schema_version = schema_steps.size();
 
@@ -103,7 +114,7 @@ const std::string user_columns = "id, email, email_verified, phone, phone_verifi
                                  "updated_at, last_login_at, login_count, user_metadata";
 const std::string select_user = "SELECT " + user_columns + ", pk FROM users WHERE app_id = ? AND id = ?";
 const std::string insert_into_users =
-    "INSERT INTO users (app_id, " + user_columns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO users (app_id, " + user_columns + ", listed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 UserRecord read_record(Query& row)
 {
@@ -123,14 +134,15 @@ UserRecord read_record(Query& row)
     return user;
 }
 
-/// Runs a write that the rules on unique values may refuse.
-void run_unique(Query query)
+/// Runs a write that the rules on unique values may refuse; `taken_field` finds the field in the way.
+template <class TakenField>
+void run_unique(Query query, TakenField taken_field)
 {
     try {
         query.run();
     } catch (const SqlError& error) {
         if (error.kind() == SqlError::Kind::constraint) {
-            throw AlreadyTaken();
+            throw AlreadyTaken(taken_field());
         }
         throw;
     }
@@ -199,11 +211,26 @@ std::string advice(SqlError::Kind kind)
     return "it cannot be used";
 }
 
+/// The file holds private keys. One that an earlier version or the user has made may be open to others, with what
+/// SQLite keeps beside it.
+void close_to_others(const std::filesystem::path& file)
+{
+    namespace fs = std::filesystem;
+    for (const char* part : {"", "-wal", "-shm"}) {
+        std::error_code ignored; // one of another owner, or on a file system without permissions, is theirs to guard
+        fs::permissions(file.string() + part, fs::perms::group_all | fs::perms::others_all, fs::perm_options::remove,
+                        ignored);
+    }
+}
+
 Database open_database(const std::filesystem::path& file)
 {
     try {
         Database database(file);
         prepare_file(database);
+        if (!file.empty()) {
+            close_to_others(file);
+        }
         return database;
     } catch (const SqlError& error) {
         throw std::runtime_error("data file " + file.string() + ": " + advice(error.kind()) + " (" + error.what() +
@@ -215,7 +242,17 @@ Database open_database(const std::filesystem::path& file)
 
 } // namespace
 
-Store::Store(const std::filesystem::path& file) : database_(open_database(file)) {}
+Store::Store(const std::filesystem::path& file) : database_(open_database(file))
+{
+    // Which sets were fixed is not kept, so there may be one that ends just behind the last user. One that was
+    // planted with a time to come is listed when this time has come.
+    Query last = database_.query("SELECT max(listed_at) FROM users WHERE created_at <= ?", now());
+    last.step();
+    if (const std::optional<Time> time = last.optional_time()) {
+        last_listed_at_ = *time;
+        last_set_end_ = std::chrono::floor<std::chrono::seconds>(*time) + std::chrono::seconds{1};
+    }
+}
 
 void Store::put_app(std::string_view app_id, const KeyHash& key_hash, Time now)
 {
@@ -241,6 +278,33 @@ std::optional<App> Store::find_app(std::string_view app_id)
     return app;
 }
 
+std::optional<std::string> Store::first_app()
+{
+    const std::scoped_lock lock(mutex_);
+    Query row = database_.query("SELECT id FROM apps ORDER BY created_at LIMIT 1");
+    return row.step() ? std::optional{row.text()} : std::nullopt;
+}
+
+std::optional<KeptIdentity> Store::authority()
+{
+    const std::scoped_lock lock(mutex_);
+    Query row = database_.query("SELECT private_key, certificate FROM authority");
+    if (!row.step()) {
+        return std::nullopt;
+    }
+    const std::vector<unsigned char> key = row.bytes();
+    return KeptIdentity{key, row.bytes()};
+}
+
+void Store::put_authority(const KeptIdentity& authority)
+{
+    const std::scoped_lock lock(mutex_);
+    database_
+        .query("INSERT OR REPLACE INTO authority (pk, private_key, certificate) VALUES (1, ?, ?)",
+               std::span<const unsigned char>{authority.key}, std::span<const unsigned char>{authority.certificate})
+        .run();
+}
+
 void Store::add_signing_key(std::string_view app_id, const SigningKey& key, Time now)
 {
     const std::scoped_lock lock(mutex_);
@@ -258,8 +322,7 @@ std::vector<SigningKey> Store::signing_keys(std::string_view app_id)
     while (rows.step()) {
         SigningKey& key = keys.emplace_back();
         key.id = rows.text();
-        const auto der = rows.blob();
-        key.private_key.assign(der.begin(), der.end());
+        key.private_key = rows.bytes();
     }
     return keys;
 }
@@ -274,23 +337,33 @@ bool Store::remove_signing_key(std::string_view app_id, std::string_view key_id)
     return found;
 }
 
-void Store::add_user(std::string_view app_id, const User& user)
+void Store::add_user(std::string_view app_id, const User& user, Time now)
 {
     const std::scoped_lock lock(mutex_);
+    const Time created_at = user.record.created_at;
+    const Time listed_at = created_at < now ? created_at : std::max(created_at, last_set_end_);
     Transaction transaction(database_);
-    insert_user(app_id, user);
+    insert_user(app_id, user, listed_at);
     transaction.commit();
+    if (created_at <= now) {
+        last_listed_at_ = std::max(last_listed_at_, listed_at);
+    }
 }
 
-void Store::add_missing_users(std::string_view app_id, const std::vector<User>& users)
+void Store::seed_users(std::string_view app_id, const std::vector<User>& users)
 {
     const std::scoped_lock lock(mutex_);
     Transaction transaction(database_);
-    for (const User& user : users) {
-        if (!row_of(app_id, user.record.id)) {
-            insert_user(app_id, user);
+    Query row = database_.query("SELECT seeded_users FROM apps WHERE id = ?", app_id);
+    auto seeded = row.step() ? static_cast<std::size_t>(row.number()) : 0;
+    for (; seeded < users.size(); ++seeded) {
+        try {
+            insert_user(app_id, users[seeded], users[seeded].record.created_at);
+        } catch (const AlreadyTaken&) {
+            // It belongs to who was first.
         }
     }
+    database_.query("UPDATE apps SET seeded_users = ? WHERE id = ?", static_cast<std::int64_t>(seeded), app_id).run();
     transaction.commit();
 }
 
@@ -308,19 +381,29 @@ std::optional<User> Store::find_user_by_identifier(std::string_view app_id, std:
     return row.step() ? read_user(app_id, row.text()) : std::nullopt;
 }
 
-UserPage Store::list_users(std::string_view app_id, const Listing& listing)
+UserPage Store::list_users(std::string_view app_id, const Listing& listing, Time now)
 {
-    const std::string chosen = " FROM users WHERE app_id = ? AND created_at < ?" + listing.condition;
+    const std::scoped_lock lock(mutex_);
+    using std::chrono::seconds;
+    std::chrono::sys_seconds end{seconds{listing.created_before.value_or(0)}};
+    if (!listing.created_before) {
+        // The first whole second that is later than all who are there.
+        end = std::max(std::chrono::floor<seconds>(now), std::chrono::floor<seconds>(last_listed_at_) + seconds{1});
+        if (!listing.is_lookup) {
+            last_set_end_ = std::max<Time>(last_set_end_, end);
+        }
+    }
+    const std::string chosen = " FROM users WHERE app_id = ? AND listed_at < ?" + listing.condition;
     const auto query_chosen = [&](const std::string& sql) {
-        Query query = database_.query(sql, app_id, listing.created_before * 1'000'000);
+        Query query = database_.query(sql, app_id, Time{end});
         for (const Listing::Value& value : listing.values) {
             std::visit([&](const auto& alternative) { query.bind(alternative); }, value);
         }
         return query;
     };
 
-    const std::scoped_lock lock(mutex_);
     UserPage page;
+    page.created_before = end.time_since_epoch().count();
     Query count = query_chosen("SELECT count(*)" + chosen);
     count.step();
     page.total_users = count.number();
@@ -360,7 +443,8 @@ std::optional<User> Store::update_user(std::string_view app_id, std::string_view
     run_unique(database_.query("UPDATE users SET email = ?, email_verified = ?, phone = ?, phone_verified = ?, "
                                "user_metadata = ?, updated_at = ? WHERE app_id = ? AND id = ?",
                                record.email, record.email_verified, record.phone, record.phone_verified,
-                               record.user_metadata, record.updated_at, app_id, user_id));
+                               record.user_metadata, record.updated_at, app_id, user_id),
+               [&] { return taken_field(app_id, record); });
     transaction.commit();
     return user;
 }
@@ -498,12 +582,23 @@ std::optional<User> Store::read_user(std::string_view app_id, std::string_view u
     return user;
 }
 
-void Store::insert_user(std::string_view app_id, const User& user)
+std::string_view Store::taken_field(std::string_view app_id, const UserRecord& user)
+{
+    const auto another_has = [&](std::string_view column, const std::optional<std::string>& value) {
+        const std::string sql = "SELECT pk FROM users WHERE app_id = ? AND " + std::string{column} + " = ? AND id <> ?";
+        return database_.query(sql, app_id, value, user.id).step();
+    };
+    return another_has("email", user.email) ? "email" : another_has("phone", user.phone) ? "phone" : "id";
+}
+
+void Store::insert_user(std::string_view app_id, const User& user, Time listed_at)
 {
     const UserRecord& record = user.record;
     run_unique(database_.query(insert_into_users, app_id, record.id, record.email, record.email_verified, record.phone,
                                record.phone_verified, record.external_id, record.status, record.created_at,
-                               record.updated_at, record.last_login_at, record.login_count, record.user_metadata));
+                               record.updated_at, record.last_login_at, record.login_count, record.user_metadata,
+                               listed_at),
+               [&] { return taken_field(app_id, record); });
     const Row pk = database_.last_row();
     for (const Device& device : user.devices) {
         insert_device(pk, device);
@@ -524,7 +619,8 @@ void Store::insert_device(Row user, const Device& device)
                                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                                user, device.id, device.cred_id, device.friendly_name, device.type, device.usage_count,
                                device.created_at, device.updated_at, device.last_login_at, device.icon_light,
-                               device.icon_dark));
+                               device.icon_dark),
+               [] { return "id"; });
 }
 
 void Store::insert_event(Row user, const Event& event)

@@ -91,9 +91,6 @@ void write_social_connections(JsonWriter& json, const std::vector<SocialConnecti
     json.end_object();
 }
 
-/// Where the app's users sign in.
-constexpr std::string_view auth_origin = "https://localhost";
-
 /// What an app has in the hosted service beyond its id. Nothing of it changes what the emulator
 /// does; clients expect the fields.
 constexpr std::string_view fixed_app_fields = R"json(
@@ -145,7 +142,7 @@ std::string show_users(const UserPage& page, const Listing& listing, const Param
     const auto link = [&](std::string_view name, std::int64_t number, bool exists = true) {
         json.key(name)
             .begin_object()
-            .field("href", exists ? link_to_page(path, parameters, listing, number) : "")
+            .field("href", exists ? link_to_page(path, parameters, listing, page.created_before, number) : "")
             .end_object();
     };
     json.begin_object().key("_links").begin_object();
@@ -155,7 +152,7 @@ std::string show_users(const UserPage& page, const Listing& listing, const Param
     link("previous", listing.page - 1, listing.page > 1);
     link("self", listing.page);
     json.end_object()
-        .field("created_before", listing.created_before)
+        .field("created_before", page.created_before)
         .field("limit", listing.limit)
         .field("page", listing.page)
         .field("total_users", page.total_users);

@@ -80,30 +80,34 @@ private:
 };
 
 /// How an Emulator is to be. Everything has a default that suits a test: data in memory, a free
-/// port of the loopback interface, a key and a certificate authority made for this run.
+/// port of the loopback interface, a key made for this run, a certificate authority made for the data.
 class EmulatorOptions
 {
 public:
     EmulatorOptions();
 
-    /// Keeps the data in this SQLite file, made if missing; an empty name keeps it in memory.
+    /// Keeps the data in this SQLite file, made if missing; an empty name keeps it in memory. The file holds
+    /// private keys: permissions of others than its owner are taken from it, also if it was there before.
     EmulatorOptions& data_file(std::filesystem::path file);
     /// IP address to listen on; unless given `localhost`, which is 127.0.0.1 and ::1 both.
     EmulatorOptions& address(std::string address);
     /// TCP port to listen on; 0, the default, takes a free one.
     EmulatorOptions& port(std::uint16_t port);
-    /// Id of the app that is there at the start: 1 to 64 letters, digits, `-` or `_`. Made up
-    /// unless given.
+    /// Id of the app that is there at the start: 1 to 64 letters, digits, `-` or `_`. Unless given, the
+    /// one that the data file began with, or made up.
     EmulatorOptions& app_id(std::string id);
     /// API key of that app: visible ASCII characters. Made up unless given; one that the data file
     /// knows from an earlier run is replaced.
     EmulatorOptions& api_key(std::string key);
-    /// Number of users to invent; the same number gives the same users. Those that the data file
-    /// has already stay as they are.
+    /// Number of users to invent; the same number gives the same users. The data file remembers how many
+    /// its app was given: only the rest is added, so that one that was changed or deleted stays so. An
+    /// invented user whose id, e-mail or phone is taken is left out.
     EmulatorOptions& seed(std::size_t users);
     /// Number of threads that serve connections; 1 unless given.
     EmulatorOptions& threads(unsigned count);
-    /// PEM files of a certificate authority and its private key, in place of one made at start.
+    /// PEM files of a certificate authority and its private key. Unless given, one is made at the first start
+    /// and kept in the data file, so that clients that trust it do so beyond a restart. It is good for 396 days;
+    /// in the last 30 of them a start makes a new one.
     EmulatorOptions& authority(std::filesystem::path certificate, std::filesystem::path key);
     /// How long a connection may wait for its next request; 75 s unless given.
     EmulatorOptions& idle_timeout(std::chrono::milliseconds time);
@@ -189,8 +193,9 @@ public:
 
     /// Returns a token by which a user of the first app signs in: a JWT, signed by RS256. `claims` is a
     /// JSON object whose members take the place of the usual ones, where null leaves one out:
-    /// `{"exp":1600000000}` has expired, `{"aud":["other"]}` is for another app. Unless given, `aud` is
-    /// the app in an array, `iss` the app, and the token is good for 24 hours from now.
+    /// `{"exp":1600000000}` has expired, `{"aud":["other"]}` is for another app. Unless given, `aud` is an
+    /// array of the app and of its auth origin, `https://localhost`, `iss` is the app, and the token is good
+    /// for 24 hours from now.
     std::string issue_token(std::string_view user_id, std::string_view claims = "{}");
     /// Has tokens be signed by a new key from now on, and lists it beside those before. Returns its id,
     /// which tokens name as their `kid`.

@@ -25,10 +25,10 @@ class Transcript {
         return this.outcomes.findIndex(({ from, to }) => from <= milliseconds && milliseconds <= to);
     }
 
-    /// Whether Unix seconds are those of a step, or their end.
+    /// Whether Unix seconds are those of a step, or soon after: the emulator numbers the sets of a second onwards.
     isNow(seconds, step) {
         const { from, to } = this.outcomes[step];
-        return Math.floor(from / 1000) <= seconds && seconds <= Math.floor(to / 1000) + 1;
+        return Math.floor(from / 1000) <= seconds && seconds <= Math.floor(to / 1000) + 60;
     }
 
     canonicalText(text, step, field) {

@@ -1,6 +1,7 @@
 #include "local_service.hpp"
 #include "percent.hpp"
 #include "seed.hpp"
+#include "temporary_folder.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -176,7 +177,7 @@ struct Seeded : LocalService
 {
     std::vector<User> invented = invent_users(300);
 
-    Seeded() { store.add_missing_users(app, invented); }
+    Seeded() { store.seed_users(app, invented); }
 
     Reference reference() const
     {
@@ -300,6 +301,78 @@ BOOST_AUTO_TEST_CASE(created_before_leaves_out_who_came_later)
     BOOST_TEST(listed.size() < 160U);
     BOOST_TEST(listed[150] == expected.users()[150].id);
     BOOST_TEST(ids(list("?created_before=0")).empty());
+}
+
+/// The newest user that a listing has, and how many it has.
+std::pair<std::string, std::int64_t> newest(LocalService& service, const std::string& parameters)
+{
+    const Response response = service.users("GET", "?limit=1&order_by=created_at:DESC" + parameters);
+    BOOST_TEST_REQUIRE(response.status == 200U, response.body);
+    const json::value page = json::parse(response.body);
+    return {Seeded::ids(page).at(0), page.at("total_users").as_int64()};
+}
+
+std::string fixed_set(LocalService& service)
+{
+    const json::value page = json::parse(service.users("GET", "?limit=1").body);
+    return "&created_before=" + std::to_string(page.at("created_before").as_int64());
+}
+
+std::string email(int number, const char* name)
+{
+    return R"({"email":")" + std::string{name} + std::to_string(number) + R"(@example.com"})";
+}
+
+// In several rounds, as the end of a second may fall into one of them.
+constexpr int rounds = 5;
+
+BOOST_AUTO_TEST_CASE(set_that_the_first_page_has_fixed_stays_as_it_is)
+{
+    std::vector<std::pair<std::string, std::pair<std::string, std::int64_t>>> sets;
+    for (int round = 0; round < rounds; ++round) {
+        const std::string id = create(email(round, "before"));
+        const std::string set = fixed_set(*this);
+        BOOST_TEST(newest(*this, set).first == id, "who came before, if in the same second, is in it");
+        sets.emplace_back(set, newest(*this, set));
+        create(email(round, "after"));
+        const std::string planted = email(round, "planted");
+        BOOST_TEST(call("POST", "/admin/apps/app/users", planted).status == 201U);
+    }
+    for (const auto& [set, expected] : sets) {
+        const auto [id, total] = newest(*this, set);
+        BOOST_TEST(id == expected.first);
+        BOOST_TEST(total == expected.second);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(fixed_set_outlives_a_restart)
+{
+    const TemporaryFolder folder;
+    for (int round = 0; round < rounds; ++round) {
+        const std::filesystem::path file = folder.path() / std::to_string(round);
+        std::string set;
+        std::string id;
+        {
+            LocalService service(file);
+            id = service.create(email(round, "before"));
+            set = fixed_set(service);
+        }
+        LocalService service(file);
+        service.create(email(round, "after"));
+        BOOST_TEST((newest(service, set) == std::pair{id, std::int64_t{1}}));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(users_that_are_looked_up_one_by_one_do_not_move_the_time)
+{
+    for (int round = 0; round < 50; ++round) {
+        const std::string address = std::to_string(round) + "@example.com";
+        const std::string id = create(R"({"email":")" + address + R"("})");
+        BOOST_TEST(ids(list("?limit=1&identifier=" + address)) == std::vector{id});
+        BOOST_TEST(ids(list("?limit=1&id=" + id)) == std::vector{id});
+    }
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(now()).time_since_epoch().count();
+    BOOST_TEST(list("").at("created_before").as_int64() <= seconds + 1);
 }
 
 BOOST_AUTO_TEST_CASE(user_made_just_now_is_listed)

@@ -1,13 +1,18 @@
+#include "certificates.hpp"
 #include "program.hpp"
+#include "store.hpp"
 #include "temporary_folder.hpp"
 #include "tls_client.hpp"
 
 #include <passage/emulator.hpp>
 
+#include <boost/json/serialize.hpp>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
@@ -20,6 +25,7 @@
 #include <thread>
 
 namespace data = boost::unit_test::data;
+namespace emulator = passage::emulator;
 namespace fs = std::filesystem;
 
 namespace {
@@ -151,6 +157,158 @@ BOOST_AUTO_TEST_CASE(seeded_users_are_there_when_it_is_ready)
     RunningProgram emulator({"--seed", "120"});
     const Reply page = emulator.client().call("GET", users + "?limit=1", key);
     BOOST_TEST(page.json().at("total_users").as_int64() == 120);
+}
+
+BOOST_AUTO_TEST_CASE(users_are_invented_once_for_a_data_file)
+{
+    const auto seeded = [&](const char* count) { return std::vector<std::string>{"--data", data, "--seed", count}; };
+    const auto page_of = [](RunningProgram& emulator) {
+        return emulator.client().call("GET", users + "?order_by=created_at:ASC", key).json();
+    };
+    const auto ids_of = [](const boost::json::value& page) {
+        std::vector<std::string> ids;
+        for (const boost::json::value& user : page.at("users").as_array()) {
+            ids.emplace_back(user.at("id").as_string().c_str());
+        }
+        return ids;
+    };
+    std::vector<std::string> left;
+    {
+        RunningProgram emulator(seeded("6"));
+        const boost::json::value page = page_of(emulator);
+        left = ids_of(page);
+        BOOST_TEST_REQUIRE(left.size() == 6U);
+        for (int i = 0; i < 2; ++i) {
+            BOOST_TEST(emulator.client().call("DELETE", users + "/" + left.front(), key).status == 200U);
+            left.erase(left.begin());
+        }
+        // The address of one of them gets another owner.
+        const boost::json::object gone = page.at("users").at(0).as_object();
+        const Reply created = emulator.client().call(
+            "POST", users, key,
+            boost::json::serialize(boost::json::object{{"email", gone.at("email")}, {"phone", gone.at("phone")}}));
+        BOOST_TEST_REQUIRE(created.status == 201U, created.body);
+        left.emplace_back(created.json().at("user").at("id").as_string().c_str());
+        emulator.process().signal(SIGTERM);
+        BOOST_TEST(emulator.process().wait() == 0);
+    }
+    for (const char* count : {"6", "3"}) {
+        RunningProgram emulator(seeded(count));
+        BOOST_TEST(ids_of(page_of(emulator)) == left, boost::test_tools::per_element());
+        emulator.process().signal(SIGTERM);
+        BOOST_TEST(emulator.process().wait() == 0);
+    }
+    RunningProgram emulator(seeded("9"));
+    BOOST_TEST(page_of(emulator).at("total_users").as_int64() == 8, "three more");
+}
+
+BOOST_AUTO_TEST_CASE(invented_user_whose_address_is_taken_is_left_out)
+{
+    boost::json::value page;
+    {
+        RunningProgram emulator({"--seed", "5"});
+        page = emulator.client().call("GET", users, key).json();
+    }
+    const boost::json::object third = page.at("users").at(2).as_object();
+    {
+        RunningProgram emulator({"--data", data, "--seed", "2"});
+        emulator.client().call(
+            "POST", users, key,
+            boost::json::serialize(boost::json::object{{"email", third.at("email")}, {"phone", third.at("phone")}}));
+    }
+    RunningProgram emulator({"--data", data, "--seed", "5"});
+    const Reply all = emulator.client().call("GET", users, key);
+    BOOST_TEST(all.json().at("total_users").as_int64() == 5);
+    BOOST_TEST(emulator.client().call("GET", users + "/" + third.at("id").as_string().c_str(), key).status == 404U);
+}
+
+BOOST_AUTO_TEST_CASE(app_of_the_data_file_is_served_unless_another_is_named)
+{
+    const auto app_of = [&](const std::string& named) {
+        return passage::Emulator(passage::EmulatorOptions{}.data_file(data).app_id(named)).app_id();
+    };
+    const std::string first = app_of("");
+    BOOST_TEST(app_of("") == first);
+    BOOST_TEST(app_of("aaa") == "aaa");
+    BOOST_TEST(app_of("") == first, "the one that it began with");
+}
+
+unsigned mode_of(const fs::path& file)
+{
+    struct stat status
+    {};
+    BOOST_TEST_REQUIRE(stat(file.c_str(), &status) == 0, file);
+    return status.st_mode & 0777U;
+}
+
+BOOST_AUTO_TEST_CASE(data_file_is_its_owners_alone)
+{
+    const mode_t before = umask(0);
+    for (const char* start : {"new", "opened by an earlier version"}) {
+        BOOST_TEST_CONTEXT(start)
+        {
+            RunningProgram emulator({"--data", data});
+            emulator.client().call("POST", "/admin/apps/demo/keys", key);
+            for (const char* part : {"", "-wal", "-shm"}) {
+                BOOST_TEST(mode_of(data + part) == 0600U, part);
+            }
+            // What is left behind is as open as an earlier version has made it.
+            emulator.process().signal(SIGKILL);
+            emulator.process().wait();
+            for (const char* part : {"", "-wal", "-shm"}) {
+                fs::permissions(data + part, fs::perms{0644});
+            }
+        }
+    }
+    umask(before);
+}
+
+BOOST_AUTO_TEST_CASE(certificate_authority_is_kept_with_the_data)
+{
+    const fs::path ca = folder.path() / "ca.pem";
+    const auto arguments = [&](const std::string& port) {
+        return std::vector<std::string>{"--data", data, "--ca-out", ca.string(), "--port", port};
+    };
+    std::string port = "0";
+    std::string trusted;
+    struct stat written
+    {};
+    {
+        RunningProgram emulator(arguments(port));
+        port = std::to_string(emulator.port());
+        trusted = content_of(ca);
+        BOOST_TEST(stat(ca.c_str(), &written) == 0);
+        emulator.process().signal(SIGTERM);
+        BOOST_TEST(emulator.process().wait() == 0);
+    }
+    RunningProgram emulator(arguments(port));
+    BOOST_TEST(content_of(ca) == trusted);
+    struct stat after
+    {};
+    BOOST_TEST(stat(ca.c_str(), &after) == 0);
+    BOOST_TEST(after.st_ino == written.st_ino, "it is not written again");
+    BOOST_TEST(TlsClient(emulator.port(), trusted).call("GET", users, key).status == 200U);
+}
+
+BOOST_AUTO_TEST_CASE(certificate_authority_is_renewed_before_it_ends)
+{
+    const auto ca_pem = [&] { return passage::Emulator(passage::EmulatorOptions{}.data_file(data)).ca_pem(); };
+    ca_pem();
+    const auto let_it_end_in_days = [&](int days) {
+        emulator::Store store(data);
+        const emulator::Identity authority = emulator::from_kept(store.authority().value());
+        X509* certificate = authority.certificate.get();
+        X509_gmtime_adj(X509_getm_notAfter(certificate), days * 24L * 60 * 60);
+        X509_sign(certificate, authority.key.get(), EVP_sha256());
+        store.put_authority(emulator::to_kept(authority));
+        return emulator::to_pem(*certificate);
+    };
+    const std::string longer = let_it_end_in_days(31);
+    BOOST_TEST(ca_pem() == longer);
+    const std::string shorter = let_it_end_in_days(29);
+    const std::string renewed = ca_pem();
+    BOOST_TEST(renewed != shorter);
+    BOOST_TEST(ca_pem() == renewed);
 }
 
 BOOST_AUTO_TEST_CASE(help_and_version_are_answers)

@@ -70,7 +70,7 @@ const std::vector<Refused> refused_calls{
     {"PATCH", "/v1/apps/app/users/none/activate", "", 404, "user_not_found"},
     {"PATCH", "/v1/apps/app/users/none/deactivate", "", 404, "user_not_found"},
     {"GET", "/v1/apps/app/users/none", "", 404, "user_not_found"},
-    {"GET", "/v1/apps/app/users/", "", 404, "user_not_found"},
+    {"GET", "/v1/apps/app/users//", "", 404, "user_not_found"},
     {"GET", "/v1/apps/app/users/a%2Fb", "", 404, "user_not_found"},
     {"GET", "/v1/apps/app/users/..", "", 404, "user_not_found"},
     {"GET", "/v1/apps/app/users/%2e%2e", "", 404, "user_not_found"},
@@ -115,7 +115,8 @@ const std::vector<Refused> refused_calls{
     {"GET", "/v1", "", 404, "route_not_found"},
     {"GET", "/v1/apps/app/user", "", 404, "route_not_found"},
     {"GET", "/V1/apps/app/users", "", 404, "route_not_found"},
-    {"GET", "/v1/apps/app/users/USER/devices/", "", 405, "method_not_allowed"},
+    {"DELETE", "/v1/apps/app/users/", "", 405, "method_not_allowed"},
+    {"DELETE", "/v1/apps/app/users/USER/devices/", "", 405, "method_not_allowed"},
     {"GET", "/v1/apps/app/users/USER/nothing", "", 404, "route_not_found"},
     {"GET", "/v1/apps/app/../app/users", "", 404, "route_not_found"},
     {"GET", "//v1/apps/app/users", "", 404, "route_not_found"},
@@ -141,14 +142,13 @@ const std::vector<Refused> refused_calls{
     {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","channel":"pigeon"})", 400, "invalid_request"},
     {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","type":"logout"})", 400, "invalid_request"},
     {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","language":"xx"})", 400, "invalid_request"},
-    {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","ttl":0})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"","phone":"","user_id":""})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","ttl":-1})", 400, "invalid_request"},
     {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","ttl":"5"})", 400, "invalid_request"},
     {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","magic_link_path":"https://x.y/"})", 400,
      "invalid_request"},
     {"POST", "/v1/apps/app/magic-links", R"({"email":"taken@example.com","magic_link_path":"//x.y"})", 400,
      "invalid_request"},
-    {"POST", "/v1/apps/app/magic-links", R"({"email":"nobody@example.com"})", 404, "user_not_found"},
-    {"POST", "/v1/apps/app/magic-links", R"({"phone":"+15005559999"})", 404, "user_not_found"},
     {"POST", "/v1/apps/app/magic-links", R"({"user_id":"nobody"})", 404, "user_not_found"},
     {"POST", "/v1/apps/none/magic-links", R"({"email":"taken@example.com"})", 404, "app_not_found"},
     {"DELETE", "/admin/apps/app/keys/none", "", 404, "key_not_found"},
@@ -157,13 +157,13 @@ const std::vector<Refused> refused_calls{
     {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","recent_events":[1]})", 400, "invalid_request"},
 };
 
-/// Every endpoint that needs a key. USER stands for the id of a user that exists.
-struct Guarded
+/// A call of an endpoint. USER stands for the id of a user that exists.
+struct Served
 {
     std::string method;
     std::string target;
 
-    explicit Guarded(const Endpoint& endpoint) : method(endpoint.method), target(endpoint.pattern)
+    explicit Served(const Endpoint& endpoint) : method(endpoint.method), target(endpoint.pattern)
     {
         fill("app");
         if (target.find("/users/") != std::string::npos) {
@@ -172,7 +172,7 @@ struct Guarded
         fill(target.find("/social/") != std::string::npos ? "github" : "thing");
     }
 
-    friend std::ostream& operator<<(std::ostream& stream, const Guarded& route)
+    friend std::ostream& operator<<(std::ostream& stream, const Served& route)
     {
         return stream << route.method << ' ' << route.target;
     }
@@ -186,18 +186,19 @@ private:
     }
 };
 
-std::vector<Guarded> guarded_routes()
+std::vector<Served> calls_of(bool public_too)
 {
-    std::vector<Guarded> routes;
+    std::vector<Served> calls;
     for (const Endpoint& endpoint : endpoints()) {
-        if (!endpoint.is_public) {
-            routes.emplace_back(endpoint);
+        if (public_too || !endpoint.is_public) {
+            calls.emplace_back(endpoint);
         }
     }
-    return routes;
+    return calls;
 }
 
-const std::vector<Guarded> routes_with_key = guarded_routes();
+const std::vector<Served> all_routes = calls_of(true);
+const std::vector<Served> routes_with_key = calls_of(false);
 
 std::string replaced(std::string text, const std::string& what, const std::string& with)
 {
@@ -209,6 +210,13 @@ struct WithUser : LocalService
 {
     std::string taken = create(R"({"email":"taken@example.com","phone":"+15005550001"})");
     std::string id = create(R"({"email":"Jane@Example.com","phone":"+15005550002","user_metadata":{"a":1}})");
+
+    json::object link_of(const std::string& body)
+    {
+        const Response response = call("POST", "/v1/apps/app/magic-links", body);
+        BOOST_TEST_REQUIRE(response.status == 201U, response.body);
+        return json::parse(response.body).at("magic_link").as_object();
+    }
 };
 
 } // namespace
@@ -223,6 +231,30 @@ BOOST_DATA_TEST_CASE_F(WithUser, refused_call_says_why, data::make(refused_calls
     BOOST_TEST(response.status == refused.status, response.body);
     BOOST_TEST(code_of(response) == refused.code);
     BOOST_TEST(json::parse(users("GET").body).at("users") == json::parse(before).at("users"));
+}
+
+BOOST_AUTO_TEST_CASE(refusal_names_the_field_that_is_taken)
+{
+    const std::string planted = "/admin/apps/app/users";
+    const auto refusal_of = [this](const char* method, const std::string& target, const std::string& body) {
+        const Response response = call(method, target, body);
+        BOOST_TEST(code_of(response) == "invalid_request");
+        return text(json::parse(response.body).at("error"));
+    };
+    for (const auto& [method, target] : {std::pair{"POST", std::string{"/v1/apps/app/users"}},
+                                         {"PATCH", "/v1/apps/app/users/" + id},
+                                         {"POST", planted}}) {
+        BOOST_TEST(refusal_of(method, target, R"({"email":"TAKEN@example.com","phone":"+15005550077"})") ==
+                   "The email is taken already.");
+        BOOST_TEST(refusal_of(method, target, R"({"email":"free@example.com","phone":"+15005550001"})") ==
+                   "The phone is taken already.");
+        BOOST_TEST(refusal_of(method, target, R"({"email":"taken@example.com","phone":"+15005550001"})") ==
+                   "The email is taken already.");
+    }
+    BOOST_TEST(refusal_of("POST", planted, R"({"id":")" + id + R"(","email":"free@example.com"})") ==
+               "The id is taken already.");
+    call("POST", planted + "/" + id + "/devices", R"({"id":"thing"})");
+    BOOST_TEST(refusal_of("POST", planted + "/" + id + "/devices", R"({"id":"thing"})") == "The id is taken already.");
 }
 
 BOOST_AUTO_TEST_CASE(created_user_is_shown_whole)
@@ -395,11 +427,6 @@ BOOST_AUTO_TEST_CASE(planted_user_is_served_as_it_was_given)
 
 BOOST_AUTO_TEST_CASE(magic_link_is_made_for_the_user_that_has_the_address)
 {
-    const auto link_of = [this](const std::string& body) {
-        const Response response = call("POST", "/v1/apps/app/magic-links", body);
-        BOOST_TEST_REQUIRE(response.status == 201U, response.body);
-        return json::parse(response.body).at("magic_link").as_object();
-    };
     const json::object link = link_of(R"({"email":"JANE@example.com"})");
     BOOST_TEST(text(link.at("id")).size() == 24U);
     BOOST_TEST(text(link.at("app_id")) == "app");
@@ -427,6 +454,36 @@ BOOST_AUTO_TEST_CASE(magic_link_is_made_for_the_user_that_has_the_address)
     };
     BOOST_TEST(identifier_of("") == "Jane@Example.com");
     BOOST_TEST(identifier_of(R"(,"channel":"phone")") == "+15005550002");
+}
+
+BOOST_AUTO_TEST_CASE(magic_link_is_made_for_an_address_that_nobody_has)
+{
+    const json::object by_email = link_of(R"({"email":"New@example.com","channel":"email","send":true})");
+    BOOST_TEST(text(by_email.at("user_id")).empty());
+    BOOST_TEST(text(by_email.at("identifier")) == "New@example.com");
+    BOOST_TEST(text(by_email.at("app_id")) == "app");
+    BOOST_TEST(!by_email.at("activated").as_bool());
+    BOOST_TEST(!text(by_email.at("secret")).empty());
+
+    const json::object by_phone = link_of(R"({"phone":"+15005559999","type":"verify_identifier"})");
+    BOOST_TEST(text(by_phone.at("user_id")).empty());
+    BOOST_TEST(text(by_phone.at("identifier")) == "+15005559999");
+    BOOST_TEST(text(by_phone.at("type")) == "verify_identifier");
+}
+
+BOOST_AUTO_TEST_CASE(empty_members_of_a_magic_link_stand_for_absent_ones)
+{
+    const std::string empty = R"("send":false,"channel":"","type":"","language":"","magic_link_path":"",)"
+                              R"("redirect_url":"","ttl":0})";
+    const json::object link = link_of(R"({"email":"jane@example.com","phone":"","user_id":"",)" + empty);
+    BOOST_TEST(text(link.at("user_id")) == id);
+    BOOST_TEST(text(link.at("type")) == "login");
+    BOOST_TEST(text(link.at("redirect_url")) == "/");
+    BOOST_TEST(link.at("ttl").as_int64() == 5);
+    BOOST_TEST(text(link.at("url")) == "https://localhost/?psg_magic_link=" + text(link.at("secret")));
+
+    BOOST_TEST(text(link_of(R"({"email":"","phone":"+15005550002","user_id":"",)" + empty).at("user_id")) == id);
+    BOOST_TEST(text(link_of(R"({"email":"","phone":"","user_id":")" + id + R"(",)" + empty).at("user_id")) == id);
 }
 
 BOOST_AUTO_TEST_CASE(magic_link_needs_an_address_for_its_channel)
@@ -461,6 +518,29 @@ BOOST_AUTO_TEST_CASE(get_is_served_to_head)
     const Response response = users("HEAD", "/" + id);
     BOOST_TEST(response.status == 200U);
     BOOST_TEST(response.body == users("GET", "/" + id).body);
+}
+
+BOOST_DATA_TEST_CASE_F(WithUser, path_may_end_in_a_slash, data::make(all_routes), route)
+{
+    // As they are without the slash; each on a service of its own, as many of them can be done once only.
+    const auto answer_of = [&](const std::string& slash) {
+        WithUser service;
+        service.call("POST", "/admin/apps/app/users/" + service.id + "/devices", R"({"id":"thing"})");
+        return service.call(route.method, replaced(route.target, "USER", service.id) + slash,
+                            R"({"email":"new@example.com"})");
+    };
+    const Response plain = answer_of("");
+    const Response slashed = answer_of("/");
+    BOOST_TEST(slashed.status == plain.status, slashed.body);
+    BOOST_TEST(code_of(slashed) == code_of(plain));
+}
+
+BOOST_AUTO_TEST_CASE(links_to_pages_are_the_same_behind_a_slash)
+{
+    const json::value plain = json::parse(users("GET", "?limit=1").body);
+    const json::value slashed = json::parse(
+        users("GET", "/?limit=1&created_before=" + std::to_string(plain.at("created_before").as_int64())).body);
+    BOOST_TEST((slashed == plain), json::serialize(slashed));
 }
 
 BOOST_AUTO_TEST_CASE(refused_method_learns_the_others)

@@ -125,7 +125,9 @@ BOOST_AUTO_TEST_CASE(file_of_an_older_version_is_brought_up_to_date)
         id = service.create(R"({"email":"a@b.c"})");
     }
     // What distinguishes the first version.
-    OtherProgram(file).execute("DROP TABLE signing_keys; PRAGMA user_version = 1");
+    OtherProgram(file).execute("DROP TABLE signing_keys; DROP TABLE authority;"
+                               "ALTER TABLE apps DROP COLUMN seeded_users; ALTER TABLE users DROP COLUMN listed_at;"
+                               "PRAGMA user_version = 1");
     LocalService service(file);
     BOOST_TEST(service.users("GET", "/" + id).status == 200U);
     BOOST_TEST(service.call("POST", "/admin/apps/app/users/" + id + "/tokens", "{}").status == 201U);
@@ -157,7 +159,7 @@ BOOST_AUTO_TEST_CASE(damaged_file_is_refused)
     {
         Store store(file);
         store.put_app("app", {}, now());
-        store.add_missing_users("app", invent_users(200));
+        store.seed_users("app", invent_users(200));
     }
     std::string bytes = content_of(file);
     const std::size_t middle = bytes.size() / 2;
@@ -224,13 +226,15 @@ BOOST_AUTO_TEST_CASE(seed_fills_up_and_changes_nothing_that_is_there)
     {
         Store store(file);
         store.put_app("app", {}, now());
-        store.add_missing_users("app", invent_users(10));
+        store.seed_users("app", invent_users(10));
         store.set_status("app", invent_users(1)[0].record.id, "inactive", now());
+        store.remove_user("app", invent_users(2)[1].record.id);
     }
     Store store(file);
-    store.add_missing_users("app", invent_users(20));
-    BOOST_TEST(store.list_users("app", read_listing({}, now())).total_users == 20);
+    store.seed_users("app", invent_users(20));
+    BOOST_TEST(store.list_users("app", read_listing({}), now()).total_users == 19);
     BOOST_TEST(store.find_user("app", invent_users(1)[0].record.id)->record.status == "inactive");
+    BOOST_TEST(!store.has_user("app", invent_users(2)[1].record.id));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

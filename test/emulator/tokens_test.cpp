@@ -164,11 +164,19 @@ BOOST_AUTO_TEST_CASE(token_says_who_where_and_how_long)
     const json::object claims = token().claims;
     const auto after = seconds(now());
     BOOST_TEST(text(claims.at("sub")) == id);
-    BOOST_TEST((claims.at("aud") == json::value(json::array{"app"})));
+    BOOST_TEST((claims.at("aud") == json::value(json::array{"app", "https://localhost"})));
     BOOST_TEST(text(claims.at("iss")) == "app");
     BOOST_TEST((before <= claims.at("iat").as_int64() && claims.at("iat").as_int64() <= after));
     BOOST_TEST((claims.at("nbf") == claims.at("iat")));
     BOOST_TEST(claims.at("exp").as_int64() == claims.at("iat").as_int64() + 24 * 60 * 60);
+}
+
+BOOST_AUTO_TEST_CASE(token_is_for_the_app_and_for_its_auth_origin)
+{
+    // Which of them a client demands depends on its version, and on what the app says.
+    const json::value shown = json::parse(call("GET", "/v1/apps/app").body).at("app");
+    BOOST_TEST(!shown.at("hosted").as_bool());
+    BOOST_TEST((token().claims.at("aud") == json::value(json::array{shown.at("id"), shown.at("auth_origin")})));
 }
 
 BOOST_AUTO_TEST_CASE(given_claims_take_the_place_of_the_usual_ones)

@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(a_token_says_who_signed_in)
     const auto claims = run(context, authenticator.authenticate(service.emulator.issue_token(id)));
     BOOST_TEST_REQUIRE(claims.has_value(), claims.error());
     BOOST_TEST(claims->user_id == id);
-    BOOST_TEST((claims->audience == std::vector{service.emulator.app_id()}));
+    BOOST_TEST((claims->audience == std::vector<std::string>{service.emulator.app_id(), "https://localhost"}));
     BOOST_TEST(claims->issuer == service.emulator.app_id());
     BOOST_TEST((claims->expires_at > std::chrono::system_clock::now() + 1h));
     BOOST_TEST(claims->payload.find(id) != std::string::npos);
@@ -255,7 +255,11 @@ BOOST_AUTO_TEST_CASE(magic_links_are_made_for_who_is_there)
     BOOST_TEST(!link->activated);
     BOOST_TEST(link->url.find(link->secret) != std::string::npos);
     BOOST_TEST((make(Request::for_user(id, MagicLinkChannel::email).send()).has_value()));
-    BOOST_TEST(is_not_found(make(Request::for_email("nobody@example.com")).error()));
+    const auto invitation = make(Request::for_email("nobody@example.com"));
+    BOOST_TEST_REQUIRE(invitation.has_value(), invitation.error());
+    BOOST_TEST(invitation->user_id.empty());
+    BOOST_TEST(invitation->identifier == "nobody@example.com");
+    BOOST_TEST(is_not_found(make(Request::for_user("nobody", MagicLinkChannel::email)).error()));
     BOOST_TEST((make(Request::for_user(id, MagicLinkChannel::phone)).error().http_status == 400)); // it has none
 }
 
