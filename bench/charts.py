@@ -75,7 +75,7 @@ def lines(file, title, x_name, y_name, series):
     file.write_text(frame(title, content))
 
 
-def bars(file, title, unit, values):
+def bars(file, title, unit, values, digits=1):
     """A bar for each name."""
     longest = max(values.values())
     content = []
@@ -84,5 +84,5 @@ def bars(file, title, unit, values):
         length = value / longest * (WIDTH - BAR_NAMES - 110)
         content.append(f'<rect x="{BAR_NAMES}" y="{y}" width="{length:.1f}" height="28" fill="{COLOURS[0]}"/>')
         content.append(text(BAR_NAMES - 10, y + 19, name, "end"))
-        content.append(text(BAR_NAMES + 8 + length, y + 19, f"{value:.1f} {unit}", "start"))
+        content.append(text(BAR_NAMES + 8 + length, y + 19, f"{value:.{digits}f} {unit}", "start"))
     file.write_text(frame(title, content, TOP + 30 + 44 * len(values)))
