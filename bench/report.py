@@ -300,7 +300,7 @@ def write_charts(folder, results):
     }
     decode = {NAMES[row["client"]]: row["median"]["cpu_us"] for row in results.rows if row["scenario"] == "decode"}
     if decode:
-        charts.bars(folder / "decode.svg", "Time to decode a user of 1.1 KB, to parse it into a DOM", "µs", decode, 2)
+        charts.bars(folder / "decode.svg", "Time to decode a user of 1.1 KB, or to parse it into a DOM", "µs", decode, 2)
     charts.bars(folder / "memory.svg", "Resident memory of an idle connection, of a waiting call", "KiB each", memory)
 
 
