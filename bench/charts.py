@@ -4,7 +4,8 @@ import math
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 860, 440
-LEFT, RIGHT, TOP, BOTTOM = 70, 190, 50, 60
+LEFT, RIGHT, TOP, BOTTOM = 70, 230, 50, 60
+BAR_NAMES = 280
 COLOURS = ["#c0392b", "#2c7fb8", "#41ab5d", "#8856a7", "#e08214", "#525252", "#1b9e9e", "#b5a642"]
 
 # The same name has the same colour in all charts.
@@ -74,14 +75,14 @@ def lines(file, title, x_name, y_name, series):
     file.write_text(frame(title, content))
 
 
-def bars(file, title, unit, values):
+def bars(file, title, unit, values, digits=1):
     """A bar for each name."""
     longest = max(values.values())
     content = []
     for i, (name, value) in enumerate(values.items()):
         y = TOP + 10 + i * 44
-        length = value / longest * (WIDTH - 300)
-        content.append(f'<rect x="190" y="{y}" width="{length:.1f}" height="28" fill="{COLOURS[0]}"/>')
-        content.append(text(180, y + 19, name, "end"))
-        content.append(text(198 + length, y + 19, f"{value:.1f} {unit}", "start"))
+        length = value / longest * (WIDTH - BAR_NAMES - 110)
+        content.append(f'<rect x="{BAR_NAMES}" y="{y}" width="{length:.1f}" height="28" fill="{COLOURS[0]}"/>')
+        content.append(text(BAR_NAMES - 10, y + 19, name, "end"))
+        content.append(text(BAR_NAMES + 8 + length, y + 19, f"{value:.{digits}f} {unit}", "start"))
     file.write_text(frame(title, content, TOP + 30 + 44 * len(values)))

@@ -31,6 +31,8 @@ std::span<const Scenario> scenarios()
                  beast_idle_memory},
         Scenario{"curl", "get_user", "the same with libcurl's multi interface and Boost.JSON's DOM", curl_get_user},
         Scenario{"boost_json", "decode", "parses the same user into Boost.JSON's DOM, and no more", decode_dom},
+        Scenario{"boost_json_monotonic", "decode", "the same with the DOM in a buffer on the stack",
+                 decode_monotonic_dom},
         Scenario{"harness", "no_operation", "awaits nothing: what measuring costs by itself", no_operation},
     };
     return all;

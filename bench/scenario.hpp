@@ -40,6 +40,7 @@ Report queued_memory(const Settings& settings);
 Report no_operation(const Settings& settings);
 Report decode(const Settings& settings);
 Report decode_dom(const Settings& settings);
+Report decode_monotonic_dom(const Settings& settings);
 Report pool_only(const Settings& settings);
 
 // Peers.

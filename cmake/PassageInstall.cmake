@@ -1,47 +1,58 @@
-# Headers, libraries, program, CMake package and pkg-config file.
+# Headers, libraries, program, CMake package and pkg-config files.
+#
+# What is installed is of two components, as is the package: `client`, and `emulator`, which adds to it.
 include(CMakePackageConfigHelpers)
 
 set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/passage")
 
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/passage" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-    FILES_MATCHING
-    PATTERN "emulator.hpp" EXCLUDE
-    PATTERN "*.hpp")
-install(FILES "${PROJECT_BINARY_DIR}/include/passage/detail/build.hpp"
-    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/passage/detail")
-install(TARGETS passage EXPORT passageTargets)
-
-set(PASSAGE_HAS_EMULATOR OFF)
-if(TARGET passage_emulator)
-    set(PASSAGE_HAS_EMULATOR ON)
-    set_target_properties(passage-emulator PROPERTIES INSTALL_RPATH "\$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
-    install(TARGETS passage_emulator EXPORT passageTargets)
-    install(TARGETS passage-emulator)
-    install(FILES "${PROJECT_SOURCE_DIR}/include/passage/emulator.hpp"
-        DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/passage")
-endif()
-
-install(EXPORT passageTargets NAMESPACE passage:: DESTINATION "${package_folder}")
-configure_package_config_file(cmake/passageConfig.cmake.in passageConfig.cmake
-    INSTALL_DESTINATION "${package_folder}"
-    NO_SET_AND_CHECK_MACRO)
-# Before 1.0 a minor version may change the interface.
-write_basic_package_version_file(passageConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES
-    "${PROJECT_BINARY_DIR}/passageConfig.cmake"
-    "${PROJECT_BINARY_DIR}/passageConfigVersion.cmake"
-    DESTINATION "${package_folder}")
-
-# What the library itself needs is linked by the user of a static one; a shared one brings it.
-set(pc_requires "")
-set(pc_libs "-lboost_json")
-if(NOT BUILD_SHARED_LIBS)
-    set(pc_requires "libssl libcrypto")
-    string(PREPEND pc_libs "-lboost_url ")
-endif()
 # Relative, so that an install tree may be moved.
 file(RELATIVE_PATH pc_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
 cmake_path(APPEND pc_includedir "\${prefix}" "${CMAKE_INSTALL_INCLUDEDIR}")
 cmake_path(APPEND pc_libdir "\${prefix}" "${CMAKE_INSTALL_LIBDIR}")
-configure_file(cmake/passage.pc.in passage.pc @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/passage.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+# What a library itself needs is linked by the user of a static one; a shared one brings it.
+set(pc_requires "")
+set(pc_libs "-lboost_json")
+set(pc_emulator_requires "")
+set(pc_emulator_libs "")
+if(NOT BUILD_SHARED_LIBS)
+    set(pc_requires "libssl libcrypto")
+    string(PREPEND pc_libs "-lboost_url ")
+    set(pc_emulator_requires "libssl libcrypto sqlite3 >= 3.37")
+    set(pc_emulator_libs "-lboost_json -pthread")
+endif()
+
+# install_component(NAME TARGETS_FILE PC_FILE): what makes it be found.
+function(install_component name targets pc_file)
+    install(EXPORT ${targets} NAMESPACE passage:: DESTINATION "${package_folder}" COMPONENT ${name})
+    configure_file(cmake/components/${name}.cmake.in components/${name}.cmake @ONLY)
+    install(FILES "${PROJECT_BINARY_DIR}/components/${name}.cmake"
+        DESTINATION "${package_folder}/components" COMPONENT ${name})
+    configure_file(cmake/${pc_file}.in ${pc_file} @ONLY)
+    install(FILES "${PROJECT_BINARY_DIR}/${pc_file}"
+        DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT ${name})
+endfunction()
+
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/passage"
+    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT client
+    FILES_MATCHING
+    PATTERN "emulator.hpp" EXCLUDE
+    PATTERN "*.hpp")
+install(FILES "${PROJECT_BINARY_DIR}/include/passage/detail/build.hpp"
+    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/passage/detail" COMPONENT client)
+install(TARGETS passage EXPORT passageClientTargets COMPONENT client)
+# Before 1.0 a minor version may change the interface.
+write_basic_package_version_file(passageConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES
+    "${PROJECT_SOURCE_DIR}/cmake/passageConfig.cmake"
+    "${PROJECT_BINARY_DIR}/passageConfigVersion.cmake"
+    DESTINATION "${package_folder}" COMPONENT client)
+install_component(client passageClientTargets passage.pc)
+
+if(TARGET passage_emulator)
+    set_target_properties(passage-emulator PROPERTIES INSTALL_RPATH "\$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+    install(TARGETS passage_emulator EXPORT passageEmulatorTargets COMPONENT emulator)
+    install(TARGETS passage-emulator COMPONENT emulator)
+    install(FILES "${PROJECT_SOURCE_DIR}/include/passage/emulator.hpp"
+        DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/passage" COMPONENT emulator)
+    install_component(emulator passageEmulatorTargets passage-emulator.pc)
+endif()

@@ -1,12 +1,11 @@
 // What needs no network: the harness itself, and parts of the library.
 
 #include "load.hpp"
+#include "peers/dom.hpp"
 #include "pool/pool_fsm.hpp"
 #include "scenario.hpp"
 #include "user_document.hpp"
 #include "json/decode.hpp"
-
-#include <boost/json/parse.hpp>
 
 #include <chrono>
 #include <stdexcept>
@@ -58,11 +57,12 @@ Report decode(const Settings& settings)
 
 Report decode_dom(const Settings& settings)
 {
-    return repeat(settings, [] {
-        const boost::json::value user = boost::json::parse(user_document);
-        if (user.at("user").at("recent_events").as_array().size() != 1)
-            throw std::runtime_error{"the user was not parsed"};
-    });
+    return repeat(settings, [] { parse_into_dom(user_document); });
+}
+
+Report decode_monotonic_dom(const Settings& settings)
+{
+    return repeat(settings, [] { parse_into_monotonic_dom(user_document); });
 }
 
 Report pool_only(const Settings& settings)
