@@ -32,7 +32,7 @@ po::options_description describe_options()
     add("port", po::value<std::uint16_t>()->default_value(0), "port; 0 takes any free one");
     add("threads", po::value<unsigned>()->default_value(2), "threads that serve");
     add("administrator", po::value<std::vector<std::string>>()->composing()->default_value({}, ""),
-        "verified e-mail address of an administrator; may be given several times");
+        "verified e-mail address of an administrator, in any case; may be given several times");
     add("behind-tls", "browsers reach it by a proxy that speaks TLS: their cookies are for TLS alone");
     add("root", po::value<std::string>()->default_value(WEB_APP_ROOT), "folder of templates/ and static/");
     return options;
@@ -41,7 +41,6 @@ po::options_description describe_options()
 void run(const po::variables_map& given)
 {
     const std::filesystem::path root{given["root"].as<std::string>()};
-    const auto administrators = given["administrator"].as<std::vector<std::string>>();
     const app::View view{web::Templates::from_folder(root / "templates")};
 
     // All that the site needs of the library: a client, and who checks the tokens of those who sign in.
@@ -62,7 +61,7 @@ void run(const po::variables_map& given)
             file.path = "/";
         site.add(std::move(file));
     }
-    const app::Access access{client, authenticator, view, {administrators.begin(), administrators.end()}};
+    const app::Access access{client, authenticator, view, given["administrator"].as<std::vector<std::string>>()};
     app::AccountPages account_pages{client, authenticator, view};
     app::UserPages user_pages{client, view};
     app::ImportPages import_pages{context.get_executor(), client, view};

@@ -1,6 +1,16 @@
 #include "access.hpp"
 
+#include "web/text.hpp"
+
 namespace app {
+
+Access::Access(passage::Client& client, passage::Authenticator& authenticator, const View& view,
+               const std::vector<std::string>& administrators)
+    : client_{client}, authenticator_{authenticator}, view_{view}
+{
+    for (const std::string& address : administrators)
+        administrators_.insert(web::to_lower(address));
+}
 
 /// A token says who signed in, but neither the user's address nor whether the user was deactivated since.
 asio::awaitable<passage::expected<Visitor>> Access::who_asks(const web::Request& request) const
@@ -12,7 +22,7 @@ asio::awaitable<passage::expected<Visitor>> Access::who_asks(const web::Request&
     if (!user)
         co_return passage::unexpected{user.error()};
     Visitor visitor;
-    visitor.is_administrator = user->email_verified && administrators_.contains(user->email);
+    visitor.is_administrator = user->email_verified && administrators_.contains(web::to_lower(user->email));
     visitor.user = std::move(*user);
     co_return visitor;
 }

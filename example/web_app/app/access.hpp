@@ -9,6 +9,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace app {
 
@@ -21,11 +22,9 @@ using Page = std::function<asio::awaitable<web::Response>(const web::Request&, c
 class Access
 {
 public:
-    /// Administrators are users who verified one of these e-mail addresses.
+    /// Administrators are users who verified one of these e-mail addresses, which are compared in any case.
     Access(passage::Client& client, passage::Authenticator& authenticator, const View& view,
-           std::set<std::string> administrators)
-        : client_{client}, authenticator_{authenticator}, view_{view}, administrators_{std::move(administrators)}
-    {}
+           const std::vector<std::string>& administrators);
 
     web::Handler for_users(Page page) const { return guard(std::move(page), false); }
     web::Handler for_administrators(Page page) const { return guard(std::move(page), true); }
@@ -37,7 +36,7 @@ private:
     passage::Client& client_;
     passage::Authenticator& authenticator_;
     const View& view_;
-    std::set<std::string> administrators_;
+    std::set<std::string> administrators_; ///< In lower case.
 };
 
 } // namespace app

@@ -1,0 +1,288 @@
+// The web application as a program, met by clients that no browser is.
+
+#include "emulator/program.hpp"
+#include "emulator/temporary_folder.hpp"
+#include "support/canary.hpp"
+#include "support/script_server.hpp"
+
+#include <passage/emulator.hpp>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstdlib>
+#include <fstream>
+#include <future>
+#include <initializer_list>
+#include <map>
+#include <regex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <tuple>
+#include <utility>
+
+using namespace passage;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+namespace steps = passage::test::steps;
+
+namespace {
+
+using Response = http::response<http::string_body>;
+using Form = std::map<std::string, std::string>;
+
+constexpr auto patience = 30s;
+/// Longer than the application lets requests end when it is told to; shorter than any call of it may take.
+constexpr auto stop_time = 8s;
+
+/// The program, as a client of a service.
+class Application
+{
+public:
+    Application(const std::string& base_url, const Emulator& emulator, const std::string& ca_pem)
+        : program_{{prepare(base_url, emulator, ca_pem), "--administrator", "Ada.Admin@Example.com"}}
+    {
+        const std::string url = program_.read_line(); // http://127.0.0.1:PORT/
+        BOOST_REQUIRE_MESSAGE(url.starts_with("http://"), url);
+        port_ = static_cast<std::uint16_t>(std::stoul(url.substr(url.rfind(':') + 1)));
+    }
+
+    std::uint16_t port() const { return port_; }
+    void interrupt() const { program_.signal(SIGINT); }
+    int wait() { return program_.wait(); }
+
+private:
+    std::string prepare(const std::string& base_url, const Emulator& emulator, const std::string& ca_pem) const
+    {
+        const std::string ca_file = (folder_.path() / "ca.pem").string();
+        std::ofstream{ca_file} << ca_pem;
+        setenv("PASSAGE_APP_ID", emulator.app_id().c_str(), 1);
+        setenv("PASSAGE_API_KEY", test::canary_api_key, 1);
+        setenv("PASSAGE_BASE_URL", base_url.c_str(), 1);
+        setenv("PASSAGE_AUTH_URL", emulator.auth_url().c_str(), 1);
+        setenv("PASSAGE_CA_FILE", ca_file.c_str(), 1);
+        return boost::unit_test::framework::master_test_suite().argv[1];
+    }
+
+    TemporaryFolder folder_;
+    Program program_;
+    std::uint16_t port_ = 0;
+};
+
+/// A connection to the application.
+class Peer
+{
+public:
+    explicit Peer(const Application& application)
+    {
+        stream_.connect({asio::ip::address_v4::loopback(), application.port()});
+    }
+
+    void send(const std::string& bytes) { asio::write(stream_.socket(), asio::buffer(bytes)); }
+    void end_sending() { stream_.socket().shutdown(asio::socket_base::shutdown_send); }
+    void go_away() { stream_.close(); }
+
+    /// The next answer that is no interim one.
+    Response receive()
+    {
+        Response response;
+        do {
+            http::response_parser<http::string_body> parser;
+            beast::error_code error;
+            stream_.expires_after(patience);
+            http::async_read(stream_, buffer_, parser, [&](beast::error_code ec, std::size_t) { error = ec; });
+            context_.restart();
+            context_.run();
+            BOOST_REQUIRE_MESSAGE(!error, "no answer: " + error.message());
+            response = parser.release();
+        } while (response.result_int() < 200);
+        return response;
+    }
+
+    /// The next bytes of an answer; empty at its end.
+    std::string receive_some()
+    {
+        std::string bytes(16 * 1024, ' ');
+        std::size_t size = 0;
+        stream_.expires_after(patience);
+        stream_.async_read_some(asio::buffer(bytes), [&](beast::error_code, std::size_t read) { size = read; });
+        context_.restart();
+        context_.run();
+        bytes.resize(size);
+        return bytes;
+    }
+
+private:
+    asio::io_context context_;
+    beast::tcp_stream stream_{context_};
+    beast::flat_buffer buffer_;
+};
+
+/// The head of a request; fields end with CR LF each.
+std::string head(std::string_view what, const std::string& fields = {})
+{
+    return std::string{what} + " HTTP/1.1\r\nHost: localhost\r\n" + fields + "\r\n";
+}
+
+/// A value of a form, or of a page's text.
+std::string unescape(std::string text)
+{
+    for (const auto& [escaped, plain] : std::initializer_list<std::pair<std::string, std::string>>{
+             {"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&#39;", "'"}, {"&amp;", "&"}})
+        for (std::size_t at = 0; (at = text.find(escaped, at)) != std::string::npos; ++at)
+            text.replace(at, escaped.size(), plain);
+    return text;
+}
+
+std::string encode(const Form& form)
+{
+    std::string body;
+    for (const auto& [name, value] : form) {
+        body += (body.empty() ? "" : "&") + name + "=";
+        for (const char c : value) {
+            constexpr std::string_view digits = "0123456789ABCDEF";
+            const auto byte = static_cast<unsigned char>(c);
+            body += {'%', digits[byte >> 4], digits[byte & 15]};
+        }
+    }
+    return body;
+}
+
+/// One who has signed in, or has not, with a connection for each request.
+struct Visitor
+{
+    std::string cookies() const
+    {
+        return "Cookie: csrf=" + csrf + (token.empty() ? "" : "; psg_auth_token=" + token) + "\r\n";
+    }
+    Response get(const std::string& path, const std::string& fields = {}) const
+    {
+        Peer peer{application};
+        peer.send(head("GET " + path, cookies() + fields));
+        return peer.receive();
+    }
+    Response post(const std::string& path, const std::string& type, const std::string& body) const
+    {
+        Peer peer{application};
+        peer.send(head("POST " + path, cookies() + "Content-Type: " + type +
+                                           "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n") +
+                  body);
+        return peer.receive();
+    }
+    Response post(const std::string& path, Form form = {}) const
+    {
+        form["csrf"] = csrf;
+        return post(path, "application/x-www-form-urlencoded", encode(form));
+    }
+    Response import(const std::string& table) const
+    {
+        return post("/admin/import", "multipart/form-data; boundary=xyz",
+                    "--xyz\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + csrf +
+                        "\r\n--xyz\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\n" +
+                        table + "\r\n--xyz--\r\n");
+    }
+    /// What the form with an action on a page would send.
+    Form form(const std::string& path) const
+    {
+        const std::string page = get(path).body();
+        const std::size_t start = page.find("action=\"" + path + "\"");
+        BOOST_REQUIRE(start != std::string::npos);
+        const std::string inside = page.substr(start, page.find("</form>", start) - start);
+        const auto fields = [&](const char* pattern, Form& found) {
+            const std::regex field{pattern};
+            for (std::sregex_iterator i{inside.begin(), inside.end(), field}, end; i != end; ++i)
+                found[(*i)[1]] = unescape((*i)[2]);
+        };
+        Form found;
+        fields("<input[^>]*name=\"([^\"]*)\"[^>]*value=\"([^\"]*)\"", found);
+        fields("<textarea[^>]*name=\"([^\"]*)\"[^>]*>([^<]*)<", found);
+        return found;
+    }
+
+    const Application& application;
+    std::string token = {};
+    std::string csrf = std::string(32, 'a');
+};
+
+/// The application and a real service, with one user and one administrator.
+struct Served
+{
+    Served()
+    {
+        // The keys of tokens are fetched with the first one.
+        BOOST_REQUIRE_EQUAL(jane.get("/account").result_int(), 200U);
+    }
+
+    Emulator emulator{EmulatorOptions{}.api_key(test::canary_api_key).threads(2)};
+    std::string janes_id = emulator.plant_user(
+        R"({"email":"jane.doe@example.com","phone":"+15005550006","status":"active","user_metadata":{"plan":"pro"}})");
+    std::string adas_id =
+        emulator.plant_user(R"({"email":"ada.admin@example.com","email_verified":true,"status":"active"})");
+    Application application{emulator.base_url(), emulator, emulator.ca_pem()};
+    Visitor jane{application, emulator.issue_token(janes_id)};
+    Visitor ada{application, emulator.issue_token(adas_id)};
+};
+
+bool clears_the_token(const Response& response)
+{
+    for (const auto& field : response)
+        if (field.name() == http::field::set_cookie && field.value().starts_with("psg_auth_token=;") &&
+            field.value().find("Max-Age=0") != std::string_view::npos)
+            return true;
+    return false;
+}
+
+/// The application and a service that never answers.
+struct Held
+{
+    Held()
+    {
+        service.plan({{{steps::tls(), steps::request(), [this](test::Peer&) { asked_.set_value(); },
+                        steps::expect_end(), [this](test::Peer&) { ended_.set_value(); }},
+                       true}});
+    }
+
+    /// Asks for a page, and waits until the service was asked for its user.
+    void begin(Peer& browser)
+    {
+        browser.send(head("GET /account", Visitor{application, token}.cookies()));
+        BOOST_REQUIRE((asked_.get_future().wait_for(test::ScriptServer::patience) == std::future_status::ready));
+    }
+
+    bool call_ends_soon() { return ended_.get_future().wait_for(5s) == std::future_status::ready; }
+
+    Emulator emulator{EmulatorOptions{}.api_key(test::canary_api_key)};
+    std::string token = emulator.issue_token(emulator.plant_user(R"({"email":"jane.doe@example.com"})"));
+    test::ScriptServer service;
+    Application application{service.url(), emulator, service.ca_pem() + emulator.ca_pem()};
+
+private:
+    std::promise<void> asked_;
+    std::promise<void> ended_;
+};
+
+using Clock = std::chrono::steady_clock;
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(administrators)
+
+BOOST_FIXTURE_TEST_CASE(administrator_is_known_by_an_address_in_any_case, Served)
+{
+    BOOST_TEST(ada.get("/admin/users").result_int() == 200U);
+    BOOST_TEST(jane.get("/admin/users").result_int() == 403U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
