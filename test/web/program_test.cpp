@@ -277,6 +277,56 @@ using Clock = std::chrono::steady_clock;
 
 } // namespace
 
+BOOST_AUTO_TEST_SUITE(sign_out)
+
+BOOST_FIXTURE_TEST_CASE(signing_out_clears_the_cookie, Served)
+{
+    const Response response = jane.post("/sign-out");
+    BOOST_TEST(response.result_int() == 303U);
+    BOOST_TEST(response[http::field::location] == "/sign-in?notice=signed-out");
+    BOOST_TEST(clears_the_token(response));
+}
+
+BOOST_FIXTURE_TEST_CASE(signing_out_clears_the_cookie_of_a_user_who_is_deactivated_or_gone, Served)
+{
+    for (const bool gone : {false, true}) {
+        const std::string path = "/admin/users/" + janes_id + (gone ? "/delete" : "/deactivate");
+        BOOST_REQUIRE_EQUAL(ada.post(path).result_int(), 303U);
+        const Response response = jane.post("/sign-out");
+        BOOST_TEST(response.result_int() == 303U);
+        BOOST_TEST(clears_the_token(response));
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(signing_out_clears_a_cookie_that_is_no_good, Served)
+{
+    for (const std::string& token :
+         {std::string{}, std::string{"none"}, emulator.issue_token(janes_id, R"({"exp":1600000000})")}) {
+        const Response response = Visitor{application, token}.post("/sign-out");
+        BOOST_TEST(response.result_int() == 303U);
+        BOOST_TEST(clears_the_token(response));
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(signing_out_clears_the_cookie_while_the_service_fails, Served)
+{
+    emulator.set_faults(Faults{}.error(500));
+    BOOST_TEST(clears_the_token(jane.post("/sign-out")));
+    emulator.set_faults(Faults{}.latency(1h));
+    BOOST_TEST(clears_the_token(jane.post("/sign-out")));
+}
+
+BOOST_FIXTURE_TEST_CASE(form_of_another_site_signs_nobody_out, Served)
+{
+    jane.csrf[0] = 'b';
+    const std::string body = "csrf=" + std::string(32, 'a');
+    const Response response = jane.post("/sign-out", "application/x-www-form-urlencoded", body);
+    BOOST_TEST(response.result_int() == 403U);
+    BOOST_TEST(!clears_the_token(response));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 BOOST_AUTO_TEST_SUITE(administrators)
 
 BOOST_FIXTURE_TEST_CASE(administrator_is_known_by_an_address_in_any_case, Served)
