@@ -1,5 +1,6 @@
 #include "app/csv.hpp"
 #include "app/failure.hpp"
+#include "app/import.hpp"
 #include "web/cookie.hpp"
 #include "web/fields.hpp"
 #include "web/templates.hpp"
@@ -11,6 +12,9 @@
 
 #include <ostream>
 #include <stdexcept>
+#include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 namespace data = boost::unit_test::data;
@@ -62,6 +66,44 @@ BOOST_AUTO_TEST_CASE(table_without_a_readable_header_is_empty)
 {
     for (const char* const text : {"", "\xEF\xBB\xBF", "\r\n\n", "\"email\na@b.example\n"})
         BOOST_TEST((app::read_csv(text).header.empty() && app::read_csv(text).rows.empty()));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(import_plans)
+
+std::string reason_against(std::string_view text)
+{
+    const auto plan = app::plan_import(app::read_csv(text));
+    const auto* const reason = std::get_if<std::string>(&plan);
+    return reason ? *reason : "";
+}
+
+BOOST_AUTO_TEST_CASE(table_with_too_many_columns_is_refused_at_once)
+{
+    std::string header = "email";
+    for (int i = 0; header.size() < 530'000; ++i)
+        header += "," + std::to_string(i);
+    BOOST_TEST(reason_against(header + "\n") ==
+               "The first line can't be read: it has more than 100 fields, which is the most.");
+
+    const auto columns = [](int count) {
+        std::string line = "email";
+        for (int i = 1; i < count; ++i)
+            line += ",c" + std::to_string(i);
+        return line + "\n";
+    };
+    BOOST_TEST(reason_against(columns(100)) == "");
+    BOOST_TEST(reason_against(columns(101)) != "");
+}
+
+BOOST_AUTO_TEST_CASE(line_with_too_many_fields_is_bad)
+{
+    const app::CsvTable table = app::read_csv("email\n" + std::string(1'000'000, ',') + "\na@b.example\n");
+    BOOST_REQUIRE_EQUAL(table.bad_lines.size(), 1U);
+    BOOST_TEST(table.bad_lines[0].line == 2U);
+    BOOST_TEST(table.bad_lines[0].reason == "it has more than 100 fields, which is the most");
+    BOOST_TEST(table.rows.size() == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

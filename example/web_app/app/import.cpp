@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <exception>
+#include <set>
+#include <string_view>
 #include <utility>
 
 namespace app {
@@ -38,12 +40,12 @@ std::variant<ImportPlan, std::string> plan_import(const CsvTable& table)
     if (table.header.empty())
         return table.bad_lines.empty() ? "The file is empty."
                                        : "The first line can't be read: " + table.bad_lines.front().reason + ".";
-    const auto has_column = [&](std::string_view name) { return std::ranges::count(table.header, name) > 0; };
-    if (!has_column("email") && !has_column("phone"))
-        return "The first line must name the columns, and one of them must be “email” or “phone”.";
+    std::set<std::string_view> names;
     for (const std::string& name : table.header)
-        if (name.empty() || std::ranges::count(table.header, name) > 1)
+        if (name.empty() || !names.insert(name).second)
             return "The columns must have names, and each another one.";
+    if (!names.contains("email") && !names.contains("phone"))
+        return "The first line must name the columns, and one of them must be “email” or “phone”.";
 
     ImportPlan plan;
     for (const CsvTable::Row& row : table.rows) {
