@@ -97,6 +97,23 @@ BOOST_AUTO_TEST_CASE(table_with_too_many_columns_is_refused_at_once)
     BOOST_TEST(reason_against(columns(101)) != "");
 }
 
+BOOST_AUTO_TEST_CASE(columns_of_addresses_are_known_in_any_case)
+{
+    for (const char* const header : {"email,phone", "Email,Phone", "E-mail,PHONE", "EMAIL,phone", "e-Mail,phone"}) {
+        const auto plan =
+            app::plan_import(app::read_csv(std::string{header} + ",Plan\na@b.example,+15005550006,Pro\n"));
+        BOOST_REQUIRE(std::holds_alternative<app::ImportPlan>(plan));
+        const auto& requests = std::get<app::ImportPlan>(plan).requests;
+        BOOST_REQUIRE_EQUAL(requests.size(), 1U);
+        BOOST_TEST(requests[0].email().value_or("") == "a@b.example");
+        BOOST_TEST(requests[0].phone().value_or("") == "+15005550006");
+        BOOST_TEST((requests[0].metadata() == json::object{{"Plan", "Pro"}}));
+    }
+    for (const char* const header : {"email,Email", "e-mail,email", "phone,Phone,email", "email,plan,plan", "email,"})
+        BOOST_TEST(reason_against(std::string{header} + "\n") != "");
+    BOOST_TEST(reason_against("email,plan,Plan\n") == "");
+}
+
 BOOST_AUTO_TEST_CASE(line_with_too_many_fields_is_bad)
 {
     const app::CsvTable table = app::read_csv("email\n" + std::string(1'000'000, ',') + "\na@b.example\n");

@@ -1,5 +1,7 @@
 #include "import.hpp"
 
+#include "web/text.hpp"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
@@ -7,6 +9,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -16,19 +19,28 @@ namespace {
 
 constexpr std::size_t users_at_a_time = 16;
 
+/// What columns are known by: `email` and `phone` are named in any case, and `E-mail` is an e-mail address too.
+std::string column_of(const std::string& name)
+{
+    std::string lower = web::to_lower(name);
+    if (lower == "email" || lower == "e-mail")
+        return "email";
+    return lower == "phone" ? lower : name;
+}
+
 /// The request that a row is; fields without a value are left out.
-passage::CreateUserRequest to_request(const std::vector<std::string>& header, const std::vector<std::string>& fields)
+passage::CreateUserRequest to_request(const std::vector<std::string>& columns, const std::vector<std::string>& fields)
 {
     passage::CreateUserRequest request;
-    for (std::size_t i = 0; i < header.size(); ++i) {
+    for (std::size_t i = 0; i < columns.size(); ++i) {
         if (fields[i].empty())
             continue;
-        if (header[i] == "email")
+        if (columns[i] == "email")
             request.email(fields[i]);
-        else if (header[i] == "phone")
+        else if (columns[i] == "phone")
             request.phone(fields[i]);
         else
-            request.metadata(header[i], fields[i]);
+            request.metadata(columns[i], fields[i]);
     }
     return request;
 }
@@ -40,16 +52,17 @@ std::variant<ImportPlan, std::string> plan_import(const CsvTable& table)
     if (table.header.empty())
         return table.bad_lines.empty() ? "The file is empty."
                                        : "The first line can't be read: " + table.bad_lines.front().reason + ".";
-    std::set<std::string_view> names;
-    for (const std::string& name : table.header)
-        if (name.empty() || !names.insert(name).second)
-            return "The columns must have names, and each another one.";
-    if (!names.contains("email") && !names.contains("phone"))
+    std::vector<std::string> columns;
+    std::ranges::transform(table.header, std::back_inserter(columns), column_of);
+    const std::set<std::string_view> different{columns.begin(), columns.end()};
+    if (different.contains("") || different.size() < columns.size())
+        return "The columns must have names, and each another one.";
+    if (!different.contains("email") && !different.contains("phone"))
         return "The first line must name the columns, and one of them must be “email” or “phone”.";
 
     ImportPlan plan;
     for (const CsvTable::Row& row : table.rows) {
-        plan.requests.push_back(to_request(table.header, row.fields));
+        plan.requests.push_back(to_request(columns, row.fields));
         plan.lines.push_back(row.line);
     }
     for (const CsvTable::BadLine& bad : table.bad_lines)

@@ -34,8 +34,8 @@ struct ImportPlan
     std::vector<FailedLine> failed_lines;
 };
 
-/// Reads a table with a column `email` or `phone` or both; any other column is a field of the users' metadata. If there
-/// is no such table, a sentence that says why.
+/// Reads a table with a column `email` (or `e-mail`) or `phone` or both, named in any case; any other column is a field
+/// of the users' metadata, named as it is. If there is no such table, a sentence that says why.
 std::variant<ImportPlan, std::string> plan_import(const CsvTable& table);
 
 /// Creates users, some at a time, in the background of requests. May be asked from any thread.
