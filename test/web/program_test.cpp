@@ -327,6 +327,38 @@ BOOST_FIXTURE_TEST_CASE(form_of_another_site_signs_nobody_out, Served)
 
 BOOST_AUTO_TEST_SUITE_END()
 
+BOOST_AUTO_TEST_SUITE(messages)
+
+BOOST_FIXTURE_TEST_CASE(static_files_set_no_cookie, Served)
+{
+    jane.csrf.clear();
+    for (const char* const path : {"/", "/static/style.css", "/static/app.js"}) {
+        const Response file = jane.get(path);
+        BOOST_TEST(file.result_int() == 200U);
+        BOOST_TEST(file.count(http::field::set_cookie) == 0U);
+        const Response known = jane.get(path, "If-None-Match: " + std::string{file[http::field::etag]} + "\r\n");
+        BOOST_TEST(known.result_int() == 304U);
+        BOOST_TEST(known.count(http::field::set_cookie) == 0U);
+    }
+    BOOST_TEST(jane.get("/sign-in").count(http::field::set_cookie) == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(answer_that_nothing_changed_has_no_length_and_no_body, Served)
+{
+    const std::string etag{jane.get("/static/style.css")[http::field::etag]};
+    Peer browser{application};
+    for (int i = 0; i < 2; ++i) {
+        browser.send(head("GET /static/style.css", "If-None-Match: " + etag + "\r\n"));
+        const std::string bytes = browser.receive_some();
+        BOOST_TEST(bytes.starts_with("HTTP/1.1 304 "), bytes);
+        BOOST_TEST(bytes.ends_with("\r\n\r\n"), bytes);
+        BOOST_TEST(bytes.find("Content-Length") == std::string::npos, bytes);
+        BOOST_TEST(bytes.find("Transfer-Encoding") == std::string::npos, bytes);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 BOOST_AUTO_TEST_SUITE(administrators)
 
 BOOST_FIXTURE_TEST_CASE(administrator_is_known_by_an_address_in_any_case, Served)

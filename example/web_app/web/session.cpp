@@ -142,7 +142,8 @@ asio::awaitable<bool> Session::write(Response response, bool is_head)
 {
     const bool keep_alive = response.keep_alive();
     error_code error;
-    response.prepare_payload();
+    if (response.result() != http::status::not_modified) // its length would be that of the file
+        response.prepare_payload();
     stream_.expires_after(write_time);
     if (is_head) {
         http::response<http::empty_body> head{std::move(response.base())};

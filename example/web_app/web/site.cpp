@@ -173,8 +173,10 @@ asio::awaitable<Response> Site::answer(http::request<http::string_body> message)
         std::clog << std::string{request.message.method_string()} + " failed: " + error.what() + "\n";
         response = failure_page_(request, http::status::internal_server_error, "Something went wrong here.");
     }
+    // What caches may keep is nobody's own.
+    const bool is_kept = response.count(http::field::cache_control) > 0;
     set_headers(response, behind_tls_);
-    if (is_new)
+    if (is_new && !is_kept)
         response.insert(http::field::set_cookie, to_field({form_cookie(), request.form_token, behind_tls_}));
     co_return response;
 }

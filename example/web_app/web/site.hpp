@@ -22,7 +22,8 @@ using Handler = std::function<asio::awaitable<Response>(const Request&)>;
 using FailurePage = std::function<Response(const Request&, http::status, std::string_view text)>;
 
 /// What a site consists of, and what holds for all of it: forms of other sites are refused, browsers are told to be
-/// strict. Routes are added before the first request; after that any thread may ask.
+/// strict, and what may be cached sets no cookie. Routes are added before the first request; after that any thread may
+/// ask.
 class Site
 {
 public:
