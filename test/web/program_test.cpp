@@ -357,6 +357,24 @@ BOOST_FIXTURE_TEST_CASE(answer_that_nothing_changed_has_no_length_and_no_body, S
     }
 }
 
+BOOST_FIXTURE_TEST_CASE(body_is_not_waited_for_before_it_is_known_who_asks, Served)
+{
+    const auto begin_upload = [&](const Visitor& visitor, const std::string& fields = {}) {
+        Peer peer{application};
+        peer.send(head("POST /admin/import",
+                       visitor.cookies() + fields +
+                           "Content-Type: multipart/form-data; boundary=xyz\r\nContent-Length: 8000000\r\n"));
+        const Response response = peer.receive();
+        BOOST_TEST(!response.keep_alive());
+        return response;
+    };
+    const Response stranger = begin_upload({application});
+    BOOST_TEST(stranger.result_int() == 303U);
+    BOOST_TEST(stranger[http::field::location] == "/sign-in");
+    BOOST_TEST(begin_upload(jane).result_int() == 403U);
+    BOOST_TEST(begin_upload(ada, "Origin: https://evil.example\r\n").result_int() == 403U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(administrators)

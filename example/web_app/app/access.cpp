@@ -27,10 +27,10 @@ asio::awaitable<passage::expected<Visitor>> Access::who_asks(const web::Request&
     co_return visitor;
 }
 
-web::Handler Access::guard(Page page, bool administrators_only) const
+web::Admission Access::guard(Page page, bool administrators_only) const
 {
     return [this, page = std::move(page),
-            administrators_only](const web::Request& request) -> asio::awaitable<web::Response> {
+            administrators_only](const web::Request& request) -> asio::awaitable<web::Decision> {
         const auto visitor = co_await who_asks(request);
         if (!visitor && (passage::is_token_refused(visitor.error()) || passage::is_not_found(visitor.error())))
             co_return web::redirect("/sign-in");
@@ -40,7 +40,7 @@ web::Handler Access::guard(Page page, bool administrators_only) const
             co_return view_.failure(request, nullptr, http::status::forbidden, "Your account is deactivated.");
         if (administrators_only && !visitor->is_administrator)
             co_return view_.failure(request, &*visitor, http::status::forbidden, "This page is for administrators.");
-        co_return co_await page(request, *visitor);
+        co_return [page, visitor = *visitor](const web::Request& admitted) { return page(admitted, visitor); };
     };
 }
 

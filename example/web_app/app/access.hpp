@@ -18,7 +18,8 @@ namespace asio = boost::asio;
 /// Answers a request of a visitor who may make it.
 using Page = std::function<asio::awaitable<web::Response>(const web::Request&, const Visitor&)>;
 
-/// Lets visitors in: whoever signed in, or administrators alone.
+/// Lets visitors in: whoever signed in, or administrators alone. Who may not come in is not asked for the body of the
+/// request.
 class Access
 {
 public:
@@ -26,11 +27,11 @@ public:
     Access(passage::Client& client, passage::Authenticator& authenticator, const View& view,
            const std::vector<std::string>& administrators);
 
-    web::Handler for_users(Page page) const { return guard(std::move(page), false); }
-    web::Handler for_administrators(Page page) const { return guard(std::move(page), true); }
+    web::Admission for_users(Page page) const { return guard(std::move(page), false); }
+    web::Admission for_administrators(Page page) const { return guard(std::move(page), true); }
 
 private:
-    web::Handler guard(Page page, bool administrators_only) const;
+    web::Admission guard(Page page, bool administrators_only) const;
     asio::awaitable<passage::expected<Visitor>> who_asks(const web::Request& request) const;
 
     passage::Client& client_;
