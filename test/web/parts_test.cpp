@@ -168,6 +168,73 @@ BOOST_AUTO_TEST_CASE(multipart_form_is_read)
     BOOST_TEST(fields->size() == 2U);
 }
 
+const std::vector<std::string> content_types{
+    "multipart/form-data; boundary=xyz",
+    "multipart/form-data;boundary=xyz",
+    "multipart/form-data ; boundary=xyz ; charset=utf-8",
+    "Multipart/Form-Data; Boundary=xyz",
+    "multipart/form-data; boundary=\"xyz\"",
+    "multipart/form-data; x=\"; boundary=abc\"; boundary=xyz",
+    "multipart/form-data; x=\"a\\\"; boundary=abc\"; boundary=xyz",
+    "multipart/form-data; xboundary=abc; boundary=xyz",
+};
+BOOST_DATA_TEST_CASE(boundary_is_found_however_it_is_written, data::make(content_types), type)
+{
+    const auto fields =
+        web::decode_multipart(type, "--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n123\r\n--xyz--\r\n");
+    BOOST_REQUIRE(fields.has_value());
+    BOOST_TEST((*fields)["a"] == "123");
+}
+
+const std::vector<std::string> dispositions{
+    "form-data; filename=\"; name=b\"; name=\"a\"",
+    "form-data; filename=\"\\\"; name=b\"; name=\"a\"",
+    "form-data;name=a",
+    "form-data ;  NAME=\"a\" ; filename=x",
+    "Form-Data; name=a",
+};
+BOOST_DATA_TEST_CASE(name_of_a_part_is_found_however_it_is_written, data::make(dispositions), disposition)
+{
+    for (const char* const field : {"Content-Disposition: ", "content-disposition:", "CONTENT-DISPOSITION:\t "}) {
+        const auto fields = web::decode_multipart("multipart/form-data; boundary=xyz",
+                                                  "--xyz\r\nContent-Type: text/plain; name=c\r\n" +
+                                                      (field + disposition) + "\r\n\r\n123\r\n--xyz--\r\n");
+        BOOST_REQUIRE(fields.has_value());
+        BOOST_TEST((*fields)["a"] == "123");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(boundary_keeps_its_case)
+{
+    const std::string body = "--xYz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n123\r\n--xYz--\r\n";
+    BOOST_TEST(web::decode_multipart("multipart/form-data; boundary=xYz", body).has_value());
+    BOOST_TEST(!web::decode_multipart("multipart/form-data; boundary=xyz", body).has_value());
+}
+
+const std::vector<std::string> other_types{"",
+                                           "multipart/mixed; boundary=xyz",
+                                           "multipart/form-data-too; boundary=xyz",
+                                           "multipart/form-data",
+                                           "multipart/form-data; boundary=",
+                                           "multipart/form-data; boundary=\"\"",
+                                           "text/plain; x=\"multipart/form-data\""};
+BOOST_DATA_TEST_CASE(form_of_another_type_is_refused, data::make(other_types), type)
+{
+    const std::string body = "--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n123\r\n--xyz--\r\n";
+    BOOST_TEST(!web::decode_form(type, body).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(form_is_read_by_its_type_in_any_case)
+{
+    for (const char* const type :
+         {"application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded ;charset=utf-8"}) {
+        const auto fields = web::decode_form(type, "a=1");
+        BOOST_REQUIRE(fields.has_value());
+        BOOST_TEST((*fields)["a"] == "1");
+    }
+    BOOST_TEST(!web::decode_form("application/x-www-form-urlencoded-too", "a=1").has_value());
+}
+
 const std::vector<std::string> broken_bodies{
     "",
     "123",

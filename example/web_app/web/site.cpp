@@ -50,16 +50,6 @@ http::verb effective(http::verb method)
     return method == http::verb::head ? http::verb::get : method;
 }
 
-std::optional<Fields> decode_form(const http::request<http::string_body>& message)
-{
-    const std::string_view type = message[http::field::content_type];
-    if (type.starts_with("multipart/form-data"))
-        return decode_multipart(type, message.body());
-    if (type.starts_with("application/x-www-form-urlencoded"))
-        return decode_urlencoded(message.body());
-    return std::nullopt;
-}
-
 constexpr std::string_view no_form_of_ours =
     "This form is out of date, or of another site. Go back, load the page again, and repeat.";
 constexpr std::size_t token_length = 32;
@@ -246,7 +236,7 @@ std::optional<Response> Site::read_form(Request& request) const
 {
     if (request.message.method() != http::verb::post)
         return std::nullopt;
-    std::optional<Fields> form = decode_form(request.message);
+    std::optional<Fields> form = decode_form(request.message[http::field::content_type], request.message.body());
     if (!form)
         return failure_page_(request, http::status::unsupported_media_type, "This is no form.");
     request.form = std::move(*form);
