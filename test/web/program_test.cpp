@@ -327,6 +327,32 @@ BOOST_FIXTURE_TEST_CASE(form_of_another_site_signs_nobody_out, Served)
 
 BOOST_AUTO_TEST_SUITE_END()
 
+BOOST_AUTO_TEST_SUITE(endings)
+
+BOOST_FIXTURE_TEST_CASE(peer_that_only_ends_its_sending_gets_its_answer, Served)
+{
+    emulator.set_faults(Faults{}.latency(500ms));
+    Peer reader{application};
+    reader.send(head("GET /account", jane.cookies()));
+    reader.end_sending();
+    BOOST_TEST(reader.receive().result_int() == 200U);
+
+    Peer sender{application};
+    const std::string body = "csrf=" + jane.csrf;
+    sender.send(head("POST /sign-out", jane.cookies() + "Content-Type: application/x-www-form-urlencoded\r\n" +
+                                           "Content-Length: " + std::to_string(body.size()) + "\r\n") +
+                body);
+    sender.end_sending();
+    BOOST_TEST(sender.receive().result_int() == 303U);
+
+    Peer old{application};
+    old.send("GET /account HTTP/1.0\r\n" + jane.cookies() + "\r\n");
+    old.end_sending();
+    BOOST_TEST(old.receive_some().starts_with("HTTP/1.1 200 ")); // HTTP/1.0 knows no interim answers
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 BOOST_AUTO_TEST_SUITE(messages)
 
 BOOST_FIXTURE_TEST_CASE(static_files_set_no_cookie, Served)

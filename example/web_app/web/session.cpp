@@ -9,6 +9,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include <string_view>
 #include <utility>
 
 namespace web {
@@ -25,6 +26,7 @@ constexpr auto read_time = 30s;  ///< For a request to come, and for its body.
 constexpr auto write_time = 30s; ///< For an answer to be accepted.
 constexpr auto close_time = 2s;  ///< For the browser to read the last answer.
 constexpr std::size_t max_header = 32 * 1024;
+constexpr std::string_view interim_answer = "HTTP/1.1 100 Continue\r\n\r\n"; ///< Clients pass over it.
 
 /// The status with which a request is refused that can't be read; none if there is nobody to tell.
 std::optional<http::status> refusal(const error_code& error)
@@ -112,10 +114,11 @@ asio::awaitable<bool> Session::serve(Parser& parser)
 {
     const bool keep_alive = parser.keep_alive();
     const bool is_head = parser.get().method() == http::verb::head;
+    const bool may_probe = parser.get().version() > 10; // HTTP/1.0 has no interim answers
     Request request;
     request.message.base() = parser.get().base();
     stream_.expires_never(); // handlers have deadlines of their own
-    auto decision = co_await unless_gone(site_.admit(request));
+    auto decision = co_await unless_gone(site_.admit(request), may_probe);
     if (!decision)
         co_return false;
 
@@ -128,7 +131,7 @@ asio::awaitable<bool> Session::serve(Parser& parser)
         }
         request.message.body() = std::move(parser.get().body());
         stream_.expires_never();
-        response = co_await unless_gone(site_.answer(request, std::move(*handler)));
+        response = co_await unless_gone(site_.answer(request, std::move(*handler)), may_probe);
         if (!response)
             co_return false;
     } else {
@@ -142,17 +145,17 @@ asio::awaitable<bool> Session::serve(Parser& parser)
 
 /// What some work comes to; none if the browser goes away before, which needs no answer: the work is cancelled.
 template <class T>
-asio::awaitable<std::optional<T>> Session::unless_gone(asio::awaitable<T> work)
+asio::awaitable<std::optional<T>> Session::unless_gone(asio::awaitable<T> work, bool may_probe)
 {
     std::optional<T> result;
     const auto finish = [&]() -> asio::awaitable<void> { result = co_await std::move(work); };
-    co_await (finish() || peer_gone());
+    co_await (finish() || peer_gone(may_probe));
     co_return result;
 }
 
-/// Ends when the browser has closed the connection, or reset it. Of one that sends its next request already, only a
-/// reset can be seen.
-asio::awaitable<void> Session::peer_gone()
+/// Ends when the browser has closed the connection, or reset it. Of one that sends more already, and of one that speaks
+/// HTTP/1.0 and sends no more, only a reset can be seen.
+asio::awaitable<void> Session::peer_gone(bool may_probe)
 {
     asio::ip::tcp::socket& socket = stream_.socket();
     error_code error = asio::error::would_block; // said also where a wait ends for what was read already
@@ -162,7 +165,13 @@ asio::awaitable<void> Session::peer_gone()
         if (!error)
             socket.receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, error);
     }
-    if (!error)
+    if (error == asio::error::eof) {
+        // It may have ended its sending and still read. If it reads no more, an interim answer makes it reset.
+        error = {};
+        if (may_probe)
+            socket.send(asio::buffer(interim_answer), 0, error);
+    }
+    if (!error || error == asio::error::would_block)
         co_await socket.async_wait(asio::socket_base::wait_error, use_tuple);
 }
 

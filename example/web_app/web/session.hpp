@@ -33,8 +33,8 @@ private:
     asio::awaitable<bool> read_body(Parser& parser);
     asio::awaitable<bool> serve(Parser& parser);
     template <class T>
-    asio::awaitable<std::optional<T>> unless_gone(asio::awaitable<T> work);
-    asio::awaitable<void> peer_gone();
+    asio::awaitable<std::optional<T>> unless_gone(asio::awaitable<T> work, bool may_probe);
+    asio::awaitable<void> peer_gone(bool may_probe);
     asio::awaitable<bool> write(Response response, bool is_head);
     asio::awaitable<void> refuse(http::status status);
     asio::awaitable<void> close();
