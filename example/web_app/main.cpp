@@ -14,7 +14,9 @@
 
 #include <csignal>
 #include <iostream>
+#include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace asio = boost::asio;
@@ -50,7 +52,7 @@ void run(const po::variables_map& given)
     by_cookie.source = passage::TokenSource::cookie;
     asio::io_context context;
     passage::Client client{context, config};
-    passage::Authenticator authenticator{context, config, by_cookie};
+    std::optional<passage::Authenticator> authenticator{std::in_place, context, config, by_cookie};
 
     web::Site site{given.count("behind-tls") > 0,
                    [&](const web::Request& request, web::http::status status, auto text) {
@@ -61,8 +63,8 @@ void run(const po::variables_map& given)
             file.path = "/";
         site.add(std::move(file));
     }
-    const app::Access access{client, authenticator, view, given["administrator"].as<std::vector<std::string>>()};
-    app::AccountPages account_pages{client, authenticator, view};
+    const app::Access access{client, *authenticator, view, given["administrator"].as<std::vector<std::string>>()};
+    app::AccountPages account_pages{client, *authenticator, view};
     app::UserPages user_pages{client, view};
     app::ImportPages import_pages{context.get_executor(), client, view};
     account_pages.add_to(site, access);
@@ -74,8 +76,12 @@ void run(const po::variables_map& given)
     web::Server server{context.get_executor(), endpoint, site};
     asio::signal_set signals{context, SIGINT, SIGTERM};
     signals.async_wait([&](boost::system::error_code, int) {
+        signals.clear(); // the next one ends the program
         import_pages.stop();
-        server.stop();
+        server.stop([&] {
+            client.close();
+            authenticator.reset();
+        });
     });
     server.start();
     std::cout << "http://" << asio::ip::tcp::endpoint{endpoint.address(), server.port()} << '/' << std::endl;

@@ -329,6 +329,55 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(endings)
 
+BOOST_FIXTURE_TEST_CASE(page_and_its_call_end_when_the_browser_goes_away, Held)
+{
+    Peer browser{application};
+    begin(browser);
+    browser.go_away();
+    BOOST_TEST(call_ends_soon());
+}
+
+BOOST_FIXTURE_TEST_CASE(interrupted_program_ends_within_its_grace, Held)
+{
+    Peer browser{application};
+    begin(browser);
+    const auto start = Clock::now();
+    application.interrupt();
+    BOOST_TEST(application.wait() == 0);
+    BOOST_TEST((Clock::now() - start < stop_time));
+}
+
+BOOST_AUTO_TEST_CASE(interrupted_program_waits_for_no_keys_of_tokens)
+{
+    Emulator emulator{EmulatorOptions{}.api_key(test::canary_api_key)};
+    const std::string token = emulator.issue_token(emulator.plant_user(R"({"email":"jane.doe@example.com"})"));
+    Application application{emulator.base_url(), emulator, emulator.ca_pem()};
+    emulator.set_faults(Faults{}.latency(1h));
+    Peer browser{application};
+    browser.send(head("GET /account", Visitor{application, token}.cookies()));
+    while (emulator.connections_open() == 0)
+        std::this_thread::yield();
+    const auto start = Clock::now();
+    application.interrupt();
+    BOOST_TEST(application.wait() == 0);
+    BOOST_TEST((Clock::now() - start < stop_time));
+}
+
+BOOST_FIXTURE_TEST_CASE(program_that_is_interrupted_twice_ends_at_once, Held)
+{
+    Peer idle{application};
+    idle.send(head("GET /"));
+    BOOST_TEST(idle.receive().result_int() == 200U);
+    Peer browser{application};
+    begin(browser);
+    const auto start = Clock::now();
+    application.interrupt();
+    BOOST_TEST(idle.receive_some() == ""); // the first signal was heard
+    application.interrupt();
+    BOOST_TEST(application.wait() == -SIGINT);
+    BOOST_TEST((Clock::now() - start < 4s));
+}
+
 BOOST_FIXTURE_TEST_CASE(peer_that_only_ends_its_sending_gets_its_answer, Served)
 {
     emulator.set_faults(Faults{}.latency(500ms));

@@ -18,7 +18,8 @@ asio::awaitable<passage::expected<Visitor>> Access::who_asks(const web::Request&
     const auto claims = co_await authenticator_.authenticate_request(request.message);
     if (!claims)
         co_return passage::unexpected{claims.error()};
-    auto user = co_await client_.coalesced_get_user(claims->user_id);
+    // Not coalesced_get_user: a call that visitors share goes on when they have gone away.
+    auto user = co_await client_.get_user(claims->user_id);
     if (!user)
         co_return passage::unexpected{user.error()};
     Visitor visitor;

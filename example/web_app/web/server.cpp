@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <exception>
+#include <utility>
 
 namespace web {
 namespace {
@@ -44,9 +45,9 @@ void Server::start()
     asio::co_spawn(acceptor_.get_executor(), accept(), rethrow);
 }
 
-void Server::stop()
+void Server::stop(std::function<void()> stopped)
 {
-    asio::co_spawn(acceptor_.get_executor(), shut_down(), rethrow);
+    asio::co_spawn(acceptor_.get_executor(), shut_down(std::move(stopped)), rethrow);
 }
 
 asio::awaitable<void> Server::accept()
@@ -74,7 +75,7 @@ asio::awaitable<void> Server::accept()
     }
 }
 
-asio::awaitable<void> Server::shut_down()
+asio::awaitable<void> Server::shut_down(std::function<void()> stopped)
 {
     acceptor_.close();
     for (const auto& session : sessions_)
@@ -87,6 +88,10 @@ asio::awaitable<void> Server::shut_down()
     }
     for (const auto& session : sessions_)
         session->cut();
+    changed_.expires_at(asio::steady_timer::time_point::max());
+    while (!sessions_.empty())
+        co_await changed_.async_wait(use_tuple);
+    stopped();
 }
 
 void Server::forget(const std::shared_ptr<Session>& session)
