@@ -67,6 +67,8 @@ asio::awaitable<void> Server::accept()
                 co_await pause.async_wait(use_tuple);
             continue;
         }
+        if (!acceptor_.is_open())
+            break; // it came while the server was being stopped, and nobody else would end it
         const auto session = *sessions_.insert(std::make_shared<Session>(std::move(socket), site_)).first;
         asio::co_spawn(own, session->run(), asio::bind_executor(strand, [this, session](std::exception_ptr failure) {
                            forget(session);
