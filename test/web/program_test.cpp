@@ -460,4 +460,25 @@ BOOST_FIXTURE_TEST_CASE(administrator_is_known_by_an_address_in_any_case, Served
     BOOST_TEST(jane.get("/admin/users").result_int() == 403U);
 }
 
+BOOST_FIXTURE_TEST_CASE(cancelled_import_lists_no_line_that_was_not_tried, Served)
+{
+    emulator.set_faults(Faults{}.latency(200ms));
+    std::string table = "E-Mail,plan\r\none,two,three\r\n";
+    for (int i = 0; i < 2'000; ++i)
+        table += "new" + std::to_string(i) + "@import.example,pro\r\n";
+    BOOST_REQUIRE_EQUAL(ada.import(table).result_int(), 303U);
+    BOOST_REQUIRE_EQUAL(ada.post("/admin/import/cancel").result_int(), 303U);
+    std::string page;
+    do {
+        page = ada.get("/admin/import").body();
+    } while (page.find("Importing users") != std::string::npos);
+    BOOST_TEST(page.find("Import cancelled") != std::string::npos);
+    std::size_t lines = 0;
+    for (std::size_t at = 0; (at = page.find("<th scope=\"row\">", at)) != std::string::npos; ++at)
+        ++lines;
+    BOOST_TEST(lines >= 1U);
+    BOOST_TEST(lines <= 17U); // the line that can't be read, and those that were under way
+    BOOST_TEST(page.find("were not tried") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,6 @@
 // The web application's server and import inside a program, where it can be said what happens in which order.
 
+#include "app/import.hpp"
 #include "web/server.hpp"
 
 #include <boost/asio/execution.hpp>
@@ -78,4 +79,24 @@ BOOST_AUTO_TEST_CASE(connection_that_is_accepted_while_the_server_stops_is_ended
     peer.non_blocking(true);
     peer.receive(asio::buffer(&byte, 1), 0, error);
     BOOST_TEST((error == asio::error::eof || error == asio::error::connection_reset), error.message());
+}
+
+BOOST_AUTO_TEST_CASE(import_that_is_cancelled_before_it_begins_ends)
+{
+    asio::io_context context;
+    passage::Config config;
+    config.app_id = "app";
+    config.api_key = "key";
+    config.base_url = "http://127.0.0.1:1/v1";
+    passage::Client client{context, config};
+    app::ImportPlan plan;
+    plan.requests.push_back(passage::CreateUserRequest{}.email("jane.doe@example.com"));
+    plan.lines.push_back(2);
+    const auto import = std::make_shared<app::Import>(context.get_executor(), client, std::move(plan));
+    import->start();
+    import->cancel();
+    context.run();
+    BOOST_TEST(!import->progress().is_running);
+    BOOST_TEST(import->progress().is_cancelled);
+    BOOST_TEST(import->failed_lines().empty());
 }

@@ -45,6 +45,21 @@ passage::CreateUserRequest to_request(const std::vector<std::string>& columns, c
     return request;
 }
 
+/// Whether a user was asked for. What stops an import, such as its cancellation or a refused key, is also the error of
+/// the users whose turn had not come.
+bool was_tried(const passage::Error& error)
+{
+    using passage::Errc;
+    if (error.code == Errc::cancelled || error.code == Errc::shut_down)
+        return error.effect != passage::Effect::none;
+    return error.code != Errc::api || error.attempts > 0;
+}
+
+std::string reason_of(const passage::Error& error)
+{
+    return passage::is_cancelled(error) ? "cancelled under way: the user may have been created" : error.message;
+}
+
 } // namespace
 
 std::variant<ImportPlan, std::string> plan_import(const CsvTable& table)
@@ -111,10 +126,14 @@ asio::awaitable<void> Import::run()
         const passage::CreateUserRequest& request = plan_.requests[i];
         const passage::Error& error = users[i].error();
         progress_.is_cancelled |= passage::is_cancelled(error);
-        const bool begun = error.attempts > 0 || !passage::is_cancelled(error);
-        plan_.failed_lines.push_back({plan_.lines[i], request.email().value_or(request.phone().value_or("")),
-                                      begun ? error.message : "not begun: the import was cancelled"});
+        if (was_tried(error))
+            plan_.failed_lines.push_back(
+                {plan_.lines[i], request.email().value_or(request.phone().value_or("")), reason_of(error)});
+        else
+            ++progress_.untried;
     }
+    progress_.failed = plan_.failed_lines.size();
+    progress_.done = progress_.total - progress_.untried;
     std::ranges::sort(plan_.failed_lines, {}, &FailedLine::line);
     progress_.is_running = false;
 }

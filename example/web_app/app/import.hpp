@@ -44,9 +44,10 @@ class Import : public std::enable_shared_from_this<Import>
 public:
     struct Progress
     {
-        std::size_t total = 0;  ///< Lines.
-        std::size_t done = 0;   ///< Of these, those that came to an end.
-        std::size_t failed = 0; ///< Of these, those of which no user came.
+        std::size_t total = 0;   ///< Lines.
+        std::size_t done = 0;    ///< Of these, those that came to an end.
+        std::size_t failed = 0;  ///< Of these, those of which no user came, as far as is known.
+        std::size_t untried = 0; ///< Those whose turn did not come before the import was stopped.
         bool is_running = true;
         bool is_cancelled = false;
     };
@@ -60,7 +61,7 @@ public:
 
     Progress progress() const;
 
-    /// Complete once nothing runs any more; in the order of the lines.
+    /// Complete once nothing runs any more; in the order of the lines. Without those that were not tried.
     std::vector<FailedLine> failed_lines() const;
 
 private:
