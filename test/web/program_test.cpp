@@ -193,10 +193,10 @@ struct Visitor
                         "\r\n--xyz\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\n" +
                         table + "\r\n--xyz--\r\n");
     }
+    Form form(const std::string& path) const { return form(path, get(path).body()); }
     /// What the form with an action on a page would send.
-    Form form(const std::string& path) const
+    static Form form(const std::string& path, const std::string& page)
     {
-        const std::string page = get(path).body();
         const std::size_t start = page.find("action=\"" + path + "\"");
         BOOST_REQUIRE(start != std::string::npos);
         const std::string inside = page.substr(start, page.find("</form>", start) - start);
@@ -460,10 +460,47 @@ BOOST_FIXTURE_TEST_CASE(administrator_is_known_by_an_address_in_any_case, Served
     BOOST_TEST(jane.get("/admin/users").result_int() == 403U);
 }
 
+BOOST_FIXTURE_TEST_CASE(saving_keeps_what_another_administrator_changed, Served)
+{
+    const std::string path = "/admin/users/" + janes_id;
+    Form first = ada.form(path);
+    Form second = ada.form(path);
+    second["phone"] = "+15005550007";
+    BOOST_TEST(ada.post(path, second).result_int() == 303U);
+    first["metadata"] = R"({"plan": "free"})";
+    BOOST_TEST(ada.post(path, first).result_int() == 303U);
+    const Form now = ada.form(path);
+    BOOST_TEST(now.at("email") == "jane.doe@example.com");
+    BOOST_TEST(now.at("phone") == "+15005550007");
+    BOOST_TEST(now.at("metadata") == R"({"plan":"free"})");
+}
+
+BOOST_FIXTURE_TEST_CASE(saving_what_another_administrator_changed_too_is_refused_once, Served)
+{
+    const std::string path = "/admin/users/" + janes_id;
+    for (const auto& [name, one, other] : std::initializer_list<std::tuple<const char*, const char*, const char*>>{
+             {"email", "one@example.com", "other@example.com"},
+             {"phone", "+15005550007", "+15005550008"},
+             {"metadata", R"({"plan":"free"})", R"({"seats":5})"}}) {
+        Form first = ada.form(path);
+        Form second = ada.form(path);
+        second[name] = one;
+        BOOST_TEST(ada.post(path, second).result_int() == 303U);
+        first[name] = other;
+        const Response refused = ada.post(path, first);
+        BOOST_TEST(refused.result_int() == 409U);
+        BOOST_TEST(unescape(refused.body()).find(other) != std::string::npos);
+        BOOST_TEST(unescape(refused.body()).find(one) != std::string::npos);
+        BOOST_TEST(ada.form(path).at(name) == one);
+        BOOST_TEST(ada.post(path, Visitor::form(path, refused.body())).result_int() == 303U);
+        BOOST_TEST(ada.form(path).at(name) == other);
+    }
+}
+
 BOOST_FIXTURE_TEST_CASE(cancelled_import_lists_no_line_that_was_not_tried, Served)
 {
     emulator.set_faults(Faults{}.latency(200ms));
-    std::string table = "E-Mail,plan\r\none,two,three\r\n";
+    std::string table = "email,plan\r\none,two,three\r\n";
     for (int i = 0; i < 2'000; ++i)
         table += "new" + std::to_string(i) + "@import.example,pro\r\n";
     BOOST_REQUIRE_EQUAL(ada.import(table).result_int(), 303U);
