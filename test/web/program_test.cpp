@@ -245,8 +245,13 @@ bool clears_the_token(const Response& response)
 }
 
 /// The application and a service that never answers.
-struct Held
+class Held
 {
+    // Before the service, whose threads use them.
+    std::promise<void> asked_;
+    std::promise<void> ended_;
+
+public:
     Held()
     {
         service.plan({{{steps::tls(), steps::request(), [this](test::Peer&) { asked_.set_value(); },
@@ -267,10 +272,6 @@ struct Held
     std::string token = emulator.issue_token(emulator.plant_user(R"({"email":"jane.doe@example.com"})"));
     test::ScriptServer service;
     Application application{service.url(), emulator, service.ca_pem() + emulator.ca_pem()};
-
-private:
-    std::promise<void> asked_;
-    std::promise<void> ended_;
 };
 
 using Clock = std::chrono::steady_clock;
