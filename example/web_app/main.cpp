@@ -14,7 +14,9 @@
 
 #include <csignal>
 #include <iostream>
+#include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace asio = boost::asio;
@@ -32,7 +34,7 @@ po::options_description describe_options()
     add("port", po::value<std::uint16_t>()->default_value(0), "port; 0 takes any free one");
     add("threads", po::value<unsigned>()->default_value(2), "threads that serve");
     add("administrator", po::value<std::vector<std::string>>()->composing()->default_value({}, ""),
-        "verified e-mail address of an administrator; may be given several times");
+        "verified e-mail address of an administrator, in any case; may be given several times");
     add("behind-tls", "browsers reach it by a proxy that speaks TLS: their cookies are for TLS alone");
     add("root", po::value<std::string>()->default_value(WEB_APP_ROOT), "folder of templates/ and static/");
     return options;
@@ -41,7 +43,6 @@ po::options_description describe_options()
 void run(const po::variables_map& given)
 {
     const std::filesystem::path root{given["root"].as<std::string>()};
-    const auto administrators = given["administrator"].as<std::vector<std::string>>();
     const app::View view{web::Templates::from_folder(root / "templates")};
 
     // All that the site needs of the library: a client, and who checks the tokens of those who sign in.
@@ -51,7 +52,7 @@ void run(const po::variables_map& given)
     by_cookie.source = passage::TokenSource::cookie;
     asio::io_context context;
     passage::Client client{context, config};
-    passage::Authenticator authenticator{context, config, by_cookie};
+    std::optional<passage::Authenticator> authenticator{std::in_place, context, config, by_cookie};
 
     web::Site site{given.count("behind-tls") > 0,
                    [&](const web::Request& request, web::http::status status, auto text) {
@@ -62,8 +63,8 @@ void run(const po::variables_map& given)
             file.path = "/";
         site.add(std::move(file));
     }
-    const app::Access access{client, authenticator, view, {administrators.begin(), administrators.end()}};
-    app::AccountPages account_pages{client, authenticator, view};
+    const app::Access access{client, *authenticator, view, given["administrator"].as<std::vector<std::string>>()};
+    app::AccountPages account_pages{client, *authenticator, view};
     app::UserPages user_pages{client, view};
     app::ImportPages import_pages{context.get_executor(), client, view};
     account_pages.add_to(site, access);
@@ -75,8 +76,12 @@ void run(const po::variables_map& given)
     web::Server server{context.get_executor(), endpoint, site};
     asio::signal_set signals{context, SIGINT, SIGTERM};
     signals.async_wait([&](boost::system::error_code, int) {
+        signals.clear(); // the next one ends the program
         import_pages.stop();
-        server.stop();
+        server.stop([&] {
+            client.close();
+            authenticator.reset();
+        });
     });
     server.start();
     std::cout << "http://" << asio::ip::tcp::endpoint{endpoint.address(), server.port()} << '/' << std::endl;

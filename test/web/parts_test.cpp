@@ -1,5 +1,6 @@
 #include "app/csv.hpp"
 #include "app/failure.hpp"
+#include "app/import.hpp"
 #include "web/cookie.hpp"
 #include "web/fields.hpp"
 #include "web/templates.hpp"
@@ -11,6 +12,9 @@
 
 #include <ostream>
 #include <stdexcept>
+#include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 namespace data = boost::unit_test::data;
@@ -66,6 +70,61 @@ BOOST_AUTO_TEST_CASE(table_without_a_readable_header_is_empty)
 
 BOOST_AUTO_TEST_SUITE_END()
 
+BOOST_AUTO_TEST_SUITE(import_plans)
+
+std::string reason_against(std::string_view text)
+{
+    const auto plan = app::plan_import(app::read_csv(text));
+    const auto* const reason = std::get_if<std::string>(&plan);
+    return reason ? *reason : "";
+}
+
+BOOST_AUTO_TEST_CASE(table_with_too_many_columns_is_refused_at_once)
+{
+    std::string header = "email";
+    for (int i = 0; header.size() < 530'000; ++i)
+        header += "," + std::to_string(i);
+    BOOST_TEST(reason_against(header + "\n") ==
+               "The first line can't be read: it has more than 100 fields, which is the most.");
+
+    const auto columns = [](int count) {
+        std::string line = "email";
+        for (int i = 1; i < count; ++i)
+            line += ",c" + std::to_string(i);
+        return line + "\n";
+    };
+    BOOST_TEST(reason_against(columns(100)) == "");
+    BOOST_TEST(reason_against(columns(101)) != "");
+}
+
+BOOST_AUTO_TEST_CASE(columns_of_addresses_are_known_in_any_case)
+{
+    for (const char* const header : {"email,phone", "Email,Phone", "E-mail,PHONE", "EMAIL,phone", "e-Mail,phone"}) {
+        const auto plan =
+            app::plan_import(app::read_csv(std::string{header} + ",Plan\na@b.example,+15005550006,Pro\n"));
+        BOOST_REQUIRE(std::holds_alternative<app::ImportPlan>(plan));
+        const auto& requests = std::get<app::ImportPlan>(plan).requests;
+        BOOST_REQUIRE_EQUAL(requests.size(), 1U);
+        BOOST_TEST(requests[0].email().value_or("") == "a@b.example");
+        BOOST_TEST(requests[0].phone().value_or("") == "+15005550006");
+        BOOST_TEST((requests[0].metadata() == json::object{{"Plan", "Pro"}}));
+    }
+    for (const char* const header : {"email,Email", "e-mail,email", "phone,Phone,email", "email,plan,plan", "email,"})
+        BOOST_TEST(reason_against(std::string{header} + "\n") != "");
+    BOOST_TEST(reason_against("email,plan,Plan\n") == "");
+}
+
+BOOST_AUTO_TEST_CASE(line_with_too_many_fields_is_bad)
+{
+    const app::CsvTable table = app::read_csv("email\n" + std::string(1'000'000, ',') + "\na@b.example\n");
+    BOOST_REQUIRE_EQUAL(table.bad_lines.size(), 1U);
+    BOOST_TEST(table.bad_lines[0].line == 2U);
+    BOOST_TEST(table.bad_lines[0].reason == "it has more than 100 fields, which is the most");
+    BOOST_TEST(table.rows.size() == 1U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 BOOST_AUTO_TEST_SUITE(forms)
 
 BOOST_AUTO_TEST_CASE(urlencoded_text_is_decoded)
@@ -107,6 +166,73 @@ BOOST_AUTO_TEST_CASE(multipart_form_is_read)
     BOOST_TEST((*fields)["csrf"] == "123");
     BOOST_TEST((*fields)["file"] == "email\r\n\r\n--xy\r\n");
     BOOST_TEST(fields->size() == 2U);
+}
+
+const std::vector<std::string> content_types{
+    "multipart/form-data; boundary=xyz",
+    "multipart/form-data;boundary=xyz",
+    "multipart/form-data ; boundary=xyz ; charset=utf-8",
+    "Multipart/Form-Data; Boundary=xyz",
+    "multipart/form-data; boundary=\"xyz\"",
+    "multipart/form-data; x=\"; boundary=abc\"; boundary=xyz",
+    "multipart/form-data; x=\"a\\\"; boundary=abc\"; boundary=xyz",
+    "multipart/form-data; xboundary=abc; boundary=xyz",
+};
+BOOST_DATA_TEST_CASE(boundary_is_found_however_it_is_written, data::make(content_types), type)
+{
+    const auto fields =
+        web::decode_multipart(type, "--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n123\r\n--xyz--\r\n");
+    BOOST_REQUIRE(fields.has_value());
+    BOOST_TEST((*fields)["a"] == "123");
+}
+
+const std::vector<std::string> dispositions{
+    "form-data; filename=\"; name=b\"; name=\"a\"",
+    "form-data; filename=\"\\\"; name=b\"; name=\"a\"",
+    "form-data;name=a",
+    "form-data ;  NAME=\"a\" ; filename=x",
+    "Form-Data; name=a",
+};
+BOOST_DATA_TEST_CASE(name_of_a_part_is_found_however_it_is_written, data::make(dispositions), disposition)
+{
+    for (const char* const field : {"Content-Disposition: ", "content-disposition:", "CONTENT-DISPOSITION:\t "}) {
+        const auto fields = web::decode_multipart("multipart/form-data; boundary=xyz",
+                                                  "--xyz\r\nContent-Type: text/plain; name=c\r\n" +
+                                                      (field + disposition) + "\r\n\r\n123\r\n--xyz--\r\n");
+        BOOST_REQUIRE(fields.has_value());
+        BOOST_TEST((*fields)["a"] == "123");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(boundary_keeps_its_case)
+{
+    const std::string body = "--xYz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n123\r\n--xYz--\r\n";
+    BOOST_TEST(web::decode_multipart("multipart/form-data; boundary=xYz", body).has_value());
+    BOOST_TEST(!web::decode_multipart("multipart/form-data; boundary=xyz", body).has_value());
+}
+
+const std::vector<std::string> other_types{"",
+                                           "multipart/mixed; boundary=xyz",
+                                           "multipart/form-data-too; boundary=xyz",
+                                           "multipart/form-data",
+                                           "multipart/form-data; boundary=",
+                                           "multipart/form-data; boundary=\"\"",
+                                           "text/plain; x=\"multipart/form-data\""};
+BOOST_DATA_TEST_CASE(form_of_another_type_is_refused, data::make(other_types), type)
+{
+    const std::string body = "--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n123\r\n--xyz--\r\n";
+    BOOST_TEST(!web::decode_form(type, body).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(form_is_read_by_its_type_in_any_case)
+{
+    for (const char* const type :
+         {"application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded ;charset=utf-8"}) {
+        const auto fields = web::decode_form(type, "a=1");
+        BOOST_REQUIRE(fields.has_value());
+        BOOST_TEST((*fields)["a"] == "1");
+    }
+    BOOST_TEST(!web::decode_form("application/x-www-form-urlencoded-too", "a=1").has_value());
 }
 
 const std::vector<std::string> broken_bodies{

@@ -1,6 +1,16 @@
 #include "access.hpp"
 
+#include "web/text.hpp"
+
 namespace app {
+
+Access::Access(passage::Client& client, passage::Authenticator& authenticator, const View& view,
+               const std::vector<std::string>& administrators)
+    : client_{client}, authenticator_{authenticator}, view_{view}
+{
+    for (const std::string& address : administrators)
+        administrators_.insert(web::to_lower(address));
+}
 
 /// A token says who signed in, but neither the user's address nor whether the user was deactivated since.
 asio::awaitable<passage::expected<Visitor>> Access::who_asks(const web::Request& request) const
@@ -8,19 +18,20 @@ asio::awaitable<passage::expected<Visitor>> Access::who_asks(const web::Request&
     const auto claims = co_await authenticator_.authenticate_request(request.message);
     if (!claims)
         co_return passage::unexpected{claims.error()};
-    auto user = co_await client_.coalesced_get_user(claims->user_id);
+    // Not coalesced_get_user: a call that visitors share goes on when they have gone away.
+    auto user = co_await client_.get_user(claims->user_id);
     if (!user)
         co_return passage::unexpected{user.error()};
     Visitor visitor;
-    visitor.is_administrator = user->email_verified && administrators_.contains(user->email);
+    visitor.is_administrator = user->email_verified && administrators_.contains(web::to_lower(user->email));
     visitor.user = std::move(*user);
     co_return visitor;
 }
 
-web::Handler Access::guard(Page page, bool administrators_only) const
+web::Admission Access::guard(Page page, bool administrators_only) const
 {
     return [this, page = std::move(page),
-            administrators_only](const web::Request& request) -> asio::awaitable<web::Response> {
+            administrators_only](const web::Request& request) -> asio::awaitable<web::Decision> {
         const auto visitor = co_await who_asks(request);
         if (!visitor && (passage::is_token_refused(visitor.error()) || passage::is_not_found(visitor.error())))
             co_return web::redirect("/sign-in");
@@ -30,7 +41,7 @@ web::Handler Access::guard(Page page, bool administrators_only) const
             co_return view_.failure(request, nullptr, http::status::forbidden, "Your account is deactivated.");
         if (administrators_only && !visitor->is_administrator)
             co_return view_.failure(request, &*visitor, http::status::forbidden, "This page is for administrators.");
-        co_return co_await page(request, *visitor);
+        co_return [page, visitor = *visitor](const web::Request& admitted) { return page(admitted, visitor); };
     };
 }
 

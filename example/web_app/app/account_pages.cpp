@@ -10,6 +10,7 @@ namespace app {
 namespace {
 
 constexpr const char* token_cookie = "psg_auth_token";
+constexpr std::chrono::seconds sign_out_time{3}; ///< Who leaves does not wait as long as for a page.
 
 std::string_view trimmed(std::string_view text)
 {
@@ -38,9 +39,7 @@ void AccountPages::add_to(web::Site& site, const Access& access)
         co_return view_.page(http::status::ok, "sign_in", "Sign in", request, nullptr);
     });
     site.post("/sign-in", [=, this](const web::Request& request) { return sign_in(request, behind_tls); });
-    site.post("/sign-out", access.for_users([=, this](const web::Request& request, const Visitor& visitor) {
-        return sign_out(request, visitor, behind_tls);
-    }));
+    site.post("/sign-out", [=, this](const web::Request& request) { return sign_out(request, behind_tls); });
     site.get("/account", access.for_users([this](const web::Request& request, const Visitor& visitor) {
         return account(request, visitor);
     }));
@@ -65,14 +64,30 @@ asio::awaitable<web::Response> AccountPages::sign_in(const web::Request& request
     co_return response;
 }
 
-asio::awaitable<web::Response> AccountPages::sign_out(const web::Request& request, const Visitor& visitor,
-                                                      bool behind_tls)
+/// The cookie is cleared whatever the service says of the token and of its user.
+asio::awaitable<web::Response> AccountPages::sign_out(const web::Request& request, bool behind_tls)
 {
-    const auto revoked = co_await client_.revoke_user_refresh_tokens(visitor.user.id);
+    const auto revoked = co_await revoke_tokens(request);
     web::Response response =
         revoked ? web::redirect("/sign-in?notice=signed-out") : view_.failure(request, nullptr, revoked.error());
     response.insert(http::field::set_cookie, web::to_field({token_cookie, "", behind_tls, std::chrono::seconds{-1}}));
     co_return response;
+}
+
+/// Revokes the refresh tokens of the user who asks; succeeds as well if the token is not good any more, or its user
+/// gone.
+asio::awaitable<passage::expected<void>> AccountPages::revoke_tokens(const web::Request& request)
+{
+    const auto claims = co_await authenticator_.authenticate_request(request.message);
+    if (!claims && passage::is_token_refused(claims.error()))
+        co_return passage::expected<void>{};
+    if (!claims)
+        co_return passage::unexpected{claims.error()};
+    const auto options = passage::CallOptions{}.timeout(sign_out_time);
+    auto revoked = co_await client_.revoke_user_refresh_tokens(claims->user_id, options);
+    if (!revoked && passage::is_not_found(revoked.error()))
+        co_return passage::expected<void>{};
+    co_return revoked;
 }
 
 asio::awaitable<web::Response> AccountPages::account(const web::Request& request, const Visitor& visitor)

@@ -17,7 +17,8 @@ public:
 
 private:
     asio::awaitable<web::Response> sign_in(const web::Request& request, bool behind_tls);
-    asio::awaitable<web::Response> sign_out(const web::Request& request, const Visitor& visitor, bool behind_tls);
+    asio::awaitable<web::Response> sign_out(const web::Request& request, bool behind_tls);
+    asio::awaitable<passage::expected<void>> revoke_tokens(const web::Request& request);
     asio::awaitable<web::Response> account(const web::Request& request, const Visitor& visitor);
 
     passage::Client& client_;

@@ -27,7 +27,9 @@ public:
         std::vector<std::string> fields;
         for (;;) {
             std::string field;
-            const std::string reason = rest_.starts_with('"') ? read_quoted(field) : read_plain(field);
+            const std::string reason = fields.size() == CsvTable::max_fields ? too_many()
+                                       : rest_.starts_with('"')              ? read_quoted(field)
+                                                                             : read_plain(field);
             if (!reason.empty()) {
                 rest_ = start;
                 line_ = start_line;
@@ -44,6 +46,11 @@ public:
     }
 
 private:
+    static std::string too_many()
+    {
+        return "it has more than " + std::to_string(CsvTable::max_fields) + " fields, which is the most";
+    }
+
     bool at_line_end() const { return rest_.starts_with('\n') || rest_.starts_with("\r\n"); }
 
     void skip_line()

@@ -10,6 +10,8 @@ namespace app {
 /// A table as RFC 4180 has it: fields between commas, in quotes where they hold commas, quotes or ends of lines.
 struct CsvTable
 {
+    static constexpr std::size_t max_fields = 100; ///< Of a row.
+
     struct Row
     {
         std::size_t line; ///< Where it begins, from 1.

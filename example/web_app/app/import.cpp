@@ -1,5 +1,7 @@
 #include "import.hpp"
 
+#include "web/text.hpp"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
@@ -7,6 +9,9 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
+#include <set>
+#include <string_view>
 #include <utility>
 
 namespace app {
@@ -14,21 +19,45 @@ namespace {
 
 constexpr std::size_t users_at_a_time = 16;
 
+/// What columns are known by: `email` and `phone` are named in any case, and `E-mail` is an e-mail address too.
+std::string column_of(const std::string& name)
+{
+    std::string lower = web::to_lower(name);
+    if (lower == "email" || lower == "e-mail")
+        return "email";
+    return lower == "phone" ? lower : name;
+}
+
 /// The request that a row is; fields without a value are left out.
-passage::CreateUserRequest to_request(const std::vector<std::string>& header, const std::vector<std::string>& fields)
+passage::CreateUserRequest to_request(const std::vector<std::string>& columns, const std::vector<std::string>& fields)
 {
     passage::CreateUserRequest request;
-    for (std::size_t i = 0; i < header.size(); ++i) {
+    for (std::size_t i = 0; i < columns.size(); ++i) {
         if (fields[i].empty())
             continue;
-        if (header[i] == "email")
+        if (columns[i] == "email")
             request.email(fields[i]);
-        else if (header[i] == "phone")
+        else if (columns[i] == "phone")
             request.phone(fields[i]);
         else
-            request.metadata(header[i], fields[i]);
+            request.metadata(columns[i], fields[i]);
     }
     return request;
+}
+
+/// Whether a user was asked for. What stops an import, such as its cancellation or a refused key, is also the error of
+/// the users whose turn had not come.
+bool was_tried(const passage::Error& error)
+{
+    using passage::Errc;
+    if (error.code == Errc::cancelled || error.code == Errc::shut_down)
+        return error.effect != passage::Effect::none;
+    return error.code != Errc::api || error.attempts > 0;
+}
+
+std::string reason_of(const passage::Error& error)
+{
+    return passage::is_cancelled(error) ? "cancelled under way: the user may have been created" : error.message;
 }
 
 } // namespace
@@ -38,16 +67,17 @@ std::variant<ImportPlan, std::string> plan_import(const CsvTable& table)
     if (table.header.empty())
         return table.bad_lines.empty() ? "The file is empty."
                                        : "The first line can't be read: " + table.bad_lines.front().reason + ".";
-    const auto has_column = [&](std::string_view name) { return std::ranges::count(table.header, name) > 0; };
-    if (!has_column("email") && !has_column("phone"))
+    std::vector<std::string> columns;
+    std::ranges::transform(table.header, std::back_inserter(columns), column_of);
+    const std::set<std::string_view> different{columns.begin(), columns.end()};
+    if (different.contains("") || different.size() < columns.size())
+        return "The columns must have names, and each another one.";
+    if (!different.contains("email") && !different.contains("phone"))
         return "The first line must name the columns, and one of them must be “email” or “phone”.";
-    for (const std::string& name : table.header)
-        if (name.empty() || std::ranges::count(table.header, name) > 1)
-            return "The columns must have names, and each another one.";
 
     ImportPlan plan;
     for (const CsvTable::Row& row : table.rows) {
-        plan.requests.push_back(to_request(table.header, row.fields));
+        plan.requests.push_back(to_request(columns, row.fields));
         plan.lines.push_back(row.line);
     }
     for (const CsvTable::BadLine& bad : table.bad_lines)
@@ -96,10 +126,14 @@ asio::awaitable<void> Import::run()
         const passage::CreateUserRequest& request = plan_.requests[i];
         const passage::Error& error = users[i].error();
         progress_.is_cancelled |= passage::is_cancelled(error);
-        const bool begun = error.attempts > 0 || !passage::is_cancelled(error);
-        plan_.failed_lines.push_back({plan_.lines[i], request.email().value_or(request.phone().value_or("")),
-                                      begun ? error.message : "not begun: the import was cancelled"});
+        if (was_tried(error))
+            plan_.failed_lines.push_back(
+                {plan_.lines[i], request.email().value_or(request.phone().value_or("")), reason_of(error)});
+        else
+            ++progress_.untried;
     }
+    progress_.failed = plan_.failed_lines.size();
+    progress_.done = progress_.total - progress_.untried;
     std::ranges::sort(plan_.failed_lines, {}, &FailedLine::line);
     progress_.is_running = false;
 }

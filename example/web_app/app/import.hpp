@@ -34,8 +34,8 @@ struct ImportPlan
     std::vector<FailedLine> failed_lines;
 };
 
-/// Reads a table with a column `email` or `phone` or both; any other column is a field of the users' metadata. If there
-/// is no such table, a sentence that says why.
+/// Reads a table with a column `email` (or `e-mail`) or `phone` or both, named in any case; any other column is a field
+/// of the users' metadata, named as it is. If there is no such table, a sentence that says why.
 std::variant<ImportPlan, std::string> plan_import(const CsvTable& table);
 
 /// Creates users, some at a time, in the background of requests. May be asked from any thread.
@@ -44,9 +44,10 @@ class Import : public std::enable_shared_from_this<Import>
 public:
     struct Progress
     {
-        std::size_t total = 0;  ///< Lines.
-        std::size_t done = 0;   ///< Of these, those that came to an end.
-        std::size_t failed = 0; ///< Of these, those of which no user came.
+        std::size_t total = 0;   ///< Lines.
+        std::size_t done = 0;    ///< Of these, those that came to an end.
+        std::size_t failed = 0;  ///< Of these, those of which no user came, as far as is known.
+        std::size_t untried = 0; ///< Those whose turn did not come before the import was stopped.
         bool is_running = true;
         bool is_cancelled = false;
     };
@@ -60,7 +61,7 @@ public:
 
     Progress progress() const;
 
-    /// Complete once nothing runs any more; in the order of the lines.
+    /// Complete once nothing runs any more; in the order of the lines. Without those that were not tried.
     std::vector<FailedLine> failed_lines() const;
 
 private:

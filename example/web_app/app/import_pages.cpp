@@ -12,9 +12,13 @@ constexpr std::size_t max_lines_shown = 500;
 
 json::object to_json(const Import::Progress& now)
 {
-    return {{"total", now.total},           {"done", now.done},
-            {"failed", now.failed},         {"created", now.done - now.failed},
-            {"is_running", now.is_running}, {"is_cancelled", now.is_cancelled}};
+    return {{"total", now.total},
+            {"done", now.done},
+            {"failed", now.failed},
+            {"created", now.done - now.failed},
+            {"untried", now.untried},
+            {"is_running", now.is_running},
+            {"is_cancelled", now.is_cancelled}};
 }
 
 } // namespace
@@ -82,6 +86,7 @@ asio::awaitable<web::Response> ImportPages::show(const web::Request& request, co
         lines.push_back({{"line", line.line}, {"who", line.who}, {"reason", line.reason}});
     json::object result = to_json(now);
     result["lines"] = std::move(lines);
+    result["stopped"] = now.untried > 0;
     result["hidden"] = failed.size() > max_lines_shown ? json::value(failed.size() - max_lines_shown) : nullptr;
     co_return form(http::status::ok, request, visitor, {{"result", std::move(result)}});
 }

@@ -96,28 +96,76 @@ std::string path_of_user(const web::Request& request, std::string_view notice)
     return "/admin/users/" + web::percent_encode(request.names["id"]) + "?notice=" + std::string{notice};
 }
 
-/// What a form changes of a user; none if it changes nothing.
-passage::expected<std::optional<passage::UpdateUserRequest>> read_changes(const web::Fields& form,
-                                                                          const passage::UserInfo& user)
+std::string to_text(const json::object& metadata)
 {
-    const std::string email{form["email"]};
-    const std::string phone{form["phone"]};
+    return metadata.empty() ? "" : json::serialize(metadata);
+}
+
+/// The metadata that a text is; none if it is no JSON object.
+std::optional<json::object> read_metadata(std::string_view text)
+{
     boost::system::error_code error;
-    const json::value metadata = json::parse(form["metadata"].empty() ? "{}" : form["metadata"], error);
+    json::value metadata = json::parse(text.empty() ? "{}" : text, error);
     if (error || !metadata.is_object())
+        return std::nullopt;
+    return std::move(metadata.as_object());
+}
+
+/// What the form of a user begins with: what the user is. It is sent back with what was entered, as `was_...`.
+json::object fields_of(const passage::UserInfo& user)
+{
+    const std::string metadata = to_text(user.user_metadata);
+    return {{"email", user.email},     {"phone", user.phone},     {"metadata", metadata},
+            {"was_email", user.email}, {"was_phone", user.phone}, {"was_metadata", metadata}};
+}
+
+/// What a form was sent with.
+json::object fields_of(const web::Fields& form)
+{
+    json::object fields;
+    for (const std::string_view name : {"email", "phone", "metadata", "was_email", "was_phone", "was_metadata"})
+        fields[name] = form[name];
+    return fields;
+}
+
+/// What a form changes of a user.
+struct Edit
+{
+    passage::UpdateUserRequest request;
+    bool is_empty = true;
+    std::string overwritten; ///< Of what it changes, what somebody else has changed since the form was made.
+    json::object fields;     ///< The form as it is to be shown again then: made of the user as it is now.
+};
+
+/// Only what was changed in the form is changed of the user, so that a form that was made a while ago undoes nothing.
+passage::expected<Edit> read_edit(const web::Fields& form, const passage::UserInfo& user)
+{
+    const std::optional<json::object> metadata = read_metadata(form["metadata"]);
+    if (!metadata)
         return passage::unexpected{
             passage::Error{passage::Errc::invalid_argument, "The metadata must be a JSON object, such as {\"a\": 1}."}};
 
-    passage::UpdateUserRequest changes;
-    if (email != user.email)
-        email.empty() ? changes.clear_email() : changes.email(email);
-    if (phone != user.phone)
-        phone.empty() ? changes.clear_phone() : changes.phone(phone);
-    if (metadata.as_object() != user.user_metadata)
-        changes.metadata(metadata.as_object());
-    if (changes.email().kept() && changes.phone().kept() && changes.metadata().kept())
-        return std::nullopt;
-    return changes;
+    Edit edit;
+    edit.fields = fields_of(user);
+    const auto changes = [&](std::string_view name, std::string_view text, const auto& was, const auto& entered,
+                             const auto& now) {
+        if (entered == was || entered == now)
+            return false;
+        if (now != was)
+            edit.overwritten += (edit.overwritten.empty() ? "" : ", ") + std::string{text};
+        edit.fields[name] = form[name];
+        edit.is_empty = false;
+        return true;
+    };
+    const std::string email{form["email"]};
+    const std::string phone{form["phone"]};
+    if (changes("email", "e-mail", form["was_email"], email, user.email))
+        email.empty() ? edit.request.clear_email() : edit.request.email(email);
+    if (changes("phone", "phone", form["was_phone"], phone, user.phone))
+        phone.empty() ? edit.request.clear_phone() : edit.request.phone(phone);
+    if (changes("metadata", "metadata", read_metadata(form["was_metadata"]), *metadata, user.user_metadata))
+        edit.request.metadata(*metadata);
+    return edit;
 }
 
 } // namespace
@@ -181,10 +229,7 @@ UserPages::Answer UserPages::show(const web::Request& request, const Visitor& vi
     const auto user = co_await client_.get_user(request.names["id"]);
     if (!user)
         co_return view_.failure(request, &visitor, user.error());
-    json::object entered{{"email", user->email},
-                         {"phone", user->phone},
-                         {"metadata", user->user_metadata.empty() ? "" : json::serialize(user->user_metadata)}};
-    co_return user_page(http::status::ok, *user, request, visitor, std::move(entered));
+    co_return user_page(http::status::ok, *user, request, visitor, fields_of(*user));
 }
 
 UserPages::Answer UserPages::edit(const web::Request& request, const Visitor& visitor)
@@ -192,25 +237,29 @@ UserPages::Answer UserPages::edit(const web::Request& request, const Visitor& vi
     const auto user = co_await client_.get_user(request.names["id"]);
     if (!user)
         co_return view_.failure(request, &visitor, user.error());
-    auto changes = read_changes(request.form, *user);
-    if (changes && !*changes)
+    auto edit = read_edit(request.form, *user);
+    if (edit && edit->is_empty)
         co_return web::redirect(path_of_user(request, "unchanged"));
-    if (changes && is_self(visitor, request) && !(*changes)->email().kept())
+    if (edit && is_self(visitor, request) && !edit->request.email().kept())
         co_return view_.failure(request, &visitor, http::status::forbidden, not_oneself);
+    if (edit && !edit->overwritten.empty()) {
+        edit->fields["error"] = "Somebody else has changed this meanwhile: " + edit->overwritten +
+                                ". It is now as below the form; save again to overwrite it.";
+        edit->fields["meanwhile"] = fields_of(*user);
+        co_return user_page(http::status::conflict, *user, request, visitor, std::move(edit->fields));
+    }
 
     std::optional<passage::Error> error;
-    if (!changes)
-        error = changes.error();
-    else if (const auto updated = co_await client_.update_user(user->id, **changes); !updated)
+    if (!edit)
+        error = edit.error();
+    else if (const auto updated = co_await client_.update_user(user->id, edit->request); !updated)
         error = updated.error();
     if (!error)
         co_return web::redirect(path_of_user(request, "saved"));
     if (!passage::is_invalid_argument(*error))
         co_return view_.failure(request, &visitor, *error);
-    json::object entered{{"email", request.form["email"]},
-                         {"phone", request.form["phone"]},
-                         {"metadata", request.form["metadata"]},
-                         {"error", error->message}};
+    json::object entered = fields_of(request.form);
+    entered["error"] = error->message;
     co_return user_page(http::status::unprocessable_entity, *user, request, visitor, std::move(entered));
 }
 

@@ -1,5 +1,7 @@
 #include "fields.hpp"
 
+#include "text.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -15,34 +17,57 @@ std::string_view cut(std::string_view& text, std::string_view separator)
     return before;
 }
 
-/// The value of a parameter such as `name="csv"` behind a header field's value; browsers write `"` in it as %22.
-std::optional<std::string_view> parameter(std::string_view field, std::string_view name)
+std::string_view trimmed(std::string_view text)
 {
-    const std::string start = "; " + std::string{name} + "=";
-    const std::size_t found = field.find(start);
-    if (found == std::string_view::npos)
-        return std::nullopt;
-    std::string_view value = field.substr(found + start.size());
-    if (!value.starts_with('"'))
-        return cut(value, ";");
-    value.remove_prefix(1);
-    return cut(value, "\"");
+    constexpr std::string_view blank = " \t";
+    text.remove_prefix(std::min(text.find_first_not_of(blank), text.size()));
+    return text.substr(0, text.find_last_not_of(blank) + 1);
 }
 
-bool starts_with_ignoring_case(std::string_view text, std::string_view start)
+/// Cuts what ends at a semicolon off a header field's value. One in quotes, where `\"` is no end, does not count.
+std::string_view cut_parameter(std::string_view& field)
 {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return text.size() >= start.size() &&
-           std::equal(start.begin(), start.end(), text.begin(), [&](char a, char b) { return lower(a) == lower(b); });
+    bool quoted = false;
+    std::size_t end = 0;
+    for (; end < field.size() && (quoted || field[end] != ';'); ++end) {
+        if (field[end] == '"')
+            quoted = !quoted;
+        else if (quoted && field.substr(end, 2) == "\\\"")
+            ++end;
+    }
+    const std::string_view parameter = trimmed(field.substr(0, end));
+    field.remove_prefix(std::min(end + 1, field.size()));
+    return parameter;
+}
+
+/// The value of a parameter such as `name="csv"` behind a header field's value; browsers write `"` in it as %22.
+std::optional<std::string_view> find_parameter(std::string_view field, std::string_view name)
+{
+    cut_parameter(field);
+    while (!field.empty()) {
+        std::string_view value = cut_parameter(field);
+        if (to_lower(cut(value, "=")) != name)
+            continue;
+        if (value.size() >= 2 && value.starts_with('"') && value.ends_with('"'))
+            return value.substr(1, value.size() - 2);
+        return value;
+    }
+    return std::nullopt;
+}
+
+/// What stands before the parameters of a header field's value, in lower case.
+std::string main_value(std::string_view field)
+{
+    return to_lower(cut_parameter(field));
 }
 
 /// The name of a form's field, by the header of its part.
 std::optional<std::string_view> part_name(std::string_view header)
 {
     while (!header.empty()) {
-        const std::string_view line = cut(header, "\r\n");
-        if (starts_with_ignoring_case(line, "content-disposition: form-data"))
-            return parameter(line, "name");
+        std::string_view value = cut(header, "\r\n");
+        if (to_lower(cut(value, ":")) == "content-disposition" && main_value(value) == "form-data")
+            return find_parameter(value, "name");
     }
     return std::nullopt;
 }
@@ -98,9 +123,19 @@ Fields decode_urlencoded(std::string_view text)
     return fields;
 }
 
+std::optional<Fields> decode_form(std::string_view content_type, std::string_view body)
+{
+    const std::string type = main_value(content_type);
+    if (type == "multipart/form-data")
+        return decode_multipart(content_type, body);
+    if (type == "application/x-www-form-urlencoded")
+        return decode_urlencoded(body);
+    return std::nullopt;
+}
+
 std::optional<Fields> decode_multipart(std::string_view content_type, std::string_view body)
 {
-    const auto boundary = parameter(content_type, "boundary");
+    const auto boundary = find_parameter(content_type, "boundary");
     if (!boundary || boundary->empty())
         return std::nullopt;
     const std::string opening = "--" + std::string{*boundary};

@@ -32,6 +32,10 @@ std::string percent_encode(std::string_view text);
 /// The fields of a query, or of a form sent as `application/x-www-form-urlencoded`.
 Fields decode_urlencoded(std::string_view text);
 
+/// The fields of a form by the type of its content, which is one of the two below. None if it is another one, or the
+/// body is not what it says.
+std::optional<Fields> decode_form(std::string_view content_type, std::string_view body);
+
 /// The fields of a form sent as `multipart/form-data` (RFC 7578); a file's value is its content. None if the body is
 /// not what its content type says.
 std::optional<Fields> decode_multipart(std::string_view content_type, std::string_view body);

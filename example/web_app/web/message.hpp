@@ -19,7 +19,8 @@ struct Request
     Fields names; ///< What the path has where the route's pattern has a name in braces.
     Fields query;
     Fields form;
-    std::string form_token; ///< What every form must send as its field `csrf`.
+    std::string form_token;      ///< What every form must send as its field `csrf`.
+    bool has_form_token = false; ///< Whether the browser has that token already.
 };
 
 using Response = http::response<http::string_body>;

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <exception>
+#include <utility>
 
 namespace web {
 namespace {
@@ -44,9 +45,9 @@ void Server::start()
     asio::co_spawn(acceptor_.get_executor(), accept(), rethrow);
 }
 
-void Server::stop()
+void Server::stop(std::function<void()> stopped)
 {
-    asio::co_spawn(acceptor_.get_executor(), shut_down(), rethrow);
+    asio::co_spawn(acceptor_.get_executor(), shut_down(std::move(stopped)), rethrow);
 }
 
 asio::awaitable<void> Server::accept()
@@ -66,6 +67,8 @@ asio::awaitable<void> Server::accept()
                 co_await pause.async_wait(use_tuple);
             continue;
         }
+        if (!acceptor_.is_open())
+            break; // it came while the server was being stopped, and nobody else would end it
         const auto session = *sessions_.insert(std::make_shared<Session>(std::move(socket), site_)).first;
         asio::co_spawn(own, session->run(), asio::bind_executor(strand, [this, session](std::exception_ptr failure) {
                            forget(session);
@@ -74,7 +77,7 @@ asio::awaitable<void> Server::accept()
     }
 }
 
-asio::awaitable<void> Server::shut_down()
+asio::awaitable<void> Server::shut_down(std::function<void()> stopped)
 {
     acceptor_.close();
     for (const auto& session : sessions_)
@@ -87,6 +90,10 @@ asio::awaitable<void> Server::shut_down()
     }
     for (const auto& session : sessions_)
         session->cut();
+    changed_.expires_at(asio::steady_timer::time_point::max());
+    while (!sessions_.empty())
+        co_await changed_.async_wait(use_tuple);
+    stopped();
 }
 
 void Server::forget(const std::shared_ptr<Session>& session)

@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <unordered_set>
 
@@ -30,12 +31,12 @@ public:
     void start();
 
     /// Accepts no more, lets requests that are being answered end within some seconds, and closes all connections.
-    /// May be called from any thread, once.
-    void stop();
+    /// Calls `stopped` when nothing is answered any more. May be called from any thread, once.
+    void stop(std::function<void()> stopped = [] {});
 
 private:
     asio::awaitable<void> accept();
-    asio::awaitable<void> shut_down();
+    asio::awaitable<void> shut_down(std::function<void()> stopped);
     void forget(const std::shared_ptr<Session>& session);
 
     asio::any_io_executor executor_;

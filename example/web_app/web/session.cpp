@@ -9,6 +9,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include <string_view>
 #include <utility>
 
 namespace web {
@@ -25,6 +26,7 @@ constexpr auto read_time = 30s;  ///< For a request to come, and for its body.
 constexpr auto write_time = 30s; ///< For an answer to be accepted.
 constexpr auto close_time = 2s;  ///< For the browser to read the last answer.
 constexpr std::size_t max_header = 32 * 1024;
+constexpr std::string_view interim_answer = "HTTP/1.1 100 Continue\r\n\r\n"; ///< Clients pass over it.
 
 /// The status with which a request is refused that can't be read; none if there is nobody to tell.
 std::optional<http::status> refusal(const error_code& error)
@@ -65,65 +67,95 @@ asio::awaitable<void> Session::run()
 {
     while (!finishing_) {
         idle_ = true;
-        std::optional<Message> message = co_await read();
-        if (!message)
-            co_return;
+        Parser parser;
+        const bool has_come = co_await read_head(parser);
         idle_ = false;
-        const bool goes_on = co_await answer(std::move(*message));
+        if (!has_come)
+            co_return;
+        const bool goes_on = co_await serve(parser);
         if (!goes_on)
             co_return;
     }
     co_await close();
 }
 
-/// The next request; none if there is no more.
-asio::awaitable<std::optional<Session::Message>> Session::read()
+/// Whether the head of a request has come, whose body is to be had.
+asio::awaitable<bool> Session::read_head(Parser& parser)
 {
-    http::request_parser<http::string_body> parser;
     parser.header_limit(max_header);
     parser.body_limit(Site::max_body);
     stream_.expires_after(read_time);
-    auto [error, header_size] = co_await http::async_read_header(stream_, buffer_, parser, use_tuple);
+    const auto [error, size] = co_await http::async_read_header(stream_, buffer_, parser, use_tuple);
     std::optional<http::status> refused = error ? refusal(error) : std::nullopt;
     if (!error && !parser.is_done()) {
-        idle_ = false;
         const auto length = parser.content_length();
-        if (!length) {
+        if (!length)
             refused = http::status::length_required; // the limit is known before the first byte is read
-        } else if (*length > site_.body_limit(parser.get())) {
+        else if (*length > site_.body_limit(parser.get()))
             refused = http::status::payload_too_large;
-        } else {
-            stream_.expires_after(read_time);
-            std::tie(error, header_size) = co_await http::async_read(stream_, buffer_, parser, use_tuple);
-            refused = error ? refusal(error) : std::nullopt;
-        }
     }
     if (refused)
         co_await refuse(*refused);
-    if (error || refused)
-        co_return std::nullopt;
-    co_return parser.release();
+    co_return !error && !refused;
+}
+
+/// Whether the body of a request has come.
+asio::awaitable<bool> Session::read_body(Parser& parser)
+{
+    stream_.expires_after(read_time);
+    const auto [error, size] = co_await http::async_read(stream_, buffer_, parser, use_tuple);
+    if (const auto refused = error ? refusal(error) : std::nullopt)
+        co_await refuse(*refused);
+    co_return !error;
 }
 
 /// Whether the connection goes on.
-asio::awaitable<bool> Session::answer(Message message)
+asio::awaitable<bool> Session::serve(Parser& parser)
 {
-    const bool keep_alive = message.keep_alive();
-    const bool is_head = message.method() == http::verb::head;
+    const bool keep_alive = parser.keep_alive();
+    const bool is_head = parser.get().method() == http::verb::head;
+    const bool may_probe = parser.get().version() > 10; // HTTP/1.0 has no interim answers
+    Request request;
+    request.message.base() = parser.get().base();
     stream_.expires_never(); // handlers have deadlines of their own
-    // Who has gone away needs no answer: what the handler waits for is cancelled.
-    std::variant<Response, std::monostate> first = co_await (site_.answer(std::move(message)) || peer_gone());
-    if (first.index() == 1)
+    auto decision = co_await unless_gone(site_.admit(request), may_probe);
+    if (!decision)
         co_return false;
-    Response response = std::get<0>(std::move(first));
-    response.keep_alive(keep_alive && !finishing_);
-    const bool goes_on = co_await write(std::move(response), is_head);
+
+    std::optional<Response> response;
+    if (auto* const handler = std::get_if<Handler>(&*decision)) {
+        if (!parser.is_done()) {
+            const bool has_come = co_await read_body(parser);
+            if (!has_come)
+                co_return false;
+        }
+        request.message.body() = std::move(parser.get().body());
+        stream_.expires_never();
+        response = co_await unless_gone(site_.answer(request, std::move(*handler)), may_probe);
+        if (!response)
+            co_return false;
+    } else {
+        response = std::get<Response>(std::move(*decision));
+    }
+    // A body that was not read would be taken for the next request.
+    response->keep_alive(keep_alive && parser.is_done() && !finishing_);
+    const bool goes_on = co_await write(std::move(*response), is_head);
     co_return goes_on;
 }
 
-/// Ends when the browser has closed the connection, or reset it. Of one that sends its next request already, only a
-/// reset can be seen.
-asio::awaitable<void> Session::peer_gone()
+/// What some work comes to; none if the browser goes away before, which needs no answer: the work is cancelled.
+template <class T>
+asio::awaitable<std::optional<T>> Session::unless_gone(asio::awaitable<T> work, bool may_probe)
+{
+    std::optional<T> result;
+    const auto finish = [&]() -> asio::awaitable<void> { result = co_await std::move(work); };
+    co_await (finish() || peer_gone(may_probe));
+    co_return result;
+}
+
+/// Ends when the browser has closed the connection, or reset it. Of one that sends more already, and of one that speaks
+/// HTTP/1.0 and sends no more, only a reset can be seen.
+asio::awaitable<void> Session::peer_gone(bool may_probe)
 {
     asio::ip::tcp::socket& socket = stream_.socket();
     error_code error = asio::error::would_block; // said also where a wait ends for what was read already
@@ -133,7 +165,13 @@ asio::awaitable<void> Session::peer_gone()
         if (!error)
             socket.receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, error);
     }
-    if (!error)
+    if (error == asio::error::eof) {
+        // It may have ended its sending and still read. If it reads no more, an interim answer makes it reset.
+        error = {};
+        if (may_probe)
+            socket.send(asio::buffer(interim_answer), 0, error);
+    }
+    if (!error || error == asio::error::would_block)
         co_await socket.async_wait(asio::socket_base::wait_error, use_tuple);
 }
 
@@ -142,7 +180,8 @@ asio::awaitable<bool> Session::write(Response response, bool is_head)
 {
     const bool keep_alive = response.keep_alive();
     error_code error;
-    response.prepare_payload();
+    if (response.result() != http::status::not_modified) // its length would be that of the file
+        response.prepare_payload();
     stream_.expires_after(write_time);
     if (is_head) {
         http::response<http::empty_body> head{std::move(response.base())};

@@ -4,6 +4,7 @@
 
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/parser.hpp>
 
 #include <memory>
 #include <optional>
@@ -26,11 +27,14 @@ public:
     void cut();
 
 private:
-    using Message = http::request<http::string_body>;
+    using Parser = http::request_parser<http::string_body>;
 
-    asio::awaitable<std::optional<Message>> read();
-    asio::awaitable<bool> answer(Message message);
-    asio::awaitable<void> peer_gone();
+    asio::awaitable<bool> read_head(Parser& parser);
+    asio::awaitable<bool> read_body(Parser& parser);
+    asio::awaitable<bool> serve(Parser& parser);
+    template <class T>
+    asio::awaitable<std::optional<T>> unless_gone(asio::awaitable<T> work, bool may_probe);
+    asio::awaitable<void> peer_gone(bool may_probe);
     asio::awaitable<bool> write(Response response, bool is_head);
     asio::awaitable<void> refuse(http::status status);
     asio::awaitable<void> close();

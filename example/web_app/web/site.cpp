@@ -50,16 +50,8 @@ http::verb effective(http::verb method)
     return method == http::verb::head ? http::verb::get : method;
 }
 
-std::optional<Fields> read_form(const http::request<http::string_body>& message)
-{
-    const std::string_view type = message[http::field::content_type];
-    if (type.starts_with("multipart/form-data"))
-        return decode_multipart(type, message.body());
-    if (type.starts_with("application/x-www-form-urlencoded"))
-        return decode_urlencoded(message.body());
-    return std::nullopt;
-}
-
+constexpr std::string_view no_form_of_ours =
+    "This form is out of date, or of another site. Go back, load the page again, and repeat.";
 constexpr std::size_t token_length = 32;
 
 /// 128 bits of the system's chance.
@@ -110,14 +102,19 @@ void set_headers(Response& response, bool behind_tls)
 
 } // namespace
 
-void Site::get(std::string_view pattern, Handler handler)
+Admission Site::admit_all(Handler handler)
 {
-    routes_.push_back({http::verb::get, segments(pattern), std::move(handler), 0});
+    return [handler = std::move(handler)](const Request&) -> asio::awaitable<Decision> { co_return handler; };
 }
 
-void Site::post(std::string_view pattern, Handler handler, std::size_t body_limit)
+void Site::get(std::string_view pattern, Admission admission)
 {
-    routes_.push_back({http::verb::post, segments(pattern), std::move(handler), body_limit});
+    routes_.push_back({http::verb::get, segments(pattern), std::move(admission), 0});
+}
+
+void Site::post(std::string_view pattern, Admission admission, std::size_t body_limit)
+{
+    routes_.push_back({http::verb::post, segments(pattern), std::move(admission), body_limit});
 }
 
 void Site::add(StaticFile file)
@@ -155,28 +152,57 @@ std::size_t Site::body_limit(const http::request_header<>& head) const
     return route ? route->body_limit : usual_body;
 }
 
-asio::awaitable<Response> Site::answer(http::request<http::string_body> message) const
+asio::awaitable<Decision> Site::admit(Request& request) const
 {
     // Whom the answer is for may go away meanwhile; handlers see that as an error of what they wait for.
     co_await asio::this_coro::throw_if_cancelled(false);
 
-    Request request;
-    request.message = std::move(message);
     const std::string_view cookie = find_cookie(request.message[http::field::cookie], form_cookie());
-    const bool is_new = cookie.size() != token_length || cookie.find_first_not_of("0123456789abcdef") != cookie.npos;
-    request.form_token = is_new ? random_token() : std::string{cookie};
+    request.has_form_token =
+        cookie.size() == token_length && cookie.find_first_not_of("0123456789abcdef") == cookie.npos;
+    request.form_token = request.has_form_token ? std::string{cookie} : random_token();
 
+    Decision decision;
+    try {
+        decision = co_await route(request);
+    } catch (const std::exception& error) {
+        decision = failure(request, error);
+    }
+    if (auto* const refusal = std::get_if<Response>(&decision))
+        complete(request, *refusal);
+    co_return decision;
+}
+
+asio::awaitable<Response> Site::answer(Request& request, Handler handler) const
+{
+    co_await asio::this_coro::throw_if_cancelled(false);
     Response response;
     try {
-        response = co_await route(request);
+        if (std::optional<Response> refusal = read_form(request))
+            response = *std::move(refusal);
+        else
+            response = co_await handler(request);
     } catch (const std::exception& error) {
-        std::clog << std::string{request.message.method_string()} + " failed: " + error.what() + "\n";
-        response = failure_page_(request, http::status::internal_server_error, "Something went wrong here.");
+        response = failure(request, error);
     }
-    set_headers(response, behind_tls_);
-    if (is_new)
-        response.insert(http::field::set_cookie, to_field({form_cookie(), request.form_token, behind_tls_}));
+    complete(request, response);
     co_return response;
+}
+
+Response Site::failure(const Request& request, const std::exception& error) const
+{
+    std::clog << std::string{request.message.method_string()} + " failed: " + error.what() + "\n";
+    return failure_page_(request, http::status::internal_server_error, "Something went wrong here.");
+}
+
+/// What all answers have.
+void Site::complete(const Request& request, Response& response) const
+{
+    // What caches may keep is nobody's own.
+    const bool is_kept = response.count(http::field::cache_control) > 0;
+    set_headers(response, behind_tls_);
+    if (!request.has_form_token && !is_kept)
+        response.insert(http::field::set_cookie, to_field({form_cookie(), request.form_token, behind_tls_}));
 }
 
 Response Site::no_route(const Request& request, std::string_view path) const
@@ -189,7 +215,7 @@ Response Site::no_route(const Request& request, std::string_view path) const
     return response;
 }
 
-asio::awaitable<Response> Site::route(Request& request) const
+asio::awaitable<Decision> Site::route(Request& request) const
 {
     const std::string_view target = request.message.target();
     const std::string_view path = path_of(target);
@@ -200,17 +226,23 @@ asio::awaitable<Response> Site::route(Request& request) const
     if (!found)
         co_return no_route(request, path);
     request.query = decode_urlencoded(target.substr(std::min(path.size() + 1, target.size())));
-    if (found->method == http::verb::post) {
-        std::optional<Fields> form = read_form(request.message);
-        if (!form)
-            co_return failure_page_(request, http::status::unsupported_media_type, "This is no form.");
-        request.form = std::move(*form);
-        if (is_from_elsewhere(request.message) || !equal_tokens(request.form["csrf"], request.form_token))
-            co_return failure_page_(
-                request, http::status::forbidden,
-                "This form is out of date, or of another site. Go back, load the page again, and repeat.");
-    }
-    co_return co_await found->handler(request);
+    if (found->method == http::verb::post && is_from_elsewhere(request.message))
+        co_return failure_page_(request, http::status::forbidden, no_form_of_ours);
+    co_return co_await found->admission(request);
+}
+
+/// Reads the form of a request that has one; the answer if that is not to be used.
+std::optional<Response> Site::read_form(Request& request) const
+{
+    if (request.message.method() != http::verb::post)
+        return std::nullopt;
+    std::optional<Fields> form = decode_form(request.message[http::field::content_type], request.message.body());
+    if (!form)
+        return failure_page_(request, http::status::unsupported_media_type, "This is no form.");
+    request.form = std::move(*form);
+    if (!equal_tokens(request.form["csrf"], request.form_token))
+        return failure_page_(request, http::status::forbidden, no_form_of_ours);
+    return std::nullopt;
 }
 
 } // namespace web
