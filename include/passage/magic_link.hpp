@@ -37,7 +37,7 @@ struct MagicLink
 
     std::string id;               ///< The link's id.
     std::string app_id;           ///< The app's id.
-    std::string user_id;          ///< The user's id.
+    std::string user_id;          ///< The user's id; empty if nobody has the address.
     std::string identifier;       ///< The e-mail address or phone number that it is for.
     std::string redirect_url;     ///< Where the user comes out.
     std::string secret;           ///< What the link carries.
