@@ -159,13 +159,12 @@ BOOST_AUTO_TEST_CASE(a_204_that_has_a_length_or_a_body_ends_the_connection)
     for (const char* rest : {"Content-Length: 0\r\n\r\n", "Content-Length: 5\r\n\r\n", "Content-Length: 5\r\n\r\nhello",
                              "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "\r\nhello"}) {
         count_case();
-        driver.run(
-            {.name = rest,
-             .operation = Operation::erase,
-             .scripts = {{{steps::tls(), steps::request(),
-                           steps::send("HTTP/1.1 204 No Content\r\n" + std::string{rest}), steps::serve()},
-                          true}},
-             .expected = {.requests = 1, .kept = false}});
+        driver.run({.name = rest,
+                    .operation = Operation::erase,
+                    .scripts = {{{steps::tls(), steps::request(),
+                                  steps::send("HTTP/1.1 204 No Content\r\n" + std::string{rest}), steps::serve()},
+                                 true}},
+                    .expected = {.requests = 1, .kept = false}});
     }
 }
 

@@ -105,8 +105,7 @@ BOOST_AUTO_TEST_CASE(an_error_keeps_its_status_whatever_the_body)
          std::string(511, 'e')},
     };
     for (const Case& test : cases) {
-        for (const int status :
-             {301, 400, 401, 403, 405, 409, 410, 413, 422, 429, 451, 499, 500, 502, 503, 504, 599}) {
+        for (const int status : {301, 400, 401, 403, 405, 409, 410, 413, 422, 429, 451, 499, 500, 502, 503, 504, 599}) {
             for (const char* type : {"application/json", "text/html", ""}) {
                 const Error error = read_error(response(status, test.body, type), key);
                 BOOST_TEST_CONTEXT(test.name << ", " << status << ", " << type)
