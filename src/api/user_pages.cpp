@@ -55,8 +55,10 @@ ListUsersRequest UserPages::request() const
 
 std::optional<Error> UserPages::take(UserPage page)
 {
-    if (page.page != number_ || (!by_key_ && !page.users.empty() && page.users.front().id == first_of_page_))
+    const std::string first = page.users.empty() ? std::string{} : page.users.front().id;
+    if (page.page != number_ || (!first.empty() && first == first_of_page_))
         return out_of_order("page " + std::to_string(number_) + " was asked for and another one came");
+    first_of_page_ = first;
     if (!request_.created_before() && page.created_before != std::chrono::sys_seconds{})
         request_.created_before(page.created_before);
     if (by_key_)
@@ -69,7 +71,6 @@ void UserPages::take_by_number(UserPage page)
 {
     if (total_ == 0)
         total_ = page.total_users;
-    first_of_page_ = page.users.empty() ? std::string{} : page.users.front().id;
     is_at_end_ = is_last(page, total_);
     if (!is_at_end_)
         ++number_;
@@ -79,18 +80,17 @@ void UserPages::take_by_number(UserPage page)
 
 std::optional<Error> UserPages::take_by_key(UserPage page)
 {
-    Timestamp last = from_;
-    for (const UserSummary& user : page.users) {
-        if (user.created_at < last)
-            return out_of_order("the users of a page are not in the order that was asked for");
-        last = user.created_at;
-    }
+    if (!std::ranges::is_sorted(page.users, {}, &UserSummary::created_at))
+        return out_of_order("the users of a page are not in the order that was asked for");
+    const Timestamp last = page.users.empty() ? from_ : std::max(from_, page.users.back().created_at);
     if (number_ == 1) {
         total_of_pass_ = page.total_users;
         listed_in_pass_ = 0;
     }
-    listed_in_pass_ += page.users.size();
     const bool is_last_page = is_last(page, std::min(page.total_users, total_of_pass_));
+    // A service may compare less exactly than it tells times.
+    std::erase_if(page.users, [&](const UserSummary& user) { return user.created_at < from_; });
+    listed_in_pass_ += page.users.size();
     // Who was deleted since the first page moved others to pages that were read before.
     const bool is_whole = page.total_users >= total_of_pass_;
 
@@ -107,10 +107,10 @@ std::optional<Error> UserPages::take_by_key(UserPage page)
     if (moves_on) {
         from_ = last;
         std::erase_if(seen_, [&](const auto& seen) { return seen.second < last; });
-        number_ = 1;
-        return std::nullopt;
     }
-    number_ = is_last_page || !is_whole ? 1 : number_ + 1;
+    number_ = moves_on || is_last_page || !is_whole ? 1 : number_ + 1;
+    if (number_ == 1)
+        first_of_page_.clear();
     return std::nullopt;
 }
 

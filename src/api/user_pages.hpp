@@ -41,11 +41,11 @@ private:
     std::int64_t number_;
     std::vector<UserSummary> users_; ///< Of the last page.
     std::size_t next_ = 0;
+    std::string first_of_page_; ///< Of the page before the next one.
     bool is_at_end_ = false;
 
     // By number.
     std::int64_t total_ = 0; ///< As the first page says; none but its set is asked for.
-    std::string first_of_page_;
 
     // By key. From one time on, there may be several pages.
     Timestamp from_ = never;
