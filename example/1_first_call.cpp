@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include <exception>
 #include <iostream>
 #include <string>
 
@@ -24,7 +25,7 @@ asio::awaitable<bool> find_or_create(passage::Client& psg, std::string email)
 }
 
 int main()
-{
+try {
     const auto config = passage::Config::from_environment();
     if (!config) {
         std::cerr << config.error() << '\n';
@@ -35,4 +36,7 @@ int main()
     auto good = asio::co_spawn(context, find_or_create(psg, "jane.doe@example.com"), asio::use_future);
     context.run();
     return good.get() ? 0 : 1;
+} catch (const std::exception& error) {
+    std::cerr << error.what() << '\n'; // a setting that can't be
+    return 2;
 }
