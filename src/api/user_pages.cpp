@@ -86,11 +86,14 @@ std::optional<Error> UserPages::take_by_key(UserPage page)
     if (number_ == 1) {
         total_of_pass_ = page.total_users;
         listed_in_pass_ = 0;
+        old_in_pass_ = 0;
     }
-    const bool is_last_page = is_last(page, std::min(page.total_users, total_of_pass_));
-    // A service may compare less exactly than it tells times.
-    std::erase_if(page.users, [&](const UserSummary& user) { return user.created_at < from_; });
+    // By what came, as a service may hold fewer users on a page than it was asked for.
     listed_in_pass_ += page.users.size();
+    const bool is_last_page =
+        page.users.empty() || std::cmp_greater_equal(listed_in_pass_, std::min(page.total_users, total_of_pass_));
+    // A service may compare less exactly than it tells times.
+    old_in_pass_ += std::erase_if(page.users, [&](const UserSummary& user) { return user.created_at < from_; });
     // Who was deleted since the first page moved others to pages that were read before.
     const bool is_whole = page.total_users >= total_of_pass_;
 
@@ -98,7 +101,7 @@ std::optional<Error> UserPages::take_by_key(UserPage page)
     for (const UserSummary& user : page.users)
         seen_.emplace(user.id, user.created_at);
     const bool moves_on = is_whole && last > from_;
-    if (!moves_on && listed_in_pass_ > seen_.size())
+    if (!moves_on && listed_in_pass_ > seen_.size() + old_in_pass_)
         return out_of_order("pages of users repeat themselves");
     users_ = std::move(page.users);
     next_ = 0;

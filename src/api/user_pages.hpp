@@ -52,6 +52,7 @@ private:
     std::map<std::string, Timestamp> seen_; ///< Who was created since then and was yielded, and when.
     std::int64_t total_of_pass_ = 0;        ///< As the first of these pages says.
     std::size_t listed_in_pass_ = 0;
+    std::size_t old_in_pass_ = 0; ///< Of these, who was created before that time.
 };
 
 } // namespace passage::api
