@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/beast/core.hpp>
@@ -113,15 +114,19 @@ struct Users
 /// Ends when the peer has gone; at the latest when it sends more, which is left for the next read.
 asio::awaitable<void> peer_gone(tcp::socket& socket)
 {
-    co_await socket.async_wait(tcp::socket::wait_read, asio::use_awaitable);
     char next = 0;
     error_code error;
-    if (socket.receive(asio::buffer(&next, 1), tcp::socket::message_peek, error) > 0)
+    do {
+        co_await socket.async_wait(tcp::socket::wait_read, asio::use_awaitable);
+        socket.receive(asio::buffer(&next, 1), tcp::socket::message_peek, error);
+    } while (error == asio::error::would_block);
+    if (!error)
         co_await socket.async_wait(tcp::socket::wait_error, asio::use_awaitable);
 }
 
 asio::awaitable<void> serve(beast::tcp_stream stream, Users& users)
 {
+    stream.socket().non_blocking(true); // for `peer_gone`
     beast::flat_buffer buffer;
     for (bool open = true; open;) {
         http::request_parser<http::string_body> parser;
@@ -137,6 +142,7 @@ asio::awaitable<void> serve(beast::tcp_stream stream, Users& users)
         open = parser.get().keep_alive();
         response.keep_alive(open);
         response.prepare_payload();
+        stream.expires_after(10s);
         const auto [failed, written] = co_await http::async_write(stream, response, as_tuple);
         if (failed)
             co_return;
@@ -148,12 +154,21 @@ asio::awaitable<void> accept(tcp::acceptor& acceptor, Users& users)
     for (;;) {
         // All of a connection runs on its strand, whatever thread that is on.
         auto [error, socket] = co_await acceptor.async_accept(asio::make_strand(acceptor.get_executor()), as_tuple);
-        if (error)
+        if (error == asio::error::operation_aborted)
             co_return;
+        if (error) { // most likely, too many files are open
+            asio::steady_timer pause{acceptor.get_executor(), 100ms};
+            co_await pause.async_wait(as_tuple);
+            continue;
+        }
         const auto executor = socket.get_executor();
         asio::co_spawn(executor, serve(beast::tcp_stream{std::move(socket)}, users), [](std::exception_ptr thrown) {
-            if (thrown)
-                std::rethrow_exception(thrown);
+            try {
+                if (thrown)
+                    std::rethrow_exception(thrown);
+            } catch (const std::exception& problem) {
+                std::clog << "a connection ended: " << problem.what() << '\n';
+            }
         });
     }
 }

@@ -55,20 +55,19 @@ ListUsersRequest UserPages::request() const
 
 std::optional<Error> UserPages::take(UserPage page)
 {
-    const std::string first = page.users.empty() ? std::string{} : page.users.front().id;
-    if (page.page != number_ || (!first.empty() && first == first_of_page_))
+    if (page.page != number_)
         return out_of_order("page " + std::to_string(number_) + " was asked for and another one came");
-    first_of_page_ = first;
     if (!request_.created_before() && page.created_before != std::chrono::sys_seconds{})
         request_.created_before(page.created_before);
-    if (by_key_)
-        return take_by_key(std::move(page));
-    take_by_number(std::move(page));
-    return std::nullopt;
+    return by_key_ ? take_by_key(std::move(page)) : take_by_number(std::move(page));
 }
 
-void UserPages::take_by_number(UserPage page)
+std::optional<Error> UserPages::take_by_number(UserPage page)
 {
+    std::string first = page.users.empty() ? std::string{} : page.users.front().id;
+    if (!first.empty() && first == first_of_page_)
+        return out_of_order("pages of users repeat themselves");
+    first_of_page_ = std::move(first);
     if (total_ == 0)
         total_ = page.total_users;
     is_at_end_ = is_last(page, total_);
@@ -76,44 +75,48 @@ void UserPages::take_by_number(UserPage page)
         ++number_;
     users_ = std::move(page.users);
     next_ = 0;
+    return std::nullopt;
 }
 
 std::optional<Error> UserPages::take_by_key(UserPage page)
 {
-    if (!std::ranges::is_sorted(page.users, {}, &UserSummary::created_at))
+    if (!std::ranges::is_sorted(page.users, {}, &UserSummary::created_at)) {
+        number_ = 1;
         return out_of_order("the users of a page are not in the order that was asked for");
+    }
     const Timestamp last = page.users.empty() ? from_ : std::max(from_, page.users.back().created_at);
     if (number_ == 1) {
-        total_of_pass_ = page.total_users;
-        listed_in_pass_ = 0;
-        old_in_pass_ = 0;
+        total_ = page.total_users;
+        listed_ = 0;
+        old_ = 0;
+        fresh_ = 0;
     }
     // By what came, as a service may hold fewer users on a page than it was asked for.
-    listed_in_pass_ += page.users.size();
-    const bool is_last_page =
-        page.users.empty() || std::cmp_greater_equal(listed_in_pass_, std::min(page.total_users, total_of_pass_));
+    listed_ += page.users.size();
+    const bool is_last_page = page.users.empty() || std::cmp_greater_equal(listed_, std::min(page.total_users, total_));
     // A service may compare less exactly than it tells times.
-    old_in_pass_ += std::erase_if(page.users, [&](const UserSummary& user) { return user.created_at < from_; });
-    // Who was deleted since the first page moved others to pages that were read before.
-    const bool is_whole = page.total_users >= total_of_pass_;
-
+    old_ += std::erase_if(page.users, [&](const UserSummary& user) { return user.created_at < from_; });
     std::erase_if(page.users, [&](const UserSummary& user) { return seen_.contains(user.id); });
-    for (const UserSummary& user : page.users)
+    for (const UserSummary& user : page.users) {
         seen_.emplace(user.id, user.created_at);
-    const bool moves_on = is_whole && last > from_;
-    if (!moves_on && listed_in_pass_ > seen_.size() + old_in_pass_)
+        fresh_ += user.created_at == from_;
+    }
+    // Who comes or goes between two pages moves others to a page that was read before. So several pages are read again
+    // until nobody new is on them.
+    const bool is_settled = number_ == 1 || fresh_ == 0;
+    const bool is_shifted = listed_ > seen_.size() + old_;
+    if (is_shifted && is_settled) {
+        number_ = 1;
         return out_of_order("pages of users repeat themselves");
+    }
     users_ = std::move(page.users);
     next_ = 0;
-
-    is_at_end_ = is_last_page && is_whole;
-    if (moves_on) {
+    is_at_end_ = is_settled && is_last_page;
+    number_ = is_shifted || is_last_page || last > from_ ? 1 : number_ + 1;
+    if (is_settled && last > from_) {
         from_ = last;
         std::erase_if(seen_, [&](const auto& seen) { return seen.second < last; });
     }
-    number_ = moves_on || is_last_page || !is_whole ? 1 : number_ + 1;
-    if (number_ == 1)
-        first_of_page_.clear();
     return std::nullopt;
 }
 

@@ -33,26 +33,26 @@ public:
     std::optional<Error> take(UserPage page);
 
 private:
-    void take_by_number(UserPage page);
+    std::optional<Error> take_by_number(UserPage page);
     std::optional<Error> take_by_key(UserPage page);
 
     ListUsersRequest request_;
     const bool by_key_;
     std::int64_t number_;
+    std::int64_t total_ = 0;         ///< As page 1 says.
     std::vector<UserSummary> users_; ///< Of the last page.
     std::size_t next_ = 0;
-    std::string first_of_page_; ///< Of the page before the next one.
     bool is_at_end_ = false;
 
     // By number.
-    std::int64_t total_ = 0; ///< As the first page says; none but its set is asked for.
+    std::string first_of_page_;
 
     // By key. From one time on, there may be several pages.
     Timestamp from_ = never;
     std::map<std::string, Timestamp> seen_; ///< Who was created since then and was yielded, and when.
-    std::int64_t total_of_pass_ = 0;        ///< As the first of these pages says.
-    std::size_t listed_in_pass_ = 0;
-    std::size_t old_in_pass_ = 0; ///< Of these, who was created before that time.
+    std::size_t listed_ = 0;                ///< By page 1 and those after it.
+    std::size_t old_ = 0;                   ///< Of these, who was created before that time.
+    std::size_t fresh_ = 0;                 ///< Of these, who was created at that time, and was not yielded before.
 };
 
 } // namespace passage::api

@@ -119,7 +119,7 @@ void Call::begin_attempt()
     }
     ++outcome.attempts;
     if (observation_)
-        observation_->begin_attempt(now);
+        observation_->begin_attempt(now, outcome.attempts);
     if (lease)
         return begin_exchange(std::move(*lease), now);
     wait_for_connection();
@@ -200,7 +200,10 @@ void Call::begin_exchange(Connections::Lease lease, Clock::time_point now)
     core_->connections().deadlines().watch(*this, std::min(deadline_, now + core_->config().timeouts.attempt));
     if (stopped_)
         return end_exchange(unexpected{stopped_failure(*stopped_, Stage::write)});
-    if (!connection.begin(request, progress_))
+    const bool waits = connection.begin(request, progress_);
+    if (observation_)
+        observation_->advance(progress_);
+    if (!waits)
         return go_on_with_exchange({});
     waits_for_ = Wait::exchange;
     connection.wait(shared_from_this());
@@ -240,7 +243,7 @@ void Call::end_exchange(Result&& result)
     if (result) {
         outcome.connection = lease_->id();
         outcome.exchange = (*lease_)->exchanges();
-        facts_.in_step = (*lease_)->is_in_step();
+        facts_.in_step = operation_.idempotent || (*lease_)->is_in_step();
         if (!policy::refuses_to_process(result->status))
             (*lease_)->set_in_step(api::is_success(result->status) && operation_.answer_names_subject);
         facts_.status = result->status;
@@ -349,7 +352,8 @@ void Call::fail(Error error)
 {
     error.effect = effect_;
     error.earlier_attempts = std::move(earlier_attempts_);
-    error.retryable = error.code == Errc::pool_timeout || policy::is_retryable(facts_, operation_.idempotent);
+    error.retryable = (error.code == Errc::pool_timeout || policy::is_retryable(facts_, operation_.idempotent)) &&
+                      (operation_.idempotent || effect_ != Effect::unknown);
     error.retry_after = facts_.retry_after;
     outcome.result = unexpected{std::move(error)};
     end();

@@ -58,7 +58,7 @@ Observation::Observation(std::shared_ptr<CallObserver> observer, std::shared_ptr
     : observer_{std::move(observer)}, report_{std::move(report)}, given_{std::move(trace_parent)}
 {}
 
-void Observation::begin_attempt(Clock::time_point now)
+void Observation::begin_attempt(Clock::time_point now, unsigned charged)
 {
     const unsigned number = attempt_.number + 1;
     attempt_ = {};
@@ -68,7 +68,7 @@ void Observation::begin_attempt(Clock::time_point now)
     first_byte_.reset();
     sent_ = given_;
     if (report_)
-        report_->begin_attempt(number);
+        report_->begin_attempt(charged);
     if (observer_) {
         if (const auto own = observer_->attempt_started())
             sent_ = own;

@@ -45,7 +45,8 @@ public:
     Observation(std::shared_ptr<CallObserver> observer, std::shared_ptr<CallReport> report,
                 std::optional<TraceParent> trace_parent);
 
-    void begin_attempt(net::Clock::time_point now);
+    /// `charged` is the number of attempts, this one included and replays not.
+    void begin_attempt(net::Clock::time_point now, unsigned charged);
 
     /// The attempt has a connection now. Returns what to send on it: the request, with the place in the trace.
     std::string_view begin_exchange(const net::Connection& connection, net::Clock::time_point now,

@@ -79,6 +79,7 @@ void Connection::send(Progress& progress)
 void Connection::distrust()
 {
     distrusted_ = true;
+    in_step_ = false;
     reusable_ = false;
     stream_.cancel();
 }

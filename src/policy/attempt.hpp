@@ -21,7 +21,7 @@ struct Attempt
     /// A byte of a response came.
     bool response_begun = false;
     /// The answer can only be this request's: the connection was new, or the answer before named whom it was for. If
-    /// not, it may have come out of turn.
+    /// not, it may have come out of turn. Said of what may not be repeated; for all else it does no harm.
     bool in_step = true;
     /// The connection had carried a request before.
     bool connection_reused = false;

@@ -249,6 +249,25 @@ BOOST_AUTO_TEST_CASE(a_creation_is_not_repeated_for_a_refusal_of_another_request
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_deletion_that_was_refused_and_finds_nothing_is_no_success)
+{
+    Driver driver;
+    count_case();
+    const std::string nobody = R"({"code":"user_not_found","error":"User not found."})";
+    Case what = on_used_connection("429, then 404", Operation::erase,
+                                   {steps::request(), steps::send(response(200)), steps::request(),
+                                    steps::send(response(429, "Retry-After: 0\r\n", refusal)), steps::request(),
+                                    steps::send(response(404, "", nobody)), steps::serve()},
+                                   {.error = Errc::api, .status = 404, .effect = Effect::none, .requests = 4});
+    what.scripts.front().may_end_early = true;
+    what.call = [](Client& client) -> asio::awaitable<Result> {
+        BOOST_TEST((co_await get(client, "first")).id == "first");
+        BOOST_TEST(!(co_await perform(client, Operation::erase)).error.has_value());
+        co_return co_await perform(client, Operation::erase);
+    };
+    driver.run(what);
+}
+
 BOOST_AUTO_TEST_CASE(the_wait_that_a_server_asks_for_is_kept)
 {
     Driver driver;

@@ -235,6 +235,27 @@ BOOST_AUTO_TEST_CASE(who_waits_in_vain_is_told_what_the_shared_request_knows)
     finish();
 }
 
+BOOST_AUTO_TEST_CASE(who_gives_up_while_the_server_is_silent_is_told_so)
+{
+    asio::cancellation_signal signal;
+    const auto arrive = [&](test::Peer&) {
+        asio::post(context, [&] { signal.emit(asio::cancellation_type::terminal); });
+    };
+    server.plan({{{steps::tls(), steps::request(), arrive, steps::hold()}, true}});
+    std::optional<expected<UserInfo>> user;
+    asio::co_spawn(context, client->coalesced_get_user("u"),
+                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr, expected<UserInfo> result) {
+                       user.emplace(std::move(result));
+                       client->close();
+                       server.release();
+                   }));
+    context.run();
+    BOOST_TEST_REQUIRE((user && !*user));
+    BOOST_TEST((user->error().stage == Stage::response), user->error());
+    BOOST_TEST(user->error().attempts == 1u);
+    finish();
+}
+
 BOOST_AUTO_TEST_CASE(so_many_callers_wait_for_shared_reads_and_no_more)
 {
     server.plan({holding({steps::answer(), steps::serve()}), holding({steps::answer(), steps::serve()})});

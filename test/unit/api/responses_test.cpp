@@ -175,8 +175,8 @@ BOOST_AUTO_TEST_CASE(no_cut_leaves_a_piece_of_an_echoed_key)
 
 BOOST_AUTO_TEST_CASE(a_404_that_names_nothing_asks_for_the_path)
 {
-    const std::string hint = "is the path of base_url right? ";
-    BOOST_TEST(read_error(response(404, ""), key).message == "is the path of base_url right?");
+    const std::string hint = "is the path of the base URL right? ";
+    BOOST_TEST(read_error(response(404, ""), key).message == "is the path of the base URL right?");
     BOOST_TEST(read_error(response(404, "<html>"), key).message == hint + "<html>");
     BOOST_TEST(read_error(response(404, R"({"code":"route_not_found","error":"No."})"), key).message == hint + "No.");
     BOOST_TEST(read_error(response(404, R"({"code":"user_not_found","error":"No."})"), key).message == "No.");

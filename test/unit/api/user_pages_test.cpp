@@ -123,6 +123,8 @@ BOOST_AUTO_TEST_CASE(nobody_is_missed_or_comes_twice_whoever_comes_and_goes)
                 break;
             case 2:
                 service.add("late" + std::to_string(late++), start + 2h);
+                // One that fulfils the condition from now on.
+                service.add("changed" + std::to_string(late), start + std::chrono::microseconds{below(spread)});
                 break;
             default:
                 break;
