@@ -231,10 +231,10 @@ BOOST_AUTO_TEST_CASE(a_creation_is_not_repeated_for_a_refusal_of_another_request
         steps.push_back(steps::serve());
         Case what = on_used_connection(name, Operation::create, std::move(steps), expected);
         what.scripts.front().may_end_early = true;
-        what.call = [before](Client& client) -> asio::awaitable<Result> {
+        what.call = [second_operation = before](Client& client) -> asio::awaitable<Result> {
             BOOST_TEST((co_await get(client, "first")).id == "first");
-            const Result second = co_await perform(client, before);
-            BOOST_TEST(second.error.has_value() == (before == Operation::get));
+            const Result second = co_await perform(client, second_operation);
+            BOOST_TEST(second.error.has_value() == (second_operation == Operation::get));
             co_return co_await perform(client, Operation::create);
         };
         driver.run(what);
