@@ -68,10 +68,10 @@ class SharedReads;
 ///
 /// **Lifetime.** Destroying the client, or `close()`, ends all calls in flight with
 /// `Errc::shut_down`. It is undefined behaviour to destroy the execution context that the client's executor refers to
-/// before the client, or while a call of it is under way on whatever context. A context that is destroyed takes the
-/// calls along that are awaited on it, also if it is not the client's and the client's threads complete them at that
-/// moment: their coroutines are destroyed and don't resume, and what was under way for them is broken off. Calls on a
-/// moved-from client end with `Errc::shut_down`.
+/// before the client, or while a call is under way that is awaited on another context. A context that is destroyed
+/// takes the calls along that are awaited on it, also if it is not the client's and the client's threads complete them
+/// at that moment: their coroutines are destroyed and don't resume, and what was under way for them is broken off.
+/// Calls on a moved-from client end with `Errc::shut_down`.
 class PASSAGE_EXPORT Client
 {
 public:

@@ -70,7 +70,8 @@ Error read_error(const http::Response& response, std::string_view secret)
         error.api_code = printable(body->code, 64);
     // A service that knows the path says what it has not found.
     if (response.status == 404 && (error.api_code.empty() || error.api_code == "route_not_found"))
-        error.message = response.body.empty() ? "is the path of the base URL right?" : "is the path of the base URL right? ";
+        error.message =
+            response.body.empty() ? "is the path of the base URL right?" : "is the path of the base URL right? ";
     error.message += body ? printable(body->error, 512 - error.message.size()) : printable(response.body, 200);
     redact(error, secret);
     return error;
