@@ -449,8 +449,8 @@ BOOST_AUTO_TEST_CASE(a_session_is_resumed_on_the_next_connection)
         driver.server().forget_contexts();
         driver.run(
             {.name = "ticket refused",
-             .scripts = {{{steps::tls(settings), steps::request(), steps::answer("Connection: close\r\n"),
-                           steps::close_notify(), steps::fin(), [](Peer& peer) { peer.server().forget_contexts(); }}},
+             .scripts = {{{steps::tls(settings), steps::request(), [](Peer& peer) { peer.server().forget_contexts(); },
+                           steps::answer("Connection: close\r\n"), steps::close_notify(), steps::fin()}},
                          {{steps::tls({.max_version = version, .tickets = 1}), steps::serve()}, true}},
              .expected = {.requests = 2, .kept = true},
              .call = two_calls});

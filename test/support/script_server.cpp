@@ -108,6 +108,12 @@ std::string expand(const EVP_MD* digest, std::string secret, const std::string& 
 
 } // namespace
 
+struct TlsContext
+{
+    TlsSettings settings;
+    std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context{SSL_CTX_new(TLS_server_method()), &SSL_CTX_free};
+};
+
 /// Lets the server know that a script is within a `send`.
 class Peer::Sending
 {
@@ -140,7 +146,8 @@ Peer::~Peer() = default;
 
 bool Peer::accept_tls(const TlsSettings& settings)
 {
-    ssl_.reset(SSL_new(server_.context(settings)));
+    context_ = server_.context(settings);
+    ssl_.reset(SSL_new(context_->context.get()));
     require(ssl_ != nullptr, "no SSL");
     SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     SSL_set_accept_state(ssl_.get());
@@ -584,41 +591,41 @@ std::size_t ScriptServer::resumed() const
     return resumed_;
 }
 
-SSL_CTX* ScriptServer::context(const TlsSettings& settings)
+std::shared_ptr<TlsContext> ScriptServer::context(const TlsSettings& settings)
 {
     // One for equal settings: sessions are resumed within a context only.
     const auto key = [](const TlsSettings& s) {
         return std::tie(s.identity, s.min_version, s.max_version, s.ciphers, s.alpn, s.tickets);
     };
     const std::lock_guard lock{mutex_};
-    for (const auto& [known, made] : contexts_)
-        if (key(known) == key(settings))
-            return made.get();
+    for (const auto& known : contexts_)
+        if (key(known->settings) == key(settings))
+            return known;
 
-    std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> made{SSL_CTX_new(TLS_server_method()), &SSL_CTX_free};
+    const auto result = std::make_shared<TlsContext>(TlsContext{settings});
+    SSL_CTX* const made = result->context.get();
     const Identity& identity = settings.identity ? *settings.identity : identity_;
-    SSL_CTX_set_security_level(made.get(), 0);
-    require(SSL_CTX_set_min_proto_version(made.get(), settings.min_version) == 1 &&
-                SSL_CTX_set_max_proto_version(made.get(), settings.max_version) == 1 &&
-                SSL_CTX_use_certificate(made.get(), identity.certificate.get()) == 1 &&
-                SSL_CTX_use_PrivateKey(made.get(), identity.key.get()) == 1 &&
-                SSL_CTX_set_num_tickets(made.get(), settings.tickets) == 1,
+    SSL_CTX_set_security_level(made, 0);
+    require(SSL_CTX_set_min_proto_version(made, settings.min_version) == 1 &&
+                SSL_CTX_set_max_proto_version(made, settings.max_version) == 1 &&
+                SSL_CTX_use_certificate(made, identity.certificate.get()) == 1 &&
+                SSL_CTX_use_PrivateKey(made, identity.key.get()) == 1 &&
+                SSL_CTX_set_num_tickets(made, settings.tickets) == 1,
             "TLS can't be set up");
     for (const Identity* intermediate : identity.chain)
-        require(SSL_CTX_add1_chain_cert(made.get(), intermediate->certificate.get()) == 1, "no chain");
+        require(SSL_CTX_add1_chain_cert(made, intermediate->certificate.get()) == 1, "no chain");
     // Offered, so that a client that uses it is found out.
-    SSL_CTX_set_max_early_data(made.get(), 16384);
-    SSL_CTX_set_options(made.get(), SSL_OP_NO_ANTI_REPLAY);
-    SSL_CTX_set_keylog_callback(made.get(), &Peer::keep_secret);
+    SSL_CTX_set_max_early_data(made, 16384);
+    SSL_CTX_set_options(made, SSL_OP_NO_ANTI_REPLAY);
+    SSL_CTX_set_keylog_callback(made, &Peer::keep_secret);
     constexpr std::string_view id = "script";
-    SSL_CTX_set_session_id_context(made.get(), reinterpret_cast<const unsigned char*>(id.data()), id.size());
+    SSL_CTX_set_session_id_context(made, reinterpret_cast<const unsigned char*>(id.data()), id.size());
     if (!settings.ciphers.empty())
-        require(SSL_CTX_set_cipher_list(made.get(), settings.ciphers.c_str()) == 1, "no such cipher");
-    contexts_.emplace_back(settings, std::move(made));
-    auto& [kept, context] = contexts_.back();
-    if (!kept.alpn.empty())
-        SSL_CTX_set_alpn_select_cb(context.get(), &choose_alpn, &kept.alpn);
-    return context.get();
+        require(SSL_CTX_set_cipher_list(made, settings.ciphers.c_str()) == 1, "no such cipher");
+    if (!settings.alpn.empty())
+        SSL_CTX_set_alpn_select_cb(made, &choose_alpn, &result->settings.alpn);
+    contexts_.push_back(result);
+    return result;
 }
 
 void ScriptServer::accept_all()

@@ -19,6 +19,7 @@
 namespace passage::test {
 
 class ScriptServer;
+struct TlsContext;
 
 /// How a server's side speaks TLS.
 struct TlsSettings
@@ -109,6 +110,7 @@ private:
     ScriptServer& server_;
     int descriptor_;
     std::size_t number_;
+    std::shared_ptr<TlsContext> context_; ///< Other connections may have the server forget it.
     std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{nullptr, &SSL_free};
     std::string received_; ///< What is part of no complete request yet.
     std::string request_;
@@ -193,7 +195,7 @@ private:
         bool done = false;
     };
 
-    SSL_CTX* context(const TlsSettings& settings);
+    std::shared_ptr<TlsContext> context(const TlsSettings& settings);
     void accept_all();
     void run(Worker& worker, std::size_t number, Script script);
 
@@ -207,7 +209,7 @@ private:
 
     mutable std::mutex mutex_;
     mutable std::condition_variable changed_;
-    std::list<std::pair<TlsSettings, std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>>> contexts_;
+    std::list<std::shared_ptr<TlsContext>> contexts_;
     std::deque<Script> scripts_;
     Pieces pieces_;
     std::list<Worker> workers_;
