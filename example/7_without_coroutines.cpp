@@ -1,11 +1,11 @@
-// The same calls for code that has no coroutines of its own: with futures, callbacks and deferred operations, and how
-// one of them is given up. `co_spawn` takes an operation and any completion token.
+// The same operations with other completion tokens than awaitables: futures, callbacks, deferred operations; and how an
+// operation is cancelled.
 
 #include <passage/passage.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
@@ -21,15 +21,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-using Strand = asio::strand<asio::thread_pool::executor_type>;
 using User = passage::expected<passage::UserInfo>;
-
-/// What a completion token is given: an operation throws nothing but `std::bad_alloc`, which is for nobody to handle.
-void rethrow(std::exception_ptr error)
-{
-    if (error)
-        std::rethrow_exception(error);
-}
 
 bool print(std::string_view what, const User& user)
 {
@@ -37,47 +29,37 @@ bool print(std::string_view what, const User& user)
     return user.has_value();
 }
 
-/// A future is waited for, by a thread that runs no handlers.
-User create(const Strand& strand, passage::Client& client)
+/// A callback is called on its associated executor, or else on the client's; here it starts the next operation.
+void read_and_deactivate(passage::Client& client, const std::string& id, bool& good)
 {
-    const auto request = passage::CreateUserRequest{}.email("future@example.com");
-    return asio::co_spawn(strand, client.create_user(request), asio::use_future).get();
-}
-
-/// A callback is called where the operation was spawned; here it begins the next one.
-void read_and_deactivate(const Strand& strand, passage::Client& client, const std::string& id, bool& good)
-{
-    asio::co_spawn(strand, client.get_user(id), [strand, &client, &good](std::exception_ptr error, User user) {
-        rethrow(error);
+    client.get_user(id, [&client, &good](const User& user) {
         if (!print("called back", user))
             return;
-        asio::co_spawn(strand, client.deactivate_user(user->id), [&good](std::exception_ptr failure, User inactive) {
-            rethrow(failure);
+        client.deactivate_user(user->id, [&good](const User& inactive) {
             good = print("called back", inactive) && inactive->status == passage::UserStatus::inactive;
         });
     });
 }
 
-/// An operation that is deferred begins when it is given its token, and can be put together before.
-auto read_status(const Strand& strand, passage::Client& client, const std::string& id)
+/// A deferred operation starts when it is given its token, and can be combined with others before.
+auto read_status(passage::Client& client, const std::string& id)
 {
-    auto read = asio::co_spawn(strand, client.get_user(id), asio::deferred);
-    return std::move(read)(asio::deferred([](std::exception_ptr error, User user) {
-        rethrow(error);
+    return client.get_user(id, asio::deferred)(asio::deferred([](const User& user) {
         return asio::deferred.values(user ? std::string{user->status.text()} : to_string(user.error()));
     }));
 }
 
-/// A signal gives an operation up. It is used where the operation runs, and nowhere else.
-void give_up(const Strand& strand, passage::Client& client, asio::cancellation_signal& signal, bool& given_up)
+/// A signal cancels an operation. Signals and slots are not thread-safe, so a strand keeps both to one thread.
+void start_and_cancel(passage::Client& client, asio::cancellation_signal& signal, bool& cancelled)
 {
-    asio::post(strand, [strand, &client, &signal, &given_up] {
-        const auto take = [&given_up](std::exception_ptr error, const passage::expected<passage::UserPage>& page) {
-            rethrow(error);
-            given_up = !page && passage::is_cancelled(page.error());
-            std::cout << "given up: " << (page ? "too late" : to_string(page.error())) << '\n';
+    const auto strand = asio::make_strand(client.get_executor());
+    asio::post(strand, [strand, &client, &signal, &cancelled] {
+        auto done = [&cancelled](const passage::expected<passage::UserPage>& page) {
+            cancelled = !page && passage::is_cancelled(page.error());
+            std::cout << "cancelled: " << (page ? "too late" : to_string(page.error())) << '\n';
         };
-        asio::co_spawn(strand, client.list_users(), asio::bind_cancellation_slot(signal.slot(), take));
+        client.list_users(passage::ListUsersRequest{},
+                          asio::bind_cancellation_slot(signal.slot(), asio::bind_executor(strand, std::move(done))));
         signal.emit(asio::cancellation_type::terminal);
     });
 }
@@ -91,25 +73,26 @@ try {
         std::cerr << config.error() << '\n';
         return 2;
     }
-    bool given_up = false;
+    bool cancelled = false;
     bool deactivated = false;
     asio::thread_pool pool{1};
     asio::cancellation_signal signal; // goes before the pool, as what it cancels holds an executor of the pool
-    const Strand strand = asio::make_strand(pool);
     passage::Client client{pool, *config};
 
-    // The first call has a connection to make, so that no answer is faster.
-    give_up(strand, client, signal, given_up);
+    // The first call has a connection to make, so no answer is faster than the signal.
+    start_and_cancel(client, signal, cancelled);
 
     std::string status;
-    const User user = create(strand, client);
+    // A future is waited for, by a thread that runs no handlers.
+    const User user =
+        client.create_user(passage::CreateUserRequest{}.email("future@example.com"), asio::use_future).get();
     if (print("future", user)) {
-        status = read_status(strand, client, user->id)(asio::use_future).get();
+        status = read_status(client, user->id)(asio::use_future).get();
         std::cout << "deferred: " << status << '\n';
-        read_and_deactivate(strand, client, user->id, deactivated);
+        read_and_deactivate(client, user->id, deactivated);
     }
     pool.join();
-    return status == "pending" && deactivated && given_up ? 0 : 1;
+    return status == "pending" && deactivated && cancelled ? 0 : 1;
 } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return 2;

@@ -3,6 +3,7 @@
 #include <passage/call_options.hpp>
 #include <passage/claims.hpp>
 #include <passage/config.hpp>
+#include <passage/detail/operation.hpp>
 #include <passage/expected.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -20,8 +21,22 @@
 namespace passage {
 
 namespace client {
-class Core;
+class ClientState;
 }
+
+namespace detail {
+
+/// A Boost.Beast request, or a set of fields.
+template <class Fields>
+concept request_fields = requires(const Fields& fields)
+{
+    {
+        fields.count("Authorization")
+        } -> std::convertible_to<std::size_t>;
+    static_cast<std::string_view>(fields["Authorization"]);
+};
+
+} // namespace detail
 
 /// Where a request carries its token.
 enum class TokenSource {
@@ -105,6 +120,11 @@ public:
     static expected<Authenticator> create(boost::asio::any_io_executor executor, const Config& config,
                                           const AuthOptions& options = {});
 
+    /// The type of the authenticator's executor.
+    using executor_type = boost::asio::any_io_executor;
+    /// The executor that the authenticator was made with. It is the default of a completion token's handlers.
+    executor_type get_executor() const noexcept { return executor_; }
+
     /// Takes the authenticator over; those who wait go on.
     Authenticator(Authenticator&& other) noexcept;
     /// Closes this authenticator and takes the other one over.
@@ -127,17 +147,10 @@ public:
     ///
     /// As `authenticate`, with `JwtReason::missing` if there is no token where `AuthOptions::source` says, and
     /// `JwtReason::malformed` if there are two.
-    template <class Fields>
-    requires requires(const Fields& fields)
-    {
-        {
-            fields.count("Authorization")
-            } -> std::convertible_to<std::size_t>;
-        static_cast<std::string_view>(fields["Authorization"]);
-    }
+    template <detail::request_fields Fields>
     boost::asio::awaitable<expected<Claims>> authenticate_request(const Fields& fields, const CallOptions& options = {})
     {
-        if (fields.count("Authorization") > 1 || fields.count("Cookie") > 1)
+        if (is_ambiguous(fields))
             return refuse_ambiguous_request();
         return authenticate_request(static_cast<std::string_view>(fields["Authorization"]),
                                     static_cast<std::string_view>(fields["Cookie"]), options);
@@ -148,13 +161,71 @@ public:
     boost::asio::awaitable<expected<Claims>>
     authenticate_request(std::string_view authorization, std::string_view cookie, const CallOptions& options = {});
 
+    // The operations with a completion token.
+
+    /// `authenticate` with a completion token, whose signature is `void(expected<Claims>)`.
+    template <detail::token_for<expected<Claims>> Token>
+    auto authenticate(std::string_view token, const CallOptions& options, Token&& completion_token)
+    {
+        return detail::initiate(prepare_authenticate(token, options), executor_, std::forward<Token>(completion_token));
+    }
+    /// `authenticate` with the default options and a completion token.
+    template <detail::token_for<expected<Claims>> Token>
+    auto authenticate(std::string_view token, Token&& completion_token)
+    {
+        return authenticate(token, CallOptions{}, std::forward<Token>(completion_token));
+    }
+    /// `authenticate_request` with a completion token, whose signature is `void(expected<Claims>)`.
+    template <detail::request_fields Fields, detail::token_for<expected<Claims>> Token>
+    auto authenticate_request(const Fields& fields, const CallOptions& options, Token&& completion_token)
+    {
+        return detail::initiate(prepare_authenticate_request(fields, options), executor_,
+                                std::forward<Token>(completion_token));
+    }
+    /// `authenticate_request` with the default options and a completion token.
+    template <detail::request_fields Fields, detail::token_for<expected<Claims>> Token>
+    auto authenticate_request(const Fields& fields, Token&& completion_token)
+    {
+        return authenticate_request(fields, CallOptions{}, std::forward<Token>(completion_token));
+    }
+    /// `authenticate_request` with a completion token, whose signature is `void(expected<Claims>)`.
+    template <detail::token_for<expected<Claims>> Token>
+    auto authenticate_request(std::string_view authorization, std::string_view cookie, const CallOptions& options,
+                              Token&& completion_token)
+    {
+        return detail::initiate(prepare_authenticate_request(authorization, cookie, options), executor_,
+                                std::forward<Token>(completion_token));
+    }
+
 private:
     struct State;
-    Authenticator(std::shared_ptr<State> state, std::shared_ptr<client::Core> core) noexcept;
+    Authenticator(std::shared_ptr<State> state, std::shared_ptr<client::ClientState> client_state) noexcept;
+    using Prepared = std::shared_ptr<detail::Operation<expected<Claims>>>;
+
+    template <class Fields>
+    static bool is_ambiguous(const Fields& fields)
+    {
+        return fields.count("Authorization") > 1 || fields.count("Cookie") > 1;
+    }
+    template <class Fields>
+    Prepared prepare_authenticate_request(const Fields& fields, const CallOptions& options)
+    {
+        if (is_ambiguous(fields))
+            return prepare_ambiguous_request();
+        return prepare_authenticate_request(static_cast<std::string_view>(fields["Authorization"]),
+                                            static_cast<std::string_view>(fields["Cookie"]), options);
+    }
+    std::optional<expected<Claims>> check_at_once(std::string_view token);
+    Prepared prepare_authenticate(std::string_view token, const CallOptions& options);
+    Prepared prepare_authenticate_request(std::string_view authorization, std::string_view cookie,
+                                          const CallOptions& options);
+    static Prepared prepare_ambiguous_request();
     static boost::asio::awaitable<expected<Claims>> refuse_ambiguous_request();
 
+    executor_type executor_;
     std::shared_ptr<State> state_;
-    std::shared_ptr<client::Core> core_; // Those who wait, perhaps on other contexts, have no part in it.
+    std::shared_ptr<client::ClientState>
+        client_state_; // Those who wait, perhaps on other contexts, have no part in it.
 };
 
 } // namespace passage

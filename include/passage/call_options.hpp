@@ -87,6 +87,9 @@ public:
     /// The further header fields: names and values.
     const std::vector<std::pair<std::string, std::string>>& headers() const noexcept { return headers_; }
 
+    /// Whether all settings are equal.
+    friend bool operator==(const CallOptions&, const CallOptions&) = default;
+
 private:
     std::optional<std::chrono::steady_clock::time_point> deadline_;
     std::optional<std::chrono::milliseconds> timeout_;

@@ -35,6 +35,7 @@ enum class Errc {
     shut_down,    ///< The client was closed or destroyed.
     jwt,          ///< The token is refused; `Error::jwt_reason` says why.
     jwks,         ///< The token could not be checked: the app's keys can't be had.
+    no_memory,    ///< There was no memory to go on. Awaitables throw `std::bad_alloc` in its place.
 };
 
 /// The category of `Errc`; its name is "passage".

@@ -1,5 +1,6 @@
 #include "api/question.hpp"
 
+#include "api/requests.hpp"
 #include "http/url.hpp"
 #include "model/text.hpp"
 #include "json/decode.hpp"
@@ -9,6 +10,7 @@
 namespace passage::api {
 namespace {
 
+constexpr std::string_view users = "/users/";
 constexpr std::string_view identifier_parameter = "identifier=";
 
 /// Whether the service has to give a text back as it was sent, but for the case of letters. Of others it may store
@@ -45,6 +47,11 @@ bool is_identified(std::string_view encoded, const UserSummary& user)
 
 } // namespace
 
+Error answer_of_another()
+{
+    return Error{Errc::protocol, "the answer names another than the one that was asked for"};
+}
+
 Question::Question(const Requests& requests, std::string_view request) noexcept
     : requests_{requests}, request_{request}, target_{request.substr(request.find(' ') + 1)}
 {
@@ -66,7 +73,7 @@ std::string_view Question::identifier() const noexcept
 bool Question::is_answered_by(const UserInfo& user) const
 {
     std::string_view segment = target_;
-    segment.remove_prefix(std::min(segment.size(), requests_.users_path().size() + 1));
+    segment.remove_prefix(std::min(segment.size(), requests_.app_path().size() + users.size()));
     segment = segment.substr(0, segment.find('/'));
     return encodes(segment, user.id) && (earlier_identifier_.empty() || is_identified(earlier_identifier_, user));
 }

@@ -1,14 +1,18 @@
 #pragma once
 
-#include "api/requests.hpp"
-
 #include <passage/app.hpp>
+#include <passage/error.hpp>
 #include <passage/magic_link.hpp>
 #include <passage/user.hpp>
 
 #include <string_view>
 
 namespace passage::api {
+
+class Requests;
+
+/// The error of an answer that names another than the one that was asked for.
+Error answer_of_another();
 
 /// What a request asked for, read from its bytes: an answer that names its user, app or identifier must name the same.
 ///

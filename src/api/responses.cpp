@@ -1,7 +1,7 @@
 #include "api/responses.hpp"
 
+#include "api/arguments.hpp"
 #include "api/redact.hpp"
-#include "api/requests.hpp"
 #include "model/text.hpp"
 #include "json/decode.hpp"
 

@@ -1,8 +1,12 @@
 #include <passage/auth.hpp>
 
-#include "client/core.hpp"
-#include "client/failures.hpp"
-#include "client/flight.hpp"
+#include "api/arguments.hpp"
+#include "client/await.hpp"
+#include "client/client_state.hpp"
+#include "client/coroutine_operation.hpp"
+#include "client/exception.hpp"
+#include "client/ready_operation.hpp"
+#include "client/shared_wait.hpp"
 #include "client/token_keys.hpp"
 #include "http/url.hpp"
 #include "jwt/key_cache.hpp"
@@ -23,7 +27,7 @@ namespace {
 
 namespace asio = boost::asio;
 using Result = expected<Claims>;
-using Clock = client::Flight::Clock;
+using Clock = client::SharedWait::Clock;
 using jwt::KeyCache;
 using Next = KeyCache::Answer::Next;
 
@@ -52,7 +56,7 @@ expected<void> check_options(const AuthOptions& options)
     return {};
 }
 
-/// What a core needs to fetch keys, and nothing more: whoever serves them need not see the API key.
+/// What a client_state needs to fetch keys, and nothing more: whoever serves them need not see the API key.
 expected<Config> config_for_keys(const Config& config)
 {
     const bool is_own = !config.auth_url.empty();
@@ -117,11 +121,11 @@ asio::awaitable<Result> ready(Result result)
 struct Authenticator::State : std::enable_shared_from_this<State>
 {
     State(asio::any_io_executor on, jwt::Expectations rules, const AuthOptions& options, std::size_t max_waiting,
-          const std::shared_ptr<client::Core>& by)
+          const std::shared_ptr<client::ClientState>& by)
         : executor{std::move(on)},
           expectations{std::move(rules)},
           source{options.source},
-          core{by},
+          client_state{by},
           limit{max_waiting},
           cache{{options.key_lifetime, options.key_lifetime_in_outage, options.key_refetch_interval}}
     {}
@@ -129,14 +133,14 @@ struct Authenticator::State : std::enable_shared_from_this<State>
     /// A fetch of keys, and what is known of it.
     struct Fetch
     {
-        std::shared_ptr<client::Flight> flight;
+        std::shared_ptr<client::SharedWait> wait;
         std::shared_ptr<client::CallReport> report;
     };
 
     /// By when a caller's wait ends; without a wish of the caller, the fetch has its own end.
     Clock::time_point deadline(const CallOptions& options, Clock::time_point now) const
     {
-        const auto by = core.lock();
+        const auto by = client_state.lock();
         const bool has_wish =
             options.deadline() || options.timeout() || options.no_later_than() != Clock::time_point::max();
         return by && has_wish ? by->deadline(options, now) : Clock::time_point::max();
@@ -185,31 +189,32 @@ struct Authenticator::State : std::enable_shared_from_this<State>
     KeyCache::Answer ask_and_fetch(const jwt::Token& token, const CallOptions& options, Fetch& under_way,
                                    client::WaitingLimit::Permit& permit)
     {
-        const auto by = core.lock();
+        const auto by = client_state.lock();
         std::unique_lock lock{mutex};
         const KeyCache::Answer answer = cache.find(token.key_id(), std::chrono::steady_clock::now());
         if (!answer.fetch || !by) {
-            if (fetch.flight)
+            if (fetch.wait)
                 permit = limit.enter();
             under_way = fetch;
             return answer;
         }
-        under_way = fetch = {std::make_shared<client::Flight>(executor), std::make_shared<client::CallReport>()};
+        under_way = fetch = {std::make_shared<client::SharedWait>(executor), std::make_shared<client::CallReport>()};
         cache.begin_fetch();
         lock.unlock();
         // From here on others may join, so that the fetch has to end whatever is thrown.
-        auto landing = client::make_landing<jwt::KeySet>(
+        auto end = client::exactly_once<jwt::KeySet>(
             Errc::jwks, [self = shared_from_this()](expected<jwt::KeySet> keys) { self->end_fetch(std::move(keys)); });
         CallOptions of_fetch;
         if (options.trace_parent())
             of_fetch.trace_parent(*options.trace_parent());
-        asio::co_spawn(executor, client::fetch_token_keys(by, of_fetch, under_way.report), std::move(landing));
+        const auto call = client::make_token_keys_call(by, of_fetch, under_way.report);
+        call->start(detail::Handler<std::decay_t<decltype(call)>>{std::move(end)}, executor, false);
         return answer;
     }
 
     void end_fetch(expected<jwt::KeySet> keys)
     {
-        std::shared_ptr<client::Flight> ended;
+        std::shared_ptr<client::SharedWait> ended;
         {
             const std::lock_guard lock{mutex};
             const auto now = std::chrono::steady_clock::now();
@@ -221,9 +226,9 @@ struct Authenticator::State : std::enable_shared_from_this<State>
             } catch (const std::bad_alloc&) {
                 cache.failed(Error{Errc::jwks, "no memory"}, now);
             }
-            ended = std::exchange(fetch, {}).flight;
+            ended = std::exchange(fetch, {}).wait;
         }
-        ended->land();
+        ended->finish();
     }
 
     static asio::awaitable<Result> wait_and_check(std::shared_ptr<State> self, std::string text, CallOptions options);
@@ -231,7 +236,7 @@ struct Authenticator::State : std::enable_shared_from_this<State>
     const asio::any_io_executor executor;
     const jwt::Expectations expectations;
     const TokenSource source;
-    const std::weak_ptr<client::Core> core;
+    const std::weak_ptr<client::ClientState> client_state;
     std::shared_ptr<const jwt::KeySet> given_keys;
     client::WaitingLimit limit;
 
@@ -248,6 +253,7 @@ asio::awaitable<Result> Authenticator::State::wait_and_check(std::shared_ptr<Sta
     const auto token = jwt::read_token(text);
     if (!token)
         co_return failure(jwt::refusal(token.error()));
+    bool cancelled = co_await client::accept_cancellation();
     for (;;) {
         Fetch fetch;
         client::WaitingLimit::Permit permit;
@@ -255,26 +261,28 @@ asio::awaitable<Result> Authenticator::State::wait_and_check(std::shared_ptr<Sta
         if (auto result = self->check(*token, answer))
             co_return *std::move(result);
 
-        if (!fetch.flight)
+        if (!fetch.wait)
             co_return failure(Error{Errc::shut_down});
         if (!answer.fetch && !permit)
             co_return failure(too_many_wait(self->limit.most()));
-        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+        if (cancelled)
             co_return failure(Error{Errc::cancelled});
-        const client::Flight::End end = co_await client::Flight::landing(std::move(fetch.flight), deadline);
-        if (end != client::Flight::End::landed) {
-            const bool expired = end == client::Flight::End::expired;
+        const client::SharedWait::End end = co_await client::SharedWait::wait(std::move(fetch.wait), deadline);
+        if (end != client::SharedWait::End::finished) {
+            const bool expired = end == client::SharedWait::End::expired;
             Error error{expired ? Errc::timeout : Errc::cancelled, expired ? "the deadline passed" : ""};
             fetch.report->add_to(error);
             error.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
             error.retryable = expired;
             co_return failure(std::move(error));
         }
+        const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+        cancelled = state.cancelled() != asio::cancellation_type::none;
     }
 }
 
-Authenticator::Authenticator(std::shared_ptr<State> state, std::shared_ptr<client::Core> core) noexcept
-    : state_{std::move(state)}, core_{std::move(core)}
+Authenticator::Authenticator(std::shared_ptr<State> state, std::shared_ptr<client::ClientState> client_state) noexcept
+    : executor_{state->executor}, state_{std::move(state)}, client_state_{std::move(client_state)}
 {}
 
 Authenticator::Authenticator(asio::any_io_executor executor, const Config& config, const AuthOptions& options)
@@ -308,68 +316,111 @@ expected<Authenticator> Authenticator::create(asio::any_io_executor executor, co
         return Authenticator{std::move(state), nullptr};
     }
 
-    const auto config_of_core = config_for_keys(config);
-    if (!config_of_core)
-        return unexpected{config_of_core.error()};
-    auto core = client::Core::create(executor, *config_of_core);
-    if (!core)
-        return unexpected{std::move(core.error())};
-    auto state =
-        std::make_shared<State>(std::move(executor), std::move(expectations), options, config.pool.max_waiting, *core);
-    return Authenticator{std::move(state), *std::move(core)};
+    const auto key_config = config_for_keys(config);
+    if (!key_config)
+        return unexpected{key_config.error()};
+    auto client_state = client::ClientState::create(executor, *key_config);
+    if (!client_state)
+        return unexpected{std::move(client_state.error())};
+    auto state = std::make_shared<State>(std::move(executor), std::move(expectations), options, config.pool.max_waiting,
+                                         *client_state);
+    return Authenticator{std::move(state), *std::move(client_state)};
 }
 
-Authenticator::Authenticator(Authenticator&& other) noexcept = default;
+Authenticator::Authenticator(Authenticator&& other) noexcept
+    : executor_{other.executor_}, state_{std::move(other.state_)}, client_state_{std::move(other.client_state_)}
+{}
 
 Authenticator& Authenticator::operator=(Authenticator&& other) noexcept
 {
     Authenticator former{std::move(*this)};
+    executor_ = other.executor_;
     state_ = std::move(other.state_);
-    core_ = std::move(other.core_);
+    client_state_ = std::move(other.client_state_);
     return *this;
 }
 
 Authenticator::~Authenticator()
 {
-    if (core_)
-        core_->close();
+    if (client_state_)
+        client_state_->close();
 }
 
-asio::awaitable<Result> Authenticator::authenticate(std::string_view token, const CallOptions& options)
-{
-    if (!state_)
-        return ready(failure(Error{Errc::shut_down, "the authenticator was moved from"}));
-    const auto parts = jwt::read_token(token);
-    if (!parts)
-        return ready(failure(jwt::refusal(parts.error())));
-    // What needs no fetch is done here: the token need not be copied.
-    if (const KeyCache::Answer answer = state_->ask(*parts); !answer.fetch)
-        if (auto result = state_->check(*parts, answer))
-            return ready(*std::move(result));
-    return State::wait_and_check(state_, std::string{token}, options);
-}
+namespace {
 
-asio::awaitable<Result> Authenticator::authenticate_request(std::string_view authorization, std::string_view cookie,
-                                                            const CallOptions& options)
+/// The token of a request; the error of one that can't have one.
+expected<std::string_view> find_token(TokenSource source, std::string_view authorization, std::string_view cookie)
 {
-    const TokenSource source = state_ ? state_->source : TokenSource::header;
     std::string_view token;
     if (source != TokenSource::cookie)
         token = jwt::bearer_token(authorization);
     if (token.empty() && source != TokenSource::header) {
         const auto in_cookie = jwt::cookie_token(cookie);
         if (!in_cookie)
-            return ready(failure(jwt::refusal(in_cookie.error())));
+            return failure(jwt::refusal(in_cookie.error()));
         token = *in_cookie;
     }
     if (token.empty())
-        return ready(failure(jwt::refusal(JwtReason::missing)));
-    return authenticate(token, options);
+        return failure(jwt::refusal(JwtReason::missing));
+    return token;
+}
+
+} // namespace
+
+/// The answer to a token that is there without waiting; nothing of it is copied.
+std::optional<Result> Authenticator::check_at_once(std::string_view token)
+{
+    if (!state_)
+        return failure(Error{Errc::shut_down, "the authenticator was moved from"});
+    const auto parts = jwt::read_token(token);
+    if (!parts)
+        return failure(jwt::refusal(parts.error()));
+    const KeyCache::Answer answer = state_->ask(*parts);
+    return answer.fetch ? std::nullopt : state_->check(*parts, answer);
+}
+
+asio::awaitable<Result> Authenticator::authenticate(std::string_view token, const CallOptions& options)
+{
+    if (auto result = check_at_once(token))
+        return ready(*std::move(result));
+    return State::wait_and_check(state_, std::string{token}, options);
+}
+
+Authenticator::Prepared Authenticator::prepare_authenticate(std::string_view token, const CallOptions& options)
+{
+    if (auto result = check_at_once(token))
+        return std::make_shared<client::ReadyOperation<Claims>>(*std::move(result));
+    return std::make_shared<client::CoroutineOperation<Claims>>(
+        "authenticate",
+        [state = state_, text = std::string{token}, options] { return State::wait_and_check(state, text, options); });
+}
+
+asio::awaitable<Result> Authenticator::authenticate_request(std::string_view authorization, std::string_view cookie,
+                                                            const CallOptions& options)
+{
+    const auto token = find_token(state_ ? state_->source : TokenSource::header, authorization, cookie);
+    if (!token)
+        return ready(unexpected{token.error()});
+    return authenticate(*token, options);
+}
+
+Authenticator::Prepared Authenticator::prepare_authenticate_request(std::string_view authorization,
+                                                                    std::string_view cookie, const CallOptions& options)
+{
+    const auto token = find_token(state_ ? state_->source : TokenSource::header, authorization, cookie);
+    if (!token)
+        return std::make_shared<client::ReadyOperation<Claims>>(unexpected{token.error()});
+    return prepare_authenticate(*token, options);
 }
 
 asio::awaitable<Result> Authenticator::refuse_ambiguous_request()
 {
     return ready(failure(jwt::refusal(JwtReason::malformed)));
+}
+
+Authenticator::Prepared Authenticator::prepare_ambiguous_request()
+{
+    return std::make_shared<client::ReadyOperation<Claims>>(failure(jwt::refusal(JwtReason::malformed)));
 }
 
 } // namespace passage

@@ -1,7 +1,15 @@
+#include "client/await_batch.hpp"
+
 #include <passage/batch.hpp>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+
 #include <cstddef>
+#include <exception>
+#include <memory>
+#include <new>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -20,44 +28,92 @@ Error not_asked(Error error)
     return error;
 }
 
-/// The results of all items in their order. Those at `places` are asked for, in this order; the results of others are
-/// copies of what came at `sources`, which is of each item, or empty if there are no others.
+/// Carries out an operation for each of some items, and yields the results of all in their order. The items at `places`
+/// are asked for, in this order; the results of others are copies of what came at `sources`, which is of each item, or
+/// empty if there are no others.
 template <class T, class Items, class Operation>
-asio::awaitable<std::vector<expected<T>>> collect(Items items, std::vector<std::size_t> places,
-                                                  std::vector<std::size_t> sources, Operation operation,
-                                                  BatchOptions options)
+class Collection final : public detail::BatchOperation<std::vector<expected<T>>>,
+                         public std::enable_shared_from_this<Collection<T, Items, Operation>>
 {
-    std::vector<expected<T>> results(items.size());
-    std::vector<bool> asked(items.size());
-    auto begin = [&](std::size_t place, const CallOptions& call) { return operation(items[place], call); };
-    auto deliver = [&](std::size_t index, expected<T>&& result) {
-        results[places[index]] = std::move(result);
-        asked[places[index]] = true;
-    };
-    const BatchSummary summary =
-        co_await for_each(std::span{places}, std::move(begin), std::move(deliver), std::move(options));
-    for (const std::size_t place : places)
-        if (summary.stopped && !asked[place])
-            results[place] = unexpected{not_asked(*summary.stopped)};
-    for (std::size_t i = 0; i < sources.size(); ++i)
-        if (sources[i] != i)
-            results[i] = results[sources[i]];
-    co_return results;
-}
+public:
+    using Results = std::vector<expected<T>>;
+    using typename detail::BatchOperation<Results>::Handler;
+
+    Collection(Items items, std::vector<std::size_t> places, std::vector<std::size_t> sources, Operation operation,
+               BatchOptions options)
+        : items_{std::move(items)},
+          places_{std::move(places)},
+          sources_{std::move(sources)},
+          operation_{std::move(operation)},
+          options_{std::move(options)},
+          results_(items_.size()),
+          asked_(items_.size())
+    {}
+
+    void start(Handler handler, asio::any_io_executor executor) override
+    {
+        auto begin = [this](std::size_t place, const CallOptions& call) { return operation_(items_[place], call); };
+        auto deliver = [this](std::size_t index, expected<T>&& result) {
+            results_[places_[index]] = std::move(result);
+            asked_[places_[index]] = true;
+        };
+        const asio::cancellation_slot cancellation = handler.cancellation_slot();
+        auto end = [self = this->shared_from_this(), called = std::move(handler)](std::exception_ptr error,
+                                                                                  const BatchSummary& summary) mutable {
+            Results results;
+            try {
+                if (!error)
+                    results = self->take(summary.stopped);
+            } catch (const std::bad_alloc&) {
+                error = std::current_exception();
+            }
+            self.reset();
+            std::move(called)(std::move(error), std::move(results));
+        };
+        using Places = std::span<const std::size_t>;
+        const auto batch = std::make_shared<detail::BatchRun<Places, decltype(begin), decltype(deliver)>>(
+            Places{places_}, std::move(begin), std::move(deliver), std::move(options_));
+        batch->start(detail::BatchCore::Handler{asio::bind_cancellation_slot(cancellation, std::move(end))},
+                     std::move(executor));
+    }
+
+    Results cancelled() override { return take(Error{Errc::cancelled}); }
+
+private:
+    /// `stopped`: why not all were asked for.
+    Results take(const std::optional<Error>& stopped)
+    {
+        for (const std::size_t place : places_)
+            if (stopped && !asked_[place])
+                results_[place] = unexpected{not_asked(*stopped)};
+        for (std::size_t i = 0; i < sources_.size(); ++i)
+            if (sources_[i] != i)
+                results_[i] = results_[sources_[i]];
+        return std::move(results_);
+    }
+
+    Items items_;
+    const std::vector<std::size_t> places_;
+    const std::vector<std::size_t> sources_;
+    Operation operation_;
+    BatchOptions options_;
+    Results results_;
+    std::vector<bool> asked_;
+};
 
 /// The results of all items in their order, each asked for.
 template <class T, class Items, class Operation>
-asio::awaitable<std::vector<expected<T>>> each(Items items, Operation operation, BatchOptions options)
+detail::BatchOf<T> each(Items items, Operation operation, BatchOptions options)
 {
     std::vector<std::size_t> places(items.size());
     std::iota(places.begin(), places.end(), std::size_t{0});
-    return collect<T>(std::move(items), std::move(places), {}, std::move(operation), std::move(options));
+    return std::make_shared<Collection<T, Items, Operation>>(
+        std::move(items), std::move(places), std::vector<std::size_t>{}, std::move(operation), std::move(options));
 }
 
 /// The results of all ids in their order, with equal ones asked for once.
 template <class T, class Operation>
-asio::awaitable<std::vector<expected<T>>> each_once(std::vector<std::string> ids, Operation operation,
-                                                    BatchOptions options)
+detail::BatchOf<T> each_once(std::vector<std::string> ids, Operation operation, BatchOptions options)
 {
     std::unordered_map<std::string_view, std::size_t> first;
     std::vector<std::size_t> places;
@@ -68,21 +124,20 @@ asio::awaitable<std::vector<expected<T>>> each_once(std::vector<std::string> ids
             places.push_back(i);
         sources[i] = at->second;
     }
-    return collect<T>(std::move(ids), std::move(places), std::move(sources), std::move(operation), std::move(options));
+    return std::make_shared<Collection<T, std::vector<std::string>, Operation>>(
+        std::move(ids), std::move(places), std::move(sources), std::move(operation), std::move(options));
 }
 
 } // namespace
 
-asio::awaitable<std::vector<expected<UserInfo>>> get_users(Client& client, std::vector<std::string> ids,
-                                                           BatchOptions options)
+detail::BatchOf<UserInfo> detail::prepare_get_users(Client& client, std::vector<std::string> ids, BatchOptions options)
 {
     return each_once<UserInfo>(
         std::move(ids), [&client](std::string_view id, const CallOptions& call) { return client.get_user(id, call); },
         std::move(options));
 }
 
-asio::awaitable<std::vector<expected<void>>> delete_users(Client& client, std::vector<std::string> ids,
-                                                          BatchOptions options)
+detail::BatchOf<void> detail::prepare_delete_users(Client& client, std::vector<std::string> ids, BatchOptions options)
 {
     return each_once<void>(
         std::move(ids),
@@ -90,8 +145,8 @@ asio::awaitable<std::vector<expected<void>>> delete_users(Client& client, std::v
         std::move(options));
 }
 
-asio::awaitable<std::vector<expected<UserInfo>>> create_users(Client& client, std::vector<CreateUserRequest> requests,
-                                                              BatchOptions options)
+detail::BatchOf<UserInfo> detail::prepare_create_users(Client& client, std::vector<CreateUserRequest> requests,
+                                                       BatchOptions options)
 {
     return each<UserInfo>(
         std::move(requests),
@@ -101,8 +156,9 @@ asio::awaitable<std::vector<expected<UserInfo>>> create_users(Client& client, st
         std::move(options));
 }
 
-asio::awaitable<std::vector<expected<UserInfo>>>
-update_users(Client& client, std::vector<std::pair<std::string, UpdateUserRequest>> updates, BatchOptions options)
+detail::BatchOf<UserInfo> detail::prepare_update_users(Client& client,
+                                                       std::vector<std::pair<std::string, UpdateUserRequest>> updates,
+                                                       BatchOptions options)
 {
     return each<UserInfo>(
         std::move(updates),
@@ -110,6 +166,30 @@ update_users(Client& client, std::vector<std::pair<std::string, UpdateUserReques
             return client.update_user(update.first, update.second, call);
         },
         std::move(options));
+}
+
+asio::awaitable<std::vector<expected<UserInfo>>> get_users(Client& client, std::vector<std::string> ids,
+                                                           BatchOptions options)
+{
+    return client::await_batch(detail::prepare_get_users(client, std::move(ids), std::move(options)));
+}
+
+asio::awaitable<std::vector<expected<void>>> delete_users(Client& client, std::vector<std::string> ids,
+                                                          BatchOptions options)
+{
+    return client::await_batch(detail::prepare_delete_users(client, std::move(ids), std::move(options)));
+}
+
+asio::awaitable<std::vector<expected<UserInfo>>> create_users(Client& client, std::vector<CreateUserRequest> requests,
+                                                              BatchOptions options)
+{
+    return client::await_batch(detail::prepare_create_users(client, std::move(requests), std::move(options)));
+}
+
+asio::awaitable<std::vector<expected<UserInfo>>>
+update_users(Client& client, std::vector<std::pair<std::string, UpdateUserRequest>> updates, BatchOptions options)
+{
+    return client::await_batch(detail::prepare_update_users(client, std::move(updates), std::move(options)));
 }
 
 } // namespace passage

@@ -4,67 +4,83 @@
 #include "client/connections.hpp"
 #include "client/observation.hpp"
 #include "http/response.hpp"
-#include "policy/attempt.hpp"
+#include "policy/call_fsm.hpp"
 
 #include <passage/error.hpp>
 #include <passage/secret.hpp>
 
 #include <boost/asio/cancellation_type.hpp>
 
-#include <chrono>
-#include <exception>
 #include <memory>
 #include <optional>
-#include <vector>
+#include <string_view>
+#include <utility>
 
 namespace passage::client {
 
 namespace asio = boost::asio;
 
-class Core;
+class ClientState;
 
-/// What a call came to.
-struct Outcome
-{
-    /// A response of success, or why there is none.
-    expected<http::Response> result = unexpected{Error{}};
-    unsigned attempts = 0;
-    /// The connection that the response came on, and which of its exchanges that was, from 1 on.
-    ConnectionId connection;
-    unsigned exchange = 0;
-};
-
-/// A call under way: attempts, each of which takes a connection and has an exchange on it, with waits between them.
+/// A call under way: does what its machine says, and tells it what came of it.
 ///
-/// A state machine rather than a coroutine, for thousands may wait: this object is all that a call holds. It is owned
-/// by whatever it waits for. Until it is complete, all of it belongs to the strand.
+/// An object rather than a coroutine, for thousands may wait: this is all that a call holds. It is owned by whatever it
+/// waits for. From `start` to `complete` all of it belongs to the strand.
 ///
 /// What is touched to wake a call that waits comes first, and near each other: with thousands of them, memory is what
 /// costs.
 class Call : public net::Resumable,
              private net::Deadlines::Watched,
              private Connections::Pending,
-             private net::WaitingRoom::Guest,
+             private net::ParkedCalls::Entry,
              public std::enable_shared_from_this<Call>
 {
 public:
-    /// `observation` may be none. `before` is what earlier calls, which this one repeats, may have done.
-    Call(std::shared_ptr<Core> core, const api::Operation& operation, Secret request, bool retries,
-         net::Clock::time_point deadline, std::shared_ptr<Observation> observation, Effect before);
-    virtual ~Call();
+    using Clock = net::Clock;
 
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+    /// Begins the call.
     void start();
-
-    /// The bytes of the request.
-    std::string_view request() const noexcept { return request_.reveal(); }
 
     /// The caller wants no more. Total cancellation is for calls that left no trace: it comes too late once the request
     /// was sent.
     void cancel(asio::cancellation_type type);
 
 protected:
-    /// Tells the caller, on the caller's executor. `error` is none, or what was thrown for want of memory. Called once.
-    virtual void complete(std::exception_ptr error) = 0;
+    /// `before` is what earlier calls, which this one repeats, may have done.
+    Call(std::shared_ptr<ClientState> client_state, const api::Operation& operation, Secret request, bool retries,
+         Effect before);
+    virtual ~Call();
+
+    /// The call is complete. The caller's side takes over, on the caller's executor. Called once for each `start`.
+    virtual void complete() = 0;
+
+    const std::shared_ptr<ClientState>& client_state() const noexcept { return client_state_; }
+
+    /// To be set before `start`.
+    Clock::time_point deadline;
+    /// To be set before `start`; not null.
+    std::shared_ptr<Observation> observation;
+
+    /// The bytes of the request.
+    std::string_view request() const noexcept { return request_.reveal(); }
+    /// Puts another request in place, for the next `start`.
+    void set_request(Secret request) { request_ = std::move(request); }
+
+    /// Why the call failed; null after a success, or if `is_out_of_memory`.
+    const Error* error() const noexcept { return fsm_.error(); }
+    bool is_out_of_memory() const noexcept { return out_of_memory_; }
+    void set_out_of_memory() noexcept { out_of_memory_ = true; }
+    /// What the service may have done.
+    Effect effect() const noexcept;
+    /// The response of a success.
+    const http::Response& response() const noexcept { return *response_; }
+    /// Attempts made, of all requests that were started.
+    unsigned attempts() const noexcept { return fsm_.attempts(); }
+    /// The connection that the last response came on.
+    const ConnectionId& connection() const noexcept { return connection_; }
 
 private:
     /// What is waited for.
@@ -73,55 +89,39 @@ private:
     void interrupt(net::Interrupt why) override;
     void lent() override;
     void is_next() const noexcept override;
-    void refused(const net::Failure& failure) override;
+    void refused(const Failure& failure) override;
     void resume(const boost::system::error_code& ec) override;
 
-    void begin_attempt();
-    void fail_without_attempt(net::Failure failure);
-    void wait_for_connection();
-    void take_connection();
+    void perform(policy::CallAction action, Clock::time_point now);
+    // Each performs an action, or ends a wait, and returns the next action.
+    policy::CallAction take_place(const policy::CallAction& action, Clock::time_point now);
+    policy::CallAction look_for_place(Clock::time_point now);
+    policy::CallAction use(Connections::Lease&& lease, Clock::time_point now);
+    policy::CallAction prepare_exchange(const policy::CallAction& action, Clock::time_point now);
+    policy::CallAction send(Clock::time_point now);
+    policy::CallAction advance_exchange(const boost::system::error_code& ec, Clock::time_point now);
+    policy::CallAction take(http::Response&& response, Clock::time_point now);
+    policy::CallAction end_attempt(const policy::CallAction& action, Clock::time_point now);
+    policy::CallAction end_backoff(Clock::time_point now);
+    void back_off(const policy::CallAction& action);
+    void break_off();
     void leave_queue();
-    void begin_exchange(Connections::Lease lease, net::Clock::time_point now);
-    void go_on_with_exchange(const boost::system::error_code& ec);
-    void end_exchange(expected<http::Response, net::Failure>&& result);
-    void end_attempt(expected<http::Response, net::Failure>&& result);
-    void begin_backoff(std::chrono::milliseconds time);
-    void end_backoff();
-    void succeed(http::Response&& response);
-    void fail(Error error);
-    void end(std::exception_ptr error = nullptr);
+    void end();
 
-    void stop(Errc reason);
-    void break_off_wait();
-
-    const std::shared_ptr<Core> core_;
-    const api::Operation& operation_;
-    const Secret request_;
-    const bool retries_;
-    const net::Clock::time_point deadline_;
-    const std::shared_ptr<Observation> observation_;
+    const std::shared_ptr<ClientState> client_state_;
+    Secret request_;
+    policy::CallFsm fsm_;
 
     Wait waits_for_ = Wait::nothing;
-    bool ended_ = false;
-    /// Why the call is to end, if it is.
-    std::optional<Errc> stopped_;
-    /// The attempt took too long; the call may go on with another.
-    bool attempt_expired_ = false;
-    unsigned replays_ = 0;
-    bool misdirected_ = false; ///< The service answered 421 before.
-    int taken_from_budget_ = 0;
-    bool repeats_if_in_step_ = false; ///< The next attempt is made only if the last answer was this request's.
-    /// Of all attempts together, those of earlier calls included.
-    Effect effect_;
-    net::Progress progress_;
-    policy::Attempt facts_;
-    std::vector<FailedAttempt> earlier_attempts_;
+    bool ended_ = true; ///< Not under way.
+    bool out_of_memory_ = false;
     std::optional<Connections::Lease> lease_;
+    Progress progress_; ///< Kept by the connection.
+    std::optional<http::Response> response_;
+    /// The connection that the response came on, and which of its exchanges that was, from 1 on.
+    ConnectionId connection_;
+    unsigned exchange_ = 0;
     std::unique_ptr<net::InnerTimer> backoff_; ///< Made when it is needed, which is seldom.
-
-public:
-    /// Complete when the caller is told so.
-    Outcome outcome;
 };
 
 } // namespace passage::client

@@ -1,10 +1,14 @@
 #include <passage/client.hpp>
 
-#include "api/question.hpp"
-#include "api/responses.hpp"
+#include "api/arguments.hpp"
+#include "api/operations.hpp"
 #include "api/user_pages.hpp"
-#include "client/core.hpp"
-#include "client/failures.hpp"
+#include "client/await.hpp"
+#include "client/client_state.hpp"
+#include "client/coroutine_operation.hpp"
+#include "client/exception.hpp"
+#include "client/operation_call.hpp"
+#include "client/ready_operation.hpp"
 #include "client/shared_reads.hpp"
 #include "client/token_keys.hpp"
 
@@ -16,303 +20,100 @@ namespace passage {
 namespace {
 
 namespace asio = boost::asio;
-using client::Core;
-using CallPtr = std::shared_ptr<client::Call>;
+using client::ClientState;
 using net::Clock;
-using CorePtr = std::shared_ptr<Core>;
-
-/// How a response of success is read, within a limit of memory, and held against what was asked.
+using ClientStatePtr = std::shared_ptr<ClientState>;
 template <class T>
-using Reader = expected<T> (*)(const http::Response&, std::size_t limit, const api::Question&);
+using OperationPtr = std::shared_ptr<detail::Operation<expected<T>>>;
 
-/// What is asked next, after a response of success.
-using Next = expected<http::Request> (*)(const api::Requests&, const http::Response&, std::size_t limit,
-                                         const api::Question&);
-
-unexpected<Error> answer_of_another()
-{
-    return unexpected{Error{Errc::protocol, "the answer names another than the one that was asked for"}};
-}
-
-/// Reads what names something, by which it is checked.
-template <auto Read>
-constexpr auto named = [](const http::Response& response, std::size_t limit, const api::Question& question) {
-    auto answer = Read(response, limit);
-    if (answer && !question.is_answered_by(*answer))
-        answer = answer_of_another();
-    return answer;
-};
-
-/// Reads what names nothing that was asked for.
-template <auto Read>
-constexpr auto unnamed =
-    [](const http::Response& response, std::size_t limit, const api::Question&) { return Read(response, limit); };
-
-expected<void> read_nothing(const http::Response& response, std::size_t, const api::Question& question)
-{
-    if (!question.may_have_body(response.body))
-        return answer_of_another();
-    return {};
-}
-
-expected<UserInfo> read_created_user(const http::Response& response, std::size_t limit, const api::Question& question)
-{
-    auto user = api::read_user(response, limit);
-    if (user && !question.created(*user))
-        return answer_of_another();
-    return user;
-}
-
-/// A call of a member function: one request or several, under one deadline.
-class Session
-{
-public:
-    /// `report` may be null.
-    Session(CorePtr core, const api::Operation& operation, const CallOptions& options,
-            std::shared_ptr<client::CallReport> report = nullptr)
-        : core_{std::move(core)}, operation_{&operation}, options_{options}, report_{std::move(report)}
-    {}
-
-    /// To be called first, when the call is awaited: now its time runs.
-    void begin()
-    {
-        begin_ = Clock::now();
-        deadline_ = core_->deadline(options_, begin_);
-        observation_ = core_->observe(*operation_, options_, report_);
-    }
-
-    asio::awaitable<CallPtr> send(Secret request)
-    {
-        const bool may_have_acted = options_.may_have_acted() == operation_->name;
-        return core_->call(*operation_, std::move(request), options_.retries(), deadline_, observation_,
-                           may_have_acted ? Effect::unknown : Effect::none);
-    }
-
-    /// Makes the request that follows on a response of success; false if there is none, or it can't be made.
-    bool follow(client::Call& call, Next next, Secret& request)
-    {
-        attempts_ += std::exchange(call.outcome.attempts, 0);
-        if (!next || !call.outcome.result)
-            return false;
-        const api::Question question{core_->requests(), call.request()};
-        expected<http::Request> made = next(core_->requests(), *call.outcome.result, decoded_limit(), question);
-        expected<Secret> written =
-            made ? core_->write(std::move(made), options_) : unexpected{complete(made.error(), call)};
-        identifier_ = question.identifier();
-        if (written)
-            request = std::move(*written);
-        else
-            call.outcome.result = unexpected{std::move(written.error())};
-        return written.has_value();
-    }
-
-    /// What the last request came to.
-    template <class T>
-    expected<T> result(const client::Call& call, Reader<T> read)
-    {
-        const expected<http::Response>& response = call.outcome.result;
-        if (!response)
-            return failure(response.error());
-        api::Question question{core_->requests(), call.request()};
-        question.also(identifier_);
-        expected<T> value = read(*response, decoded_limit(), question);
-        if (!value)
-            value = failure(complete(std::move(value.error()), call));
-        else if (observation_)
-            observation_->end(attempts_, elapsed(), nullptr);
-        return value;
-    }
-
-    /// An error of this call. A server may echo the API key anywhere, so all that leaves is looked through.
-    unexpected<Error> failure(Error error) const
-    {
-        core_->redact(error);
-        error.operation = operation_->name;
-        error.attempts = attempts_;
-        error.elapsed = elapsed();
-        if (observation_)
-            observation_->end(attempts_, error.elapsed, &error);
-        return unexpected{std::move(error)};
-    }
-
-private:
-    /// An error in what a response of success says.
-    Error complete(Error error, const client::Call& call) const
-    {
-        const http::Response& response = *call.outcome.result;
-        if (error.http_status == 0)
-            error.http_status = response.status;
-        error.effect = Effect::none;
-        if (error.code == Errc::decode || error.code == Errc::too_large) {
-            error.effect = Effect::done;
-            core_->doubt(call.outcome.connection);
-        } else if (error.code == Errc::protocol) {
-            error.effect = Effect::unknown;
-            core_->distrust(call.outcome.connection);
-        }
-        error.request_id = response.request_id;
-        return error;
-    }
-
-    std::size_t decoded_limit() const noexcept { return core_->config().limits.decoded_bytes; }
-
-    std::chrono::microseconds elapsed() const
-    {
-        return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin_);
-    }
-
-    CorePtr core_;
-    const api::Operation* operation_;
-    CallOptions options_;
-    std::shared_ptr<client::CallReport> report_;
-    Clock::time_point begin_;
-    Clock::time_point deadline_;
-    unsigned attempts_ = 0;
-    std::string identifier_; ///< Of the request before this one, percent-encoded.
-    std::shared_ptr<client::Observation> observation_;
-};
-
-/// A call of a client that was moved from.
+/// A call that has its request, or the reason why there is none.
 template <class T>
-asio::awaitable<expected<T>> refuse(const api::Operation* operation)
+OperationPtr<T> make_call_with(const ClientStatePtr& client_state, const api::OperationFor<T>& operation,
+                               const CallOptions& options, expected<http::Request> request,
+                               std::shared_ptr<client::CallReport> report = nullptr)
 {
-    Error error{Errc::shut_down, "the client was moved from"};
-    error.operation = operation->name;
-    co_return unexpected{std::move(error)};
+    return std::make_shared<client::OperationCall<T>>(
+        client_state, operation, options, client_state->write(std::move(request), options), std::move(report));
 }
 
-/// A call that can't be made.
-template <class T>
-asio::awaitable<expected<T>> refuse(Session session, Error error)
-{
-    session.begin();
-    co_return session.failure(std::move(error));
-}
-
-/// The caller's coroutine: all that a call costs but the call itself, so it is kept small.
-template <class T>
-asio::awaitable<expected<T>> run(Session session, Secret request, Reader<T> read, Next next)
-{
-    session.begin();
-    // A setting of the caller's coroutine: cancelling must be a result here, and stay what it was there.
-    const bool throws = co_await asio::this_coro::throw_if_cancelled();
-    co_await asio::this_coro::throw_if_cancelled(false);
-    CallPtr call;
-    do {
-        const auto state = co_await asio::this_coro::cancellation_state;
-        call.reset();
-        if (state.cancelled() != asio::cancellation_type::none)
-            break;
-        call = co_await session.send(std::move(request));
-    } while (session.follow(*call, std::exchange(next, nullptr), request));
-    co_await asio::this_coro::throw_if_cancelled(throws);
-    if (!call)
-        co_return session.failure(Error{Errc::cancelled});
-    co_return session.result(*call, read);
-}
-
-/// Begins a call that has its request.
-template <class T>
-asio::awaitable<expected<T>> start(Session session, expected<Secret> request, Reader<T> read, Next next)
-{
-    if (!request)
-        return refuse<T>(std::move(session), std::move(request.error()));
-    return run<T>(std::move(session), std::move(*request), read, next);
-}
-
-/// Begins a call: all arguments are read here, before there is a coroutine.
+/// A call: all arguments are read here.
 template <class T, class... Args>
-asio::awaitable<expected<T>> start(const CorePtr& core, const api::Operation& operation, const CallOptions& options,
-                                   std::type_identity_t<Reader<T>> read, Next next,
-                                   expected<http::Request> (api::Requests::*build)(Args...) const,
-                                   const std::type_identity_t<Args>&... args)
+OperationPtr<T> make_call(const ClientStatePtr& client_state, const api::Row<T(Args...)>& operation,
+                          const CallOptions& options, const std::type_identity_t<Args>&... args)
 {
-    if (!core)
-        return refuse<T>(&operation);
-    return start<T>(Session{core, operation, options}, core->write((core->requests().*build)(args...), options), read,
-                    next);
+    if (!client_state) {
+        Error error{Errc::shut_down, "the client was moved from"};
+        error.operation = operation.name;
+        return std::make_shared<client::ReadyOperation<T>>(unexpected{std::move(error)});
+    }
+    return make_call_with(client_state, operation, options, client_state->requests().build(operation, args...));
 }
 
-template <class T, class... Args>
-asio::awaitable<expected<T>> start(const CorePtr& core, const api::Operation& operation, const CallOptions& options,
-                                   std::type_identity_t<Reader<T>> read,
-                                   expected<http::Request> (api::Requests::*build)(Args...) const,
-                                   const std::type_identity_t<Args>&... args)
+asio::awaitable<expected<UserInfo>> share(std::shared_ptr<client::SharedReads> reads, ClientStatePtr client_state,
+                                          std::string id, CallOptions options)
 {
-    return start<T>(core, operation, options, read, nullptr, build, args...);
-}
-
-/// The user found is read by its id.
-expected<http::Request> get_found_user(const api::Requests& requests, const http::Response& response, std::size_t limit,
-                                       const api::Question& question)
-{
-    const expected<UserSummary> found = api::read_found_user(response, limit);
-    if (!found)
-        return unexpected{found.error()};
-    if (!question.is_answered_by(*found))
-        return answer_of_another();
-    return requests.get_user(found->id);
-}
-
-asio::awaitable<expected<UserInfo>> share(std::shared_ptr<client::SharedReads> reads, CorePtr core, std::string id,
-                                          CallOptions options)
-{
-    const auto deadline = core->deadline(options, Clock::now());
+    const auto deadline = client_state->deadline(options, Clock::now());
     CallOptions shared;
     if (options.trace_parent())
         shared.trace_parent(*options.trace_parent());
-    auto begin = [by = std::move(core), id, shared](std::shared_ptr<client::CallReport> report) {
-        return start<UserInfo>(Session{by, api::coalesced_get_user, shared, std::move(report)},
-                               by->write(by->requests().get_user(id), shared), named<api::read_user>, nullptr);
+    auto make = [by = std::move(client_state), id, shared](std::shared_ptr<client::CallReport> report) {
+        return make_call_with(by, api::coalesced_get_user, shared, by->requests().build(api::coalesced_get_user, id),
+                              std::move(report));
     };
-    co_return co_await client::SharedReads::read(std::move(reads), std::move(id), std::move(begin), deadline);
+    co_return co_await client::SharedReads::read(std::move(reads), std::move(id), std::move(make), deadline);
 }
 
-expected<CorePtr> make_core(asio::any_io_executor executor, const Config& config)
+expected<ClientStatePtr> make_client_state(asio::any_io_executor executor, const Config& config)
 {
     if (config.api_key.empty())
         return unexpected{Error{Errc::invalid_argument, "api_key is empty"}};
-    return Core::create(std::move(executor), config);
+    return ClientState::create(std::move(executor), config);
 }
 
 } // namespace
 
-asio::awaitable<expected<jwt::KeySet>> client::fetch_token_keys(const CorePtr& core, const CallOptions& options,
-                                                                std::shared_ptr<CallReport> report)
+OperationPtr<jwt::KeySet> client::make_token_keys_call(const ClientStatePtr& client_state, const CallOptions& options,
+                                                       std::shared_ptr<CallReport> report)
 {
-    return start<jwt::KeySet>(Session{core, api::authenticate, options, std::move(report)},
-                              core->write(core->requests().token_keys(), options), unnamed<api::read_token_keys>,
-                              nullptr);
+    return make_call_with(client_state, api::authenticate, options, client_state->requests().build(api::authenticate),
+                          std::move(report));
 }
 
 Client::Client(asio::any_io_executor executor, Config config)
 {
-    auto core = make_core(std::move(executor), config);
-    if (!core)
-        throw client::to_exception(core.error());
-    *this = Client{std::move(*core)};
+    auto client_state = make_client_state(std::move(executor), config);
+    if (!client_state)
+        throw client::to_exception(client_state.error());
+    *this = Client{std::move(*client_state)};
 }
 
-Client::Client(std::shared_ptr<client::Core> core)
-    : core_{std::move(core)},
-      shared_reads_{std::make_shared<client::SharedReads>(core_->strand().inner(), core_->config().pool.max_waiting)}
+Client::Client(std::shared_ptr<client::ClientState> client_state)
+    : executor_{client_state->strand().inner()},
+      client_state_{std::move(client_state)},
+      shared_reads_{std::make_shared<client::SharedReads>(client_state_->strand().inner(),
+                                                          client_state_->config().pool.max_waiting)}
 {}
 
 expected<Client> Client::create(asio::any_io_executor executor, Config config)
 {
-    auto core = make_core(std::move(executor), config);
-    if (!core)
-        return unexpected{std::move(core.error())};
-    return Client{std::move(*core)};
+    auto client_state = make_client_state(std::move(executor), config);
+    if (!client_state)
+        return unexpected{std::move(client_state.error())};
+    return Client{std::move(*client_state)};
 }
 
-Client::Client(Client&& other) noexcept = default;
+Client::Client(Client&& other) noexcept
+    : executor_{other.executor_},
+      client_state_{std::move(other.client_state_)},
+      shared_reads_{std::move(other.shared_reads_)}
+{}
 
 Client& Client::operator=(Client&& other) noexcept
 {
     if (this != &other) {
         close();
-        core_ = std::move(other.core_);
+        executor_ = other.executor_;
+        client_state_ = std::move(other.client_state_);
         shared_reads_ = std::move(other.shared_reads_);
     }
     return *this;
@@ -325,71 +126,132 @@ Client::~Client()
 
 void Client::close() noexcept
 {
-    if (core_)
-        core_->close();
+    if (client_state_)
+        client_state_->close();
+}
+
+Client::Prepared<UserInfo> Client::prepare_create_user(const CreateUserRequest& request, const CallOptions& options)
+{
+    return make_call(client_state_, api::create_user, options, request);
 }
 
 asio::awaitable<expected<UserInfo>> Client::create_user(const CreateUserRequest& request, const CallOptions& options)
 {
-    return start<UserInfo>(core_, api::create_user, options, &read_created_user, &api::Requests::create_user, request);
+    return client::await(prepare_create_user(request, options));
+}
+
+Client::Prepared<UserInfo> Client::prepare_get_user(std::string_view user_id, const CallOptions& options)
+{
+    return make_call(client_state_, api::get_user, options, user_id);
 }
 
 asio::awaitable<expected<UserInfo>> Client::get_user(std::string_view user_id, const CallOptions& options)
 {
-    return start<UserInfo>(core_, api::get_user, options, named<api::read_user>, &api::Requests::get_user, user_id);
+    return client::await(prepare_get_user(user_id, options));
+}
+
+namespace {
+
+/// Whether a call can have another one's answer.
+bool is_shared(const ClientStatePtr& client_state, std::string_view user_id, const CallOptions& options)
+{
+    return client_state && options.retries() && options.headers().empty() && api::check_id("user_id", user_id);
+}
+
+} // namespace
+
+Client::Prepared<UserInfo> Client::prepare_coalesced_get_user(std::string_view user_id, const CallOptions& options)
+{
+    if (!is_shared(client_state_, user_id, options))
+        return make_call(client_state_, api::coalesced_get_user, options, user_id);
+    return std::make_shared<client::CoroutineOperation<UserInfo>>(
+        api::coalesced_get_user.name, [reads = shared_reads_, client_state = client_state_, id = std::string{user_id},
+                                       options] { return share(reads, client_state, id, options); });
 }
 
 asio::awaitable<expected<UserInfo>> Client::coalesced_get_user(std::string_view user_id, const CallOptions& options)
 {
-    if (!core_ || !options.retries() || !options.headers().empty() || !api::check_id("user_id", user_id))
-        return start<UserInfo>(core_, api::coalesced_get_user, options, named<api::read_user>, &api::Requests::get_user,
-                               user_id);
-    return share(shared_reads_, core_, std::string{user_id}, options);
+    if (!is_shared(client_state_, user_id, options))
+        return client::await(prepare_coalesced_get_user(user_id, options));
+    return share(shared_reads_, client_state_, std::string{user_id}, options);
+}
+
+Client::Prepared<UserInfo> Client::prepare_get_user_by_identifier(std::string_view identifier,
+                                                                  const CallOptions& options)
+{
+    return make_call(client_state_, api::get_user_by_identifier, options, api::Identifier{identifier});
 }
 
 asio::awaitable<expected<UserInfo>> Client::get_user_by_identifier(std::string_view identifier,
                                                                    const CallOptions& options)
 {
-    return start<UserInfo>(core_, api::get_user_by_identifier, options, named<api::read_user>, &get_found_user,
-                           &api::Requests::find_user, identifier);
+    return client::await(prepare_get_user_by_identifier(identifier, options));
+}
+
+Client::Prepared<UserInfo> Client::prepare_update_user(std::string_view user_id, const UpdateUserRequest& request,
+                                                       const CallOptions& options)
+{
+    return make_call(client_state_, api::update_user, options, user_id, request);
 }
 
 asio::awaitable<expected<UserInfo>> Client::update_user(std::string_view user_id, const UpdateUserRequest& request,
                                                         const CallOptions& options)
 {
-    return start<UserInfo>(core_, api::update_user, options, named<api::read_user>, &api::Requests::update_user,
-                           user_id, request);
+    return client::await(prepare_update_user(user_id, request, options));
+}
+
+Client::Prepared<UserInfo> Client::prepare_activate_user(std::string_view user_id, const CallOptions& options)
+{
+    return make_call(client_state_, api::activate_user, options, user_id);
 }
 
 asio::awaitable<expected<UserInfo>> Client::activate_user(std::string_view user_id, const CallOptions& options)
 {
-    return start<UserInfo>(core_, api::activate_user, options, named<api::read_user>, &api::Requests::activate_user,
-                           user_id);
+    return client::await(prepare_activate_user(user_id, options));
+}
+
+Client::Prepared<UserInfo> Client::prepare_deactivate_user(std::string_view user_id, const CallOptions& options)
+{
+    return make_call(client_state_, api::deactivate_user, options, user_id);
 }
 
 asio::awaitable<expected<UserInfo>> Client::deactivate_user(std::string_view user_id, const CallOptions& options)
 {
-    return start<UserInfo>(core_, api::deactivate_user, options, named<api::read_user>, &api::Requests::deactivate_user,
-                           user_id);
+    return client::await(prepare_deactivate_user(user_id, options));
+}
+
+Client::Prepared<void> Client::prepare_delete_user(std::string_view user_id, const CallOptions& options)
+{
+    return make_call(client_state_, api::delete_user, options, user_id);
 }
 
 asio::awaitable<expected<void>> Client::delete_user(std::string_view user_id, const CallOptions& options)
 {
-    return start<void>(core_, api::delete_user, options, &read_nothing, &api::Requests::delete_user, user_id);
+    return client::await(prepare_delete_user(user_id, options));
+}
+
+Client::Prepared<std::vector<WebAuthnDevice>> Client::prepare_list_user_devices(std::string_view user_id,
+                                                                                const CallOptions& options)
+{
+    return make_call(client_state_, api::list_user_devices, options, user_id);
 }
 
 asio::awaitable<expected<std::vector<WebAuthnDevice>>> Client::list_user_devices(std::string_view user_id,
                                                                                  const CallOptions& options)
 {
-    return start<std::vector<WebAuthnDevice>>(core_, api::list_user_devices, options, unnamed<api::read_devices>,
-                                              &api::Requests::list_user_devices, user_id);
+    return client::await(prepare_list_user_devices(user_id, options));
+}
+
+Client::Prepared<void> Client::prepare_delete_user_device(std::string_view user_id, std::string_view device_id,
+                                                          const CallOptions& options)
+{
+    return make_call(client_state_, api::delete_user_device, options, user_id, device_id);
 }
 
 asio::awaitable<expected<void>> Client::delete_user_device(std::string_view user_id, std::string_view device_id,
                                                            const CallOptions& options)
 {
-    return start<void>(core_, api::delete_user_device, options, &read_nothing, &api::Requests::delete_user_device,
-                       user_id, device_id);
+    return client::await(prepare_delete_user_device(user_id, device_id, options));
 }
 
 asio::awaitable<expected<void>> Client::revoke_user_device(std::string_view user_id, std::string_view device_id,
@@ -398,10 +260,14 @@ asio::awaitable<expected<void>> Client::revoke_user_device(std::string_view user
     return delete_user_device(user_id, device_id, options);
 }
 
+Client::Prepared<void> Client::prepare_revoke_user_refresh_tokens(std::string_view user_id, const CallOptions& options)
+{
+    return make_call(client_state_, api::revoke_user_refresh_tokens, options, user_id);
+}
+
 asio::awaitable<expected<void>> Client::revoke_user_refresh_tokens(std::string_view user_id, const CallOptions& options)
 {
-    return start<void>(core_, api::revoke_user_refresh_tokens, options, &read_nothing,
-                       &api::Requests::revoke_user_refresh_tokens, user_id);
+    return client::await(prepare_revoke_user_refresh_tokens(user_id, options));
 }
 
 asio::awaitable<expected<void>> Client::signout(std::string_view user_id, const CallOptions& options)
@@ -409,32 +275,46 @@ asio::awaitable<expected<void>> Client::signout(std::string_view user_id, const 
     return revoke_user_refresh_tokens(user_id, options);
 }
 
+Client::Prepared<UserPage> Client::prepare_list_users(const ListUsersRequest& request, const CallOptions& options)
+{
+    return make_call(client_state_, api::list_users, options, request);
+}
+
 asio::awaitable<expected<UserPage>> Client::list_users(const ListUsersRequest& request, const CallOptions& options)
 {
-    return start<UserPage>(core_, api::list_users, options, unnamed<api::read_user_page>, &api::Requests::list_users,
-                           request);
+    return client::await(prepare_list_users(request, options));
+}
+
+Client::Prepared<MagicLink> Client::prepare_create_magic_link(const CreateMagicLinkRequest& request,
+                                                              const CallOptions& options)
+{
+    return make_call(client_state_, api::create_magic_link, options, request);
 }
 
 asio::awaitable<expected<MagicLink>> Client::create_magic_link(const CreateMagicLinkRequest& request,
                                                                const CallOptions& options)
 {
-    return start<MagicLink>(core_, api::create_magic_link, options, named<api::read_magic_link>,
-                            &api::Requests::create_magic_link, request);
+    return client::await(prepare_create_magic_link(request, options));
+}
+
+Client::Prepared<AppInfo> Client::prepare_get_app(const CallOptions& options)
+{
+    return make_call(client_state_, api::get_app, options);
 }
 
 asio::awaitable<expected<AppInfo>> Client::get_app(const CallOptions& options)
 {
-    return start<AppInfo>(core_, api::get_app, options, named<api::read_app>, &api::Requests::get_app);
+    return client::await(prepare_get_app(options));
 }
 
 ClientStats Client::stats() const noexcept
 {
-    return core_ ? core_->stats() : ClientStats{};
+    return client_state_ ? client_state_->stats() : ClientStats{};
 }
 
 struct UserRange::State
 {
-    CorePtr core;
+    ClientStatePtr client_state;
     CallOptions options;
     api::UserPages pages;
     bool is_reading = false; ///< A `next` is under way.
@@ -442,13 +322,27 @@ struct UserRange::State
 
 UserRange Client::users(const ListUsersRequest& request, const CallOptions& options)
 {
-    return UserRange{std::make_shared<UserRange::State>(UserRange::State{core_, options, api::UserPages{request}})};
+    return UserRange{executor_, std::make_shared<UserRange::State>(
+                                    UserRange::State{client_state_, options, api::UserPages{request}})};
 }
 
-UserRange::UserRange(std::shared_ptr<State> state) noexcept : state_{std::move(state)} {}
-UserRange::UserRange(UserRange&&) noexcept = default;
-UserRange& UserRange::operator=(UserRange&&) noexcept = default;
+UserRange::UserRange(executor_type executor, std::shared_ptr<State> state) noexcept
+    : executor_{std::move(executor)}, state_{std::move(state)}
+{}
+UserRange::UserRange(UserRange&& other) noexcept : executor_{other.executor_}, state_{std::move(other.state_)} {}
+UserRange& UserRange::operator=(UserRange&& other) noexcept
+{
+    executor_ = other.executor_;
+    state_ = std::move(other.state_);
+    return *this;
+}
 UserRange::~UserRange() = default;
+
+std::shared_ptr<detail::Operation<expected<std::optional<UserSummary>>>> UserRange::prepare_next()
+{
+    return std::make_shared<client::CoroutineOperation<std::optional<UserSummary>>>(
+        api::list_users.name, [state = state_] { return next(state); });
+}
 
 asio::awaitable<expected<std::optional<UserSummary>>> UserRange::next()
 {
@@ -457,28 +351,33 @@ asio::awaitable<expected<std::optional<UserSummary>>> UserRange::next()
 
 asio::awaitable<expected<std::optional<UserSummary>>> UserRange::next(std::shared_ptr<State> of)
 {
-    State& state = *of;
     const auto failure = [](Error error) {
         error.operation = api::list_users.name;
         return unexpected{std::move(error)};
     };
+    if (!of)
+        co_return failure(Error{Errc::invalid_argument, "the range was moved from"});
+    State& state = *of;
     if (state.is_reading)
         co_return failure(Error{Errc::invalid_argument, "another next() of this range is under way"});
-    for (;;) {
+    for (bool cancelled = co_await client::accept_cancellation();;) {
         if (auto user = state.pages.pop())
             co_return std::optional<UserSummary>{std::move(user)};
         if (state.pages.is_at_end())
             co_return std::optional<UserSummary>{};
+        if (cancelled)
+            co_return failure(Error{Errc::cancelled});
         state.is_reading = true;
         const auto end_reading = [](bool* is_reading) { *is_reading = false; };
         const std::unique_ptr<bool, decltype(end_reading)> reading{&state.is_reading};
-        expected<UserPage> page =
-            co_await start<UserPage>(state.core, api::list_users, state.options, unnamed<api::read_user_page>,
-                                     &api::Requests::list_users, state.pages.request());
+        expected<UserPage> page = co_await client::await(
+            make_call(state.client_state, api::list_users, state.options, state.pages.request()));
         if (!page)
             co_return unexpected{std::move(page.error())};
         if (auto error = state.pages.take(std::move(*page)))
             co_return failure(*std::move(error));
+        const asio::cancellation_state cancellation = co_await asio::this_coro::cancellation_state;
+        cancelled = cancellation.cancelled() != asio::cancellation_type::none;
     }
 }
 

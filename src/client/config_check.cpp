@@ -1,6 +1,6 @@
 #include "client/config_check.hpp"
 
-#include "api/requests.hpp"
+#include "api/arguments.hpp"
 #include "http/request.hpp"
 
 namespace passage::client {

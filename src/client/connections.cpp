@@ -1,6 +1,6 @@
 #include "client/connections.hpp"
 
-#include "client/failures.hpp"
+#include "policy/stop_reasons.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -15,15 +15,13 @@ namespace passage::client {
 
 namespace asio = boost::asio;
 using net::Clock;
-using net::Failure;
 using net::Task;
 
 namespace {
 
-/// Its text fits a string that allocates nothing.
 Failure no_memory()
 {
-    return {Error{Errc::connect, "no memory"}, true};
+    return {Error{Errc::no_memory}, true};
 }
 
 class Stopwatch
@@ -80,7 +78,7 @@ Connections::Lease::~Lease()
     connections_->run_pool_actions();
 }
 
-Connections::Connections(const net::Executor& strand, const Config& config, const http::BaseUrl& url,
+Connections::Connections(const net::Strand& strand, const Config& config, const http::BaseUrl& url,
                          std::unique_ptr<net::TlsContext> tls, net::Lookup lookup)
     : strand_{strand},
       options_{config.pool},
@@ -92,7 +90,7 @@ Connections::Connections(const net::Executor& strand, const Config& config, cons
       tls_{std::move(tls)},
       resolver_{strand_, url.host, std::move(lookup)},
       idle_timer_{strand_},
-      waiting_room_{strand_},
+      parked_calls_{strand_},
       pool_{{options_.max_connections, options_.max_waiting, options_.idle_timeout}},
       open_{options_.max_connections},
       numbers_(options_.max_connections),
@@ -100,7 +98,7 @@ Connections::Connections(const net::Executor& strand, const Config& config, cons
       random_{std::random_device{}()}
 {}
 
-std::shared_ptr<Connections> Connections::create(const net::Executor& strand, const Config& config,
+std::shared_ptr<Connections> Connections::create(const net::Strand& strand, const Config& config,
                                                  const http::BaseUrl& url, std::unique_ptr<net::TlsContext> tls,
                                                  net::Lookup lookup)
 {
@@ -115,7 +113,7 @@ std::shared_ptr<Connections> Connections::create(const net::Executor& strand, co
 
 void Connections::destroy(Connections* last) noexcept
 try {
-    const net::Executor strand = last->strand_;
+    const net::Strand strand = last->strand_;
     strand.execute([owned = std::unique_ptr<Connections>{last}] {});
 } catch (const std::bad_alloc&) {
     // It went with the function.
@@ -248,7 +246,7 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
     co_await asio::this_coro::throw_if_cancelled(false);
     const auto failed = [&](Failure failure) {
         if (dial->stopped) {
-            failure = stopped_failure(*dial->stopped, dial_stage_);
+            failure = policy::stopped_failure(*dial->stopped, dial_stage_);
             if (dial->stopped == Errc::timeout)
                 failure.error.message = "the connection took too long to be made";
             failure.transient = dial->stopped == Errc::timeout;
@@ -296,7 +294,7 @@ void Connections::fail_lost_dials()
 
 void Connections::refuse(Pending& pending, bool stopped) noexcept
 try {
-    pending.refused(stopped ? stopped_failure(Errc::shut_down, Stage::pool) : dial_failure_);
+    pending.refused(stopped ? policy::stopped_failure(Errc::shut_down, Stage::pool) : dial_failure_);
 } catch (const std::bad_alloc&) {
     Failure failure = no_memory();
     if (stopped)

@@ -6,8 +6,8 @@
 #include "net/deadlines.hpp"
 #include "net/host_resolver.hpp"
 #include "net/idle_timer.hpp"
+#include "net/parked_calls.hpp"
 #include "net/tls_context.hpp"
-#include "net/waiting_room.hpp"
 #include "pool/pool_fsm.hpp"
 
 #include <passage/client.hpp>
@@ -30,9 +30,9 @@ struct ConnectionId
 
 /// The connections of a client: what the pool decides, done to sockets. Used on the strand only, but for `stats`.
 ///
-/// Kept alive by the client's core and by each connection that is being made, and destroyed on the strand whoever lets
-/// go of it last. What runs on the strand uses it by one of these pointers only: if there is no memory to post the
-/// destruction, it can be done in place.
+/// Kept alive by the client's client_state and by each connection that is being made, and destroyed on the strand
+/// whoever lets go of it last. What runs on the strand uses it by one of these pointers only: if there is no memory to
+/// post the destruction, it can be done in place.
 class Connections : public std::enable_shared_from_this<Connections>
 {
 public:
@@ -45,7 +45,7 @@ public:
         /// It is the next to have one.
         virtual void is_next() const noexcept = 0;
         /// It gets no connection.
-        virtual void refused(const net::Failure& failure) = 0;
+        virtual void refused(const Failure& failure) = 0;
 
     protected:
         ~Pending() = default;
@@ -75,14 +75,14 @@ public:
     };
 
     /// Any thread.
-    static std::shared_ptr<Connections> create(const net::Executor& strand, const Config& config,
+    static std::shared_ptr<Connections> create(const net::Strand& strand, const Config& config,
                                                const http::BaseUrl& url, std::unique_ptr<net::TlsContext> tls,
                                                net::Lookup lookup);
 
     /// Of the client's calls and of the connections that are being made.
     net::Deadlines& deadlines() const noexcept { return *deadlines_; }
 
-    net::WaitingRoom& waiting_room() noexcept { return waiting_room_; }
+    net::ParkedCalls& parked_calls() noexcept { return parked_calls_; }
 
     /// Counts the calls under way. With the last one the dials end, for nobody waits for them, and an execution context
     /// must not be kept busy by them.
@@ -120,7 +120,7 @@ public:
     Stage waits_for(const Pending& pending) const { return pool_.is_dialled_for(pending) ? dial_stage_ : Stage::pool; }
 
     /// Why connections that there is room for can't be made; null if they can, or there is no room.
-    const net::Failure* failure_to_connect() const { return pool_.is_failing() ? &dial_failure_ : nullptr; }
+    const Failure* failure_to_connect() const { return pool_.is_failing() ? &dial_failure_ : nullptr; }
 
     /// Lets nothing new begin, from now on. Any thread.
     void stop() noexcept { stopped_.store(true); }
@@ -135,15 +135,15 @@ private:
     struct Dial;
     using ConnectionPtr = std::unique_ptr<net::Connection>;
 
-    Connections(const net::Executor& strand, const Config& config, const http::BaseUrl& url,
+    Connections(const net::Strand& strand, const Config& config, const http::BaseUrl& url,
                 std::unique_ptr<net::TlsContext> tls, net::Lookup lookup);
     static void destroy(Connections* last) noexcept;
 
     /// Null if it is no more.
     net::Connection* find(const ConnectionId& id) const;
     void start_dial(pool::Slot slot);
-    void end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, net::Failure> result);
-    net::Task<expected<ConnectionPtr, net::Failure>> connect(std::shared_ptr<Dial> dial);
+    void end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, Failure> result);
+    net::Task<expected<ConnectionPtr, Failure>> connect(std::shared_ptr<Dial> dial);
     void fail_lost_dials();
     void refuse(Pending& pending, bool stopped) noexcept;
     void run_pool_actions();
@@ -151,7 +151,7 @@ private:
     void sweep();
     void sweep_when_quiet();
 
-    net::Executor strand_;
+    net::Strand strand_;
     const PoolOptions options_;
     const std::chrono::milliseconds connect_timeout_;
     const std::uint16_t port_;
@@ -161,15 +161,15 @@ private:
     net::HostResolver resolver_;
     std::shared_ptr<net::Deadlines> deadlines_;
     net::IdleTimer idle_timer_; ///< For when nothing is under way that has a deadline.
-    net::WaitingRoom waiting_room_;
+    net::ParkedCalls parked_calls_;
     pool::PoolFsm pool_;
     std::vector<ConnectionPtr> open_;                       ///< By slot.
     std::vector<std::uint64_t> numbers_;                    ///< By slot: of the connection that is or was there.
     std::vector<std::optional<std::weak_ptr<Dial>>> dials_; ///< By slot: of the connection that is being made there.
     std::size_t calls_ = 0;
     Stage dial_stage_ =
-        Stage::none;            ///< Where the connection is that is being made; of several, the last to get further.
-    net::Failure dial_failure_; ///< The last one.
+        Stage::none;       ///< Where the connection is that is being made; of several, the last to get further.
+    Failure dial_failure_; ///< The last one.
     std::atomic<bool> stopped_ = false;
     std::minstd_rand random_;
     ClientStats told_; ///< To the observer.

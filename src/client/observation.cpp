@@ -1,7 +1,7 @@
 #include "client/observation.hpp"
 
-#include "client/failures.hpp"
 #include "http/request.hpp"
+#include "model/failure.hpp"
 
 #include <utility>
 
@@ -16,6 +16,34 @@ microseconds between(Clock::time_point begin, Clock::time_point end)
 {
     return std::chrono::duration_cast<microseconds>(end - begin);
 }
+
+class CallObservation final : public Observation
+{
+public:
+    CallObservation(std::shared_ptr<CallObserver> observer, std::shared_ptr<CallReport> report,
+                    std::optional<TraceParent> trace_parent)
+        : observer_{std::move(observer)}, report_{std::move(report)}, given_{std::move(trace_parent)}
+    {}
+
+    void begin_attempt(Clock::time_point now, unsigned charged) override;
+    void begin_exchange(const net::Connection& connection, Clock::time_point now) override;
+    std::string_view add_trace(std::string_view request) override;
+    void advance(const Progress& progress) override;
+    void end_attempt(int http_status, const Error* error) override;
+    void retry(const Error& reason, std::chrono::milliseconds wait, bool is_replay) override;
+    void end(unsigned attempts, microseconds elapsed, const Error* error) override;
+
+private:
+    const std::shared_ptr<CallObserver> observer_; ///< May be null.
+    const std::shared_ptr<CallReport> report_;     ///< May be null.
+    const std::optional<TraceParent> given_;
+    std::optional<TraceParent> sent_; ///< In this attempt.
+    Secret request_;                  ///< With what is sent; as long as it is needed.
+    AttemptEnded attempt_;
+    Clock::time_point attempt_begin_;
+    std::optional<Clock::time_point> exchange_begin_;
+    std::optional<Clock::time_point> first_byte_;
+};
 
 } // namespace
 
@@ -53,12 +81,7 @@ void CallReport::add_to(Error& error) const
     error.earlier_attempts = failed_;
 }
 
-Observation::Observation(std::shared_ptr<CallObserver> observer, std::shared_ptr<CallReport> report,
-                         std::optional<TraceParent> trace_parent)
-    : observer_{std::move(observer)}, report_{std::move(report)}, given_{std::move(trace_parent)}
-{}
-
-void Observation::begin_attempt(Clock::time_point now, unsigned charged)
+void CallObservation::begin_attempt(Clock::time_point now, unsigned charged)
 {
     const unsigned number = attempt_.number + 1;
     attempt_ = {};
@@ -75,8 +98,7 @@ void Observation::begin_attempt(Clock::time_point now, unsigned charged)
     }
 }
 
-std::string_view Observation::begin_exchange(const net::Connection& connection, Clock::time_point now,
-                                             std::string_view request)
+void CallObservation::begin_exchange(const net::Connection& connection, Clock::time_point now)
 {
     exchange_begin_ = now;
     if (report_)
@@ -84,13 +106,17 @@ std::string_view Observation::begin_exchange(const net::Connection& connection, 
     attempt_.connection_reused = connection.was_used();
     if (!attempt_.connection_reused)
         attempt_.connection = connection.timings;
+}
+
+std::string_view CallObservation::add_trace(std::string_view request)
+{
     if (!sent_ || !sent_->is_valid())
         return request;
     request_ = http::add_field(request, "traceparent", to_string(*sent_));
     return request_.reveal();
 }
 
-void Observation::advance(const net::Progress& progress)
+void CallObservation::advance(const Progress& progress)
 {
     if (report_)
         report_->stage(progress.stage);
@@ -98,7 +124,7 @@ void Observation::advance(const net::Progress& progress)
         first_byte_ = Clock::now();
 }
 
-void Observation::end_attempt(int http_status, std::optional<FailedAttempt> failure)
+void CallObservation::end_attempt(int http_status, const Error* error)
 {
     request_ = {};
     if (!observer_)
@@ -110,11 +136,12 @@ void Observation::end_attempt(int http_status, std::optional<FailedAttempt> fail
     if (first_byte_)
         attempt_.body = between(*first_byte_, now);
     attempt_.http_status = http_status;
-    attempt_.failure = failure;
+    if (error)
+        attempt_.failure = failed_attempt(*error);
     observer_->attempt_ended(attempt_);
 }
 
-void Observation::retry(const Error& reason, std::chrono::milliseconds wait, bool is_replay)
+void CallObservation::retry(const Error& reason, std::chrono::milliseconds wait, bool is_replay)
 {
     if (report_ && !is_replay)
         report_->retry(reason);
@@ -127,7 +154,7 @@ void Observation::retry(const Error& reason, std::chrono::milliseconds wait, boo
     observer_->retrying(retrying);
 }
 
-void Observation::end(unsigned attempts, microseconds elapsed, const Error* error)
+void CallObservation::end(unsigned attempts, microseconds elapsed, const Error* error)
 {
     if (!observer_)
         return;
@@ -146,6 +173,9 @@ void Observation::end(unsigned attempts, microseconds elapsed, const Error* erro
 std::shared_ptr<Observation> observe(Observer* observer, const api::Operation& operation, const http::BaseUrl& url,
                                      const CallOptions& options, std::shared_ptr<CallReport> report)
 {
+    static Observation nobody;
+    // Shares no ownership, so that calls count no references to it.
+    static const std::shared_ptr<Observation> silent{std::shared_ptr<void>{}, &nobody};
     std::shared_ptr<CallObserver> call_observer;
     if (observer) {
         CallStarted started;
@@ -157,8 +187,8 @@ std::shared_ptr<Observation> observe(Observer* observer, const api::Operation& o
         call_observer = observer->call_started(started);
     }
     if (!call_observer && !report && !options.trace_parent())
-        return nullptr;
-    return std::make_shared<Observation>(std::move(call_observer), std::move(report), options.trace_parent());
+        return silent;
+    return std::make_shared<CallObservation>(std::move(call_observer), std::move(report), options.trace_parent());
 }
 
 } // namespace passage::client

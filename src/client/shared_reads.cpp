@@ -1,70 +1,120 @@
 #include "client/shared_reads.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/this_coro.hpp>
+#include "api/operations.hpp"
 
+#include <new>
 #include <utility>
 
 namespace passage::client {
 
-std::optional<SharedReads::Read> SharedReads::join_or_begin(const std::string& id, const Begin& begin,
-                                                            WaitingLimit::Permit& permit)
+class SharedReads::Share
 {
-    std::unique_lock lock{mutex_};
-    if (const auto at = under_way_.find(id); at != under_way_.end()) {
-        permit = limit_.enter();
-        return permit ? std::optional{at->second} : std::nullopt;
+public:
+    /// All arguments must outlive the share.
+    Share(SharedReads& of, const std::string& id, const ReadPtr& read) : of_{of}, id_{id}, read_{read} {}
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+    ~Share() { of_.leave(id_, read_); }
+
+private:
+    SharedReads& of_;
+    const std::string& id_;
+    const ReadPtr& read_;
+};
+
+SharedReads::ReadPtr SharedReads::join(const std::string& id, WaitingLimit::Permit& permit, bool& is_new)
+{
+    const std::lock_guard lock{mutex_};
+    const auto at = under_way_.find(id);
+    is_new = at == under_way_.end();
+    if (is_new) {
+        const ReadPtr read = under_way_.emplace(id, std::make_shared<Read>(executor_)).first->second;
+        read->callers = 1;
+        return read;
     }
-    const Read read{std::make_shared<Flight>(executor_), std::make_shared<Result>(), std::make_shared<CallReport>()};
-    const auto at = under_way_.emplace(id, read).first;
-    lock.unlock();
-    // From here on others may join, so that the read has to end whatever is thrown.
-    auto landing = make_landing<UserInfo>(
-        Errc::shut_down, [self = shared_from_this(), at](expected<UserInfo> user) { self->end(at, std::move(user)); });
-    asio::co_spawn(executor_, begin(read.report), std::move(landing));
-    return read;
+    permit = limit_.enter();
+    if (!permit)
+        return nullptr;
+    ++at->second->callers;
+    return at->second;
 }
 
-void SharedReads::end(UnderWay::iterator which, expected<UserInfo> user)
+void SharedReads::start(const std::string& id, const ReadPtr& read, const MakeCall& make_call)
 {
-    UnderWay::node_type ended;
+    // Others may wait for this already, so the read has to end whatever is thrown.
+    auto end =
+        exactly_once<UserInfo>(Errc::shut_down, [self = shared_from_this(), id, read](expected<UserInfo> user) mutable {
+            self->finish(id, *read, std::move(user));
+        });
+    const Call call = make_call(read->report);
+    call->start(detail::Handler<Call>{std::move(end)}, executor_, false);
+    const std::lock_guard lock{mutex_};
+    read->call = call;
+}
+
+void SharedReads::finish(const std::string& id, Read& read, expected<UserInfo> user)
+{
     {
         const std::lock_guard lock{mutex_};
-        ended = under_way_.extract(which);
+        if (const auto at = under_way_.find(id); at != under_way_.end() && at->second.get() == &read)
+            under_way_.erase(at);
     }
-    ended.mapped().result->emplace(std::move(user));
-    ended.mapped().flight->land();
+    read.result.emplace(std::move(user));
+    read.wait->finish();
 }
 
-asio::awaitable<expected<UserInfo>> SharedReads::read(std::shared_ptr<SharedReads> self, std::string id, Begin begin,
-                                                      Flight::Clock::time_point deadline)
+void SharedReads::leave(const std::string& id, const ReadPtr& read)
 {
-    const auto began = Flight::Clock::now();
+    Call unwanted;
+    {
+        const std::lock_guard lock{mutex_};
+        if (--read->callers > 0)
+            return;
+        if (const auto at = under_way_.find(id); at != under_way_.end() && at->second == read)
+            under_way_.erase(at);
+        unwanted = read->call.lock();
+    }
+    try {
+        if (unwanted)
+            unwanted->cancel();
+    } catch (const std::bad_alloc&) { // it ends in its own time
+    }
+}
+
+asio::awaitable<expected<UserInfo>> SharedReads::read(std::shared_ptr<SharedReads> self, std::string id,
+                                                      MakeCall make_call, SharedWait::Clock::time_point deadline)
+{
+    const auto began = SharedWait::Clock::now();
     const auto failure = [&](Errc kind, std::string message) {
         Error error{kind, std::move(message)};
         error.operation = api::coalesced_get_user.name;
-        error.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Flight::Clock::now() - began);
+        error.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(SharedWait::Clock::now() - began);
         error.retryable = kind == Errc::timeout || kind == Errc::pool_timeout;
         return error;
     };
-    const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none)
+    if (co_await accept_cancellation())
         co_return unexpected{failure(Errc::cancelled, "")};
 
     WaitingLimit::Permit permit;
-    std::optional<Read> read = self->join_or_begin(id, begin, permit);
+    bool is_new = false;
+    const ReadPtr read = self->join(id, permit, is_new);
     if (!read)
         co_return unexpected{failure(Errc::pool_timeout,
                                      std::to_string(self->limit_.most()) + " callers wait for shared reads already")};
-    begin = nullptr; // those who wait have no part in the client's connections
-    const Flight::End end = co_await Flight::landing(std::move(read->flight), deadline);
-    if (end != Flight::End::landed) {
-        const bool expired = end == Flight::End::expired;
+    const Share share{*self, id, read};
+    if (is_new)
+        self->start(id, read, make_call);
+    make_call = nullptr; // those who wait have no part in the client's connections
+    const SharedWait::End end = co_await SharedWait::wait(read->wait, deadline);
+    if (end != SharedWait::End::finished) {
+        const bool expired = end == SharedWait::End::expired;
         Error error = failure(expired ? Errc::timeout : Errc::cancelled, expired ? "the deadline passed" : "");
         read->report->add_to(error);
         co_return unexpected{std::move(error)};
     }
-    const expected<UserInfo>& user = **read->result;
+    const expected<UserInfo>& user = *read->result;
+    if (!user && user.error().code == Errc::no_memory)
+        throw std::bad_alloc{};
     if (!user)
         co_return unexpected{Error{user.error()}};
     co_return UserInfo{*user}; // an `expected` that is copied must not throw (tl::expected)

@@ -3,19 +3,19 @@
 #include "jwt/key_set.hpp"
 
 #include <passage/call_options.hpp>
+#include <passage/detail/operation.hpp>
 #include <passage/expected.hpp>
-
-#include <boost/asio/awaitable.hpp>
 
 #include <memory>
 
 namespace passage::client {
 
 class CallReport;
-class Core;
+class ClientState;
 
-/// Fetches the keys by which an app's tokens are verified. `core` is for `Config::auth_url`.
-boost::asio::awaitable<expected<jwt::KeySet>>
-fetch_token_keys(const std::shared_ptr<Core>& core, const CallOptions& options, std::shared_ptr<CallReport> report);
+/// A call that fetches the keys by which an app's tokens are verified. `client_state` is for `Config::auth_url`.
+std::shared_ptr<detail::Operation<expected<jwt::KeySet>>>
+make_token_keys_call(const std::shared_ptr<ClientState>& client_state, const CallOptions& options,
+                     std::shared_ptr<CallReport> report);
 
 } // namespace passage::client

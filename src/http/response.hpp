@@ -29,8 +29,8 @@ struct Response
 {
     int status = 0;
     std::string body;
-    ShortText<128> content_type;
-    ShortText<40> date; ///< Longer ones are none (RFC 9110, section 5.6.7).
+    ShortText<64> content_type; ///< The beginning of a longer one.
+    ShortText<40> date;         ///< Longer ones are none (RFC 9110, section 5.6.7).
     std::string request_id;
     std::string retry_after;    ///< `Retry-After`, as sent; empty if there were several.
     std::string retry_after_ms; ///< `Retry-After-Ms`, as sent; empty if there were several.

@@ -7,9 +7,10 @@
 namespace passage {
 namespace {
 
-constexpr std::array<std::string_view, 16> errc_names{
-    "invalid_argument", "dns",    "connect", "tls",          "timeout",   "pool_timeout", "protocol", "truncated",
-    "too_large",        "decode", "api",     "rate_limited", "cancelled", "shut_down",    "jwt",      "jwks"};
+constexpr std::array<std::string_view, 17> errc_names{
+    "invalid_argument", "dns",       "connect",   "tls",    "timeout",  "pool_timeout",
+    "protocol",         "truncated", "too_large", "decode", "api",      "rate_limited",
+    "cancelled",        "shut_down", "jwt",       "jwks",   "no_memory"};
 
 constexpr std::array<std::string_view, 8> stage_names{"none", "pool",  "dns",      "connect",
                                                       "tls",  "write", "response", "backoff"};
@@ -46,6 +47,8 @@ public:
             return errc::make_error_condition(errc::protocol_error);
         case Errc::cancelled:
             return errc::make_error_condition(errc::operation_canceled);
+        case Errc::no_memory:
+            return errc::make_error_condition(errc::not_enough_memory);
         default:
             return {value, *this};
         }

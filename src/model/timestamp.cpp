@@ -50,9 +50,19 @@ std::optional<chrono::microseconds> take_fraction(std::string_view& text) noexce
                                              10'000,        1'000,       100,        10,        1};
     if (text.empty() || text[0] != '.')
         return chrono::microseconds{0};
+    text.remove_prefix(1);
+    constexpr std::size_t micro = 6; // as the service writes it
+    if (text.size() == micro + 1) {
+        TwoDigits number{text};
+        const int value = 10'000 * number.at(0) + 100 * number.at(2) + number.at(4);
+        if (number.valid) {
+            text.remove_prefix(micro);
+            return chrono::microseconds{value};
+        }
+    }
     std::size_t digits = 0;
     int value = 0;
-    for (text.remove_prefix(1); digits < text.size() && is_digit(text[digits]); ++digits) {
+    for (; digits < text.size() && is_digit(text[digits]); ++digits) {
         if (digits == 9)
             return std::nullopt;
         value = 10 * value + (text[digits] - '0');

@@ -1,11 +1,14 @@
 #pragma once
 
-#include "net/context_gate.hpp"
+#include "net/context_lifetime.hpp"
 
-#include <boost/asio/associated_executor.hpp>
+#include <passage/detail/handler.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/defer.hpp>
 #include <boost/asio/execution/context.hpp>
-#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/prefer.hpp>
 #include <boost/asio/query.hpp>
 
 #include <memory>
@@ -17,11 +20,15 @@ namespace passage::net {
 namespace asio = boost::asio;
 
 /// A completion handler that waits, with the work that keeps its execution context running until then.
-template <class Handler>
+template <class... Args>
 class Completion
 {
 public:
-    explicit Completion(Handler handler) : waiting_{std::in_place_type<Waiting>, std::move(handler)} {}
+    using Handler = detail::Handler<Args...>;
+
+    Completion(Handler handler, const asio::any_io_executor& executor)
+        : waiting_{std::in_place_type<Waiting>, std::move(handler), executor}
+    {}
 
     /// To be called before others can complete it, unless the handler is known to belong to `home`, the context whose
     /// threads do so. If it belongs to another one, that one may be destroyed first: the handler goes with it, after
@@ -30,61 +37,63 @@ public:
     void guard(const asio::execution_context& home, Abandoned abandoned)
     {
         auto& here = std::get<Waiting>(waiting_);
-        asio::execution_context& context = asio::query(here.work.get_executor(), asio::execution::context);
+        asio::execution_context& context = asio::query(here.executor, asio::execution::context);
         if (&context == &home)
             return;
-        auto gate = ContextGate::of(context);
-        auto guest = std::make_unique<GuestFor<Abandoned>>(std::move(here), std::move(abandoned));
-        waiting_.template emplace<ContextGate::Stay>(std::move(gate), std::move(guest));
+        auto lifetime = ContextLifetime::of(context);
+        auto dependent = std::make_unique<DependentFor<Abandoned>>(std::move(here), std::move(abandoned));
+        waiting_.template emplace<ContextLifetime::Registration>(std::move(lifetime), std::move(dependent));
     }
 
-    /// Calls the handler on its executor. Not in place, so that what it does neither runs on this thread's executor nor
-    /// nests; but as a continuation, which this thread goes on with if it can rather than wake another one. Called at
-    /// most once.
-    template <class... Args>
-    void complete(Args... args)
+    /// Has `last` called with the handler, on the handler's executor. Not in place, so that what it does
+    /// neither runs on this thread's executor nor nests; but as a continuation, which this thread goes on with if it
+    /// can rather than wake another one. Called at most once.
+    template <class Last>
+    void complete(Last last)
     {
         if (auto* const here = std::get_if<Waiting>(&waiting_))
-            return here->complete(std::move(args)...);
-        std::get<ContextGate::Stay>(waiting_).end(
-            [&](ContextGate::Guest& guest) { static_cast<WaitingGuest&>(guest).waiting.complete(std::move(args)...); });
+            return here->complete(std::move(last));
+        std::get<ContextLifetime::Registration>(waiting_).end([&](ContextLifetime::Dependent& dependent) {
+            static_cast<WaitingDependent&>(dependent).waiting.complete(std::move(last));
+        });
     }
 
 private:
     struct Waiting
     {
-        explicit Waiting(Handler&& from)
-            : handler{std::move(from)}, work{asio::make_work_guard(asio::get_associated_executor(handler))}
+        Waiting(Handler&& from, const asio::any_io_executor& on)
+            : handler{std::move(from)}, executor{asio::prefer(on, asio::execution::outstanding_work.tracked)}
         {}
 
-        template <class... Args>
-        void complete(Args... args)
+        template <class Last>
+        void complete(Last last)
         {
-            asio::defer(work.get_executor(), [called = std::move(handler), ... with = std::move(args)]() mutable {
-                std::move(called)(std::move(with)...);
+            // What is called may put another completion in the place of this one at once, on another thread.
+            const asio::any_io_executor here = std::move(executor);
+            asio::defer(here, [called = std::move(handler), last = std::move(last)]() mutable {
+                std::move(last)(std::move(called));
             });
-            work.reset();
         }
 
         Handler handler;
-        asio::executor_work_guard<asio::associated_executor_t<Handler>> work;
+        asio::any_io_executor executor; ///< Its work keeps the context running.
     };
 
-    struct WaitingGuest : ContextGate::Guest
+    struct WaitingDependent : ContextLifetime::Dependent
     {
-        explicit WaitingGuest(Waiting&& from) : waiting{std::move(from)} {}
+        explicit WaitingDependent(Waiting&& from) : waiting{std::move(from)} {}
         Waiting waiting;
     };
 
     template <class Abandoned>
-    struct GuestFor final : WaitingGuest
+    struct DependentFor final : WaitingDependent
     {
-        GuestFor(Waiting&& from, Abandoned&& then) : WaitingGuest{std::move(from)}, tell{std::move(then)} {}
+        DependentFor(Waiting&& from, Abandoned&& then) : WaitingDependent{std::move(from)}, tell{std::move(then)} {}
         void abandoned() noexcept override { tell(); }
         Abandoned tell;
     };
 
-    std::variant<Waiting, ContextGate::Stay> waiting_;
+    std::variant<Waiting, ContextLifetime::Registration> waiting_;
 };
 
 } // namespace passage::net

@@ -20,7 +20,7 @@ constexpr std::size_t most_addresses = 24;
 /// The attempts on all addresses; shared with the handlers of those that are still under way when one has won.
 struct Race
 {
-    explicit Race(const Executor& executor) : timer{executor} {}
+    explicit Race(const Strand& executor) : timer{executor} {}
 
     Timer timer;
     std::vector<std::unique_ptr<Socket>> sockets;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "net/failure.hpp"
+#include "model/failure.hpp"
 #include "net/host_resolver.hpp"
 
 #include <passage/expected.hpp>

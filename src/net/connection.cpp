@@ -24,7 +24,7 @@ Failure connection_lost(error_code cause)
     return failure;
 }
 
-Connection::Connection(const Executor& strand, Socket socket, SslPtr ssl, const http::ResponseLimits& limits)
+Connection::Connection(const Strand& strand, Socket socket, SslPtr ssl, const http::ResponseLimits& limits)
     : stream_{strand, std::move(socket), std::move(ssl)}, parser_{limits}
 {}
 
@@ -43,6 +43,7 @@ Task<std::optional<Failure>> Connection::handshake()
 
 bool Connection::begin(std::string_view request, Progress& progress)
 {
+    progress = {};
     reusable_ = false;
     ++exchanges_;
     parser_.reset();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "http/response_parser.hpp"
+#include "model/progress.hpp"
 #include "net/connect.hpp"
 #include "net/stream.hpp"
 
@@ -12,14 +13,6 @@
 
 namespace passage::net {
 
-/// What is known of an exchange while it goes on, and after it was broken off.
-struct Progress
-{
-    Stage stage = Stage::none;
-    bool request_sent = false;
-    bool response_begun = false;
-};
-
 /// The failure of a wait on a connection.
 Failure connection_lost(error_code cause);
 
@@ -27,7 +20,7 @@ Failure connection_lost(error_code cause);
 class Connection
 {
 public:
-    Connection(const Executor& strand, Socket socket, SslPtr ssl, const http::ResponseLimits& limits);
+    Connection(const Strand& strand, Socket socket, SslPtr ssl, const http::ResponseLimits& limits);
 
     /// Secures the connection.
     Task<std::optional<Failure>> handshake();

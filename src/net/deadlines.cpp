@@ -60,7 +60,7 @@ private:
     std::shared_ptr<Deadlines> deadlines_;
 };
 
-Deadlines::Deadlines(const Executor& strand, std::function<void()> sweep)
+Deadlines::Deadlines(const Strand& strand, std::function<void()> sweep)
     : strand_{strand}, timer_{strand.inner()}, sweep_{std::move(sweep)}
 {}
 

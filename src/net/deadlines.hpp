@@ -19,7 +19,7 @@ enum class Interrupt { expired, shut_down };
 /// Timers of their own would cost each call more than its JSON does. The timer runs only while something is watched,
 /// and for one period beyond: a quiet client keeps no execution context from running out of work. The memory of its
 /// wait is kept, so that it goes on when there is none to be had. Used on the strand only; owned by a shared pointer.
-class Deadlines final : private detail::Strand::Entry, public std::enable_shared_from_this<Deadlines>
+class Deadlines final : private Strand::Entry, public std::enable_shared_from_this<Deadlines>
 {
 public:
     /// Something with a deadline; may be destroyed at any time.
@@ -42,7 +42,7 @@ public:
     };
 
     /// `sweep` is called now and then while something is watched, and never after `shut_down`.
-    Deadlines(const Executor& strand, std::function<void()> sweep);
+    Deadlines(const Strand& strand, std::function<void()> sweep);
 
     /// Begins to watch, or changes the deadline of what is watched.
     void watch(Watched& watched, Clock::time_point deadline);
@@ -65,7 +65,7 @@ private:
 
     static constexpr std::chrono::milliseconds period{100};
 
-    Executor strand_;
+    Strand strand_;
     InnerTimer timer_;
     std::function<void()> sweep_;
     /// By when a tick comes; the far end of time if none does.

@@ -10,7 +10,7 @@ namespace passage::net {
 class Event
 {
 public:
-    explicit Event(const Executor& executor) : timer_{executor, Clock::time_point::max()} {}
+    explicit Event(const Strand& executor) : timer_{executor, Clock::time_point::max()} {}
 
     /// Returns when `set` was called since the last wait; earlier if the coroutine is cancelled.
     Task<void> wait()

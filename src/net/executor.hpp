@@ -1,6 +1,6 @@
 #pragma once
 
-#include <passage/detail/strand.hpp>
+#include "net/strand.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
@@ -18,15 +18,12 @@ namespace passage::net {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-/// All I/O and all state of a client live on one strand.
-using Executor = detail::Strand;
-
 /// A coroutine on the client's strand.
 template <class T>
-using Task = asio::awaitable<T, Executor>;
+using Task = asio::awaitable<T, Strand>;
 
 /// Completes with a tuple that begins with the error code; nothing is thrown.
-inline constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable_t<Executor>{});
+inline constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable_t<Strand>{});
 
 /// Whether a coroutine was cancelled, by its `this_coro::cancellation_state`. To be asked before each wait: a
 /// cancellation that comes while a completed wait is about to be resumed breaks nothing off.
@@ -36,7 +33,7 @@ inline bool is_cancelled(const asio::cancellation_state& state)
 }
 
 using Clock = std::chrono::steady_clock;
-using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
+using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Strand>;
 /// Beneath the strand: what waits for it enters the strand by itself.
 using InnerTimer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, asio::any_io_executor>;
 /// Beneath the strand: what waits for a socket enters the strand by itself, or is bound to it.

@@ -84,7 +84,7 @@ struct HostResolver::Job
 {
     struct Waiting : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>
     {
-        explicit Waiting(const Executor& executor) : answered{executor} {}
+        explicit Waiting(const Strand& executor) : answered{executor} {}
         Event answered;
     };
 
@@ -101,9 +101,9 @@ struct HostResolver::Job
     boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>> waiting; ///< The strand's.
 };
 
-HostResolver::HostResolver(const Executor& executor, std::string host, Lookup lookup)
-    : strand_{std::make_shared<const Executor>(executor)},
-      gate_{ContextGate::of(asio::query(executor, asio::execution::context))},
+HostResolver::HostResolver(const Strand& executor, std::string host, Lookup lookup)
+    : strand_{std::make_shared<const Strand>(executor)},
+      lifetime_{ContextLifetime::of(asio::query(executor, asio::execution::context))},
       host_{std::move(host)},
       lookup_{std::move(lookup)}
 {
@@ -150,8 +150,8 @@ std::shared_ptr<HostResolver::Job> HostResolver::start()
 {
     auto job = std::make_shared<Job>();
     // Detached, as nothing can interrupt a look-up: what waited for it must not have to wait for the thread.
-    // It uses the execution context, which it may outlive, only while it holds the gate.
-    std::thread{[job, gate = gate_, weak = std::weak_ptr{strand_}, host = host_, lookup = lookup_] {
+    // It uses the execution context, which it may outlive, only while it holds the lifetime.
+    std::thread{[job, lifetime = lifetime_, weak = std::weak_ptr{strand_}, host = host_, lookup = lookup_] {
         try {
             job->answer = lookup(host);
         } catch (const std::bad_alloc&) {
@@ -159,8 +159,8 @@ std::shared_ptr<HostResolver::Job> HostResolver::start()
         }
         job->answered_at = Clock::now();
         job->has_answer.store(true, std::memory_order_release);
-        const std::lock_guard lock{gate->mutex};
-        if (!gate->open)
+        const std::lock_guard lock{lifetime->mutex};
+        if (!lifetime->open)
             return;
         try {
             if (const auto strand = weak.lock())

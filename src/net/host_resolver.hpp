@@ -1,9 +1,9 @@
 #pragma once
 
+#include "model/failure.hpp"
 #include "net/address_cache.hpp"
-#include "net/context_gate.hpp"
+#include "net/context_lifetime.hpp"
 #include "net/event.hpp"
-#include "net/failure.hpp"
 #include "net/origin.hpp"
 
 #include <passage/expected.hpp>
@@ -27,7 +27,7 @@ expected<Addresses, Failure> system_lookup(const std::string& host);
 class HostResolver
 {
 public:
-    HostResolver(const Executor& executor, std::string host, Lookup lookup);
+    HostResolver(const Strand& executor, std::string host, Lookup lookup);
 
     /// The addresses, in the order of preference; an empty list if the coroutine was cancelled. `Errc::shut_down` in a
     /// child made by fork(): a client's calls were copied with it, and would be made twice.
@@ -47,8 +47,8 @@ private:
     void take_answer();
 
     /// A look-up's thread has a weak pointer to it: it must not keep the executor of a context that is gone.
-    std::shared_ptr<const Executor> strand_;
-    std::shared_ptr<ContextGate> gate_;
+    std::shared_ptr<const Strand> strand_;
+    std::shared_ptr<ContextLifetime> lifetime_;
     Origin origin_;
     std::string host_;
     Lookup lookup_;

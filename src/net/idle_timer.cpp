@@ -21,7 +21,7 @@ std::optional<Context> find_io_context(const asio::any_io_executor& executor)
 
 } // namespace
 
-IdleTimer::IdleTimer(const Executor& strand) : strand_{strand}
+IdleTimer::IdleTimer(const Strand& strand) : strand_{strand}
 {
     if (const auto context = find_io_context(strand.inner()))
         timer_.emplace(*context);

@@ -17,7 +17,7 @@ namespace passage::net {
 class IdleTimer
 {
 public:
-    explicit IdleTimer(const Executor& strand);
+    explicit IdleTimer(const Strand& strand);
 
     /// Whether it will call a handler.
     bool is_set() const noexcept { return is_set_; }
@@ -45,7 +45,7 @@ public:
 private:
     using Context = asio::io_context::executor_type;
 
-    Executor strand_;
+    Strand strand_;
     std::optional<asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Context>> timer_;
     bool is_set_ = false;
 };

@@ -12,18 +12,18 @@ namespace passage::net {
 ///
 /// It waits for one thing at a time, so one place on the strand is enough, and is part of it: no memory is needed to
 /// end a wait.
-class Resumable : private detail::Strand::Entry
+class Resumable : private Strand::Entry
 {
 public:
     /// Ends a wait, from a thread of the context; on the strand, in this call if that can be. `ec` is
     /// `operation_aborted` if the wait was cancelled.
-    static void enter(const Executor& strand, std::shared_ptr<Resumable> who, const error_code& ec)
+    static void enter(const Strand& strand, std::shared_ptr<Resumable> who, const error_code& ec)
     {
         strand.enter_entry(queued(std::move(who), ec));
     }
 
     /// Ends a wait, from a function on the strand, after which it resumes.
-    static void add(const Executor& strand, std::shared_ptr<Resumable> who) noexcept
+    static void add(const Strand& strand, std::shared_ptr<Resumable> who) noexcept
     {
         strand.add(queued(std::move(who), {}));
     }

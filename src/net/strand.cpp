@@ -1,6 +1,6 @@
-#include <passage/detail/strand.hpp>
+#include "net/strand.hpp"
 
-namespace passage::detail {
+namespace passage::net {
 
 bool Strand::Queue::try_begin() noexcept
 {
@@ -147,4 +147,4 @@ void Strand::Turn::run_waiting(std::exception_ptr thrown)
         std::rethrow_exception(std::move(thrown));
 }
 
-} // namespace passage::detail
+} // namespace passage::net

@@ -126,7 +126,7 @@ Step lost(int system_error)
 
 } // namespace
 
-Stream::Stream(const Executor& strand, Socket socket, SslPtr ssl)
+Stream::Stream(const Strand& strand, Socket socket, SslPtr ssl)
     : strand_{strand}, socket_{std::move(socket)}, ssl_{std::move(ssl)}
 {
     error_code ignored; // a socket that can't be set so fails at its first use
@@ -320,7 +320,7 @@ Task<error_code> Stream::wait(Step::Result what)
     if (is_cancelled(co_await asio::this_coro::cancellation_state))
         co_return asio::error::operation_aborted;
     if (what == Step::Result::go_on) {
-        co_await asio::post(socket_.get_executor(), asio::use_awaitable_t<Executor>{});
+        co_await asio::post(socket_.get_executor(), asio::use_awaitable_t<Strand>{});
         co_return error_code{};
     }
     const auto wanted = what == Step::Result::want_read ? Socket::wait_read : Socket::wait_write;

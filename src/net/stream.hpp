@@ -1,7 +1,7 @@
 #pragma once
 
+#include "model/failure.hpp"
 #include "net/executor.hpp"
-#include "net/failure.hpp"
 #include "net/origin.hpp"
 #include "net/resumable.hpp"
 #include "net/tls_context.hpp"
@@ -45,7 +45,7 @@ public:
     };
 
     /// `ssl` is none for plain bytes. Who waits is resumed on `strand`.
-    Stream(const Executor& strand, Socket socket, SslPtr ssl);
+    Stream(const Strand& strand, Socket socket, SslPtr ssl);
     ~Stream();
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
@@ -101,7 +101,7 @@ private:
     /// Done when the system has all that was kept.
     Step send_kept();
 
-    Executor strand_;
+    Strand strand_;
     Socket socket_;
     std::uint64_t sent_ = 0;
     std::string unsent_;           ///< Encrypted.

@@ -1,5 +1,6 @@
 // counted OPERATION REPETITIONS: does one thing so often, for whoever counts the instructions.
 
+#include "api/operations.hpp"
 #include "api/requests.hpp"
 #include "bench/user_document.hpp"
 #include "http/request.hpp"
@@ -64,7 +65,7 @@ void build_request(std::size_t repetitions)
     const api::Requests requests{"/v1", "app", 1024};
     const http::RequestWriter writer{"localhost", Secret{"an-api-key-as-long-as-they-are"}, "passage"};
     for (std::size_t i = 0; i < repetitions; ++i) {
-        const expected<http::Request> request = requests.get_user(user_id);
+        const expected<http::Request> request = requests.build(api::get_user, user_id);
         require(request && !writer.write(*request, {}).empty(), "the request was not built");
     }
 }

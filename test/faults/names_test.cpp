@@ -1,6 +1,9 @@
 // Look-ups of the server's name that are slow, fail, or answer oddly.
 
-#include "client/core.hpp"
+#include "api/operations.hpp"
+#include "client/await.hpp"
+#include "client/client_state.hpp"
+#include "client/operation_call.hpp"
 #include "support/black_hole.hpp"
 #include "support/figures.hpp"
 #include "support/script_config.hpp"
@@ -24,7 +27,7 @@ namespace asio = boost::asio;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Answer = expected<net::Addresses, net::Failure>;
+using Answer = expected<net::Addresses, Failure>;
 
 const asio::ip::address loopback = asio::ip::make_address("127.0.0.1");
 const asio::ip::address nobody = asio::ip::make_address("127.0.0.2"); ///< Nothing listens there.
@@ -40,11 +43,30 @@ Config by_name(const ScriptServer& server, const std::string& name = "service.ex
 
 Answer failure(int code, bool transient)
 {
-    net::Failure failed{Error{Errc::dns, "scripted"}, transient};
+    Failure failed{Error{Errc::dns, "scripted"}, transient};
     failed.error.stage = Stage::dns;
     failed.error.cause = {code, asio::error::get_addrinfo_category()};
     return unexpected{std::move(failed)};
 }
+
+/// Counts the attempts of the last call that ended.
+class Attempts final : public Observer, public CallObserver
+{
+public:
+    std::shared_ptr<CallObserver> call_started(const CallStarted&) noexcept override
+    {
+        return {std::shared_ptr<void>{}, static_cast<CallObserver*>(this)};
+    }
+    void ended(const CallEnded& call) noexcept override { number = call.attempts; }
+
+    std::atomic<unsigned> number = 0;
+};
+
+struct Outcome
+{
+    expected<UserInfo> result;
+    unsigned attempts = 0;
+};
 
 /// A client's inside with a look-up of the test's own.
 struct Caller
@@ -52,30 +74,35 @@ struct Caller
     Caller(asio::io_context& on, const ScriptServer& server, net::Lookup lookup)
         : Caller{on, by_name(server), std::move(lookup)}
     {}
-    Caller(asio::io_context& on, const Config& config, net::Lookup lookup)
-        : context{on}, core{client::Core::create(on.get_executor(), config, std::move(lookup)).value()}
+    Caller(asio::io_context& on, Config config, net::Lookup lookup) : context{on}
     {
+        config.observer = attempts;
+        client_state = client::ClientState::create(on.get_executor(), config, std::move(lookup)).value();
         count_run();
     }
-    ~Caller() { core->close(); }
+    ~Caller() { client_state->close(); }
 
-    std::shared_ptr<std::optional<client::Outcome>> start(CallOptions options = {})
+    asio::awaitable<expected<UserInfo>> get_user(const CallOptions& options = {}) const
     {
-        auto result = std::make_shared<std::optional<client::Outcome>>();
-        auto request = core->write(core->requests().get_user("subject"), options).value();
-        asio::co_spawn(
-            context,
-            core->call(api::get_user, std::move(request), true, core->deadline(options, Clock::now()), nullptr),
-            [result](std::exception_ptr, std::shared_ptr<client::Call> call) {
-                if (call)
-                    result->emplace(std::move(call->outcome));
-            });
+        std::shared_ptr<detail::Operation<expected<UserInfo>>> call = std::make_shared<client::OperationCall<UserInfo>>(
+            client_state, api::get_user, options,
+            client_state->write(client_state->requests().build(api::get_user, "subject"), options), nullptr);
+        return client::await(std::move(call));
+    }
+
+    std::shared_ptr<std::optional<Outcome>> start(const CallOptions& options = {})
+    {
+        auto result = std::make_shared<std::optional<Outcome>>();
+        asio::co_spawn(context, get_user(options),
+                       [result, counted = attempts](std::exception_ptr, expected<UserInfo> user) {
+                           result->emplace(std::move(user), counted->number.load());
+                       });
         return result;
     }
 
-    client::Outcome call(CallOptions options = {})
+    Outcome call(const CallOptions& options = {})
     {
-        const auto result = start(std::move(options));
+        const auto result = start(options);
         context.restart();
         while (!*result && context.run_one() > 0) {
         }
@@ -83,7 +110,8 @@ struct Caller
     }
 
     asio::io_context& context;
-    std::shared_ptr<client::Core> core;
+    std::shared_ptr<Attempts> attempts = std::make_shared<Attempts>();
+    std::shared_ptr<client::ClientState> client_state;
 };
 
 } // namespace
@@ -105,7 +133,7 @@ BOOST_AUTO_TEST_CASE(a_look_up_that_hangs_holds_up_neither_its_caller_nor_others
                     }};
         Caller fast{context, server, [](const std::string&) -> Answer { return net::Addresses{loopback}; }};
         const auto late = slow.start(CallOptions{}.timeout(200ms));
-        const client::Outcome other = fast.call();
+        const Outcome other = fast.call();
         BOOST_TEST(other.result.has_value());
         BOOST_TEST(!late->has_value()); // answered while the other one still waits
 
@@ -137,7 +165,7 @@ BOOST_AUTO_TEST_CASE(a_host_that_moved_is_found_though_its_addresses_are_fresh)
     Caller caller{context, server,
                   [&](const std::string&) -> Answer { return net::Addresses{lookups++ == 0 ? nobody : loopback}; }};
     const auto begin = Clock::now();
-    for (client::Outcome outcome; !outcome.result; outcome = caller.call()) {
+    while (!caller.call().result) {
     }
     BOOST_TEST(lookups.load() == 2);
     BOOST_TEST((Clock::now() - begin < net::AddressCache::fresh_for));
@@ -180,19 +208,17 @@ BOOST_AUTO_TEST_CASE(a_client_is_destroyed_on_another_thread_while_a_look_up_end
             }
             return failure(EAI_NONAME, false);
         });
-        std::promise<std::shared_ptr<client::Call>> ended;
-        auto request = caller->core->write(caller->core->requests().get_user("subject"), {}).value();
-        asio::co_spawn(
-            context,
-            caller->core->call(api::get_user, std::move(request), true, caller->core->deadline({}, Clock::now()),
-                               nullptr),
-            [&](std::exception_ptr, std::shared_ptr<client::Call> call) { ended.set_value(std::move(call)); });
+        std::promise<void> ended;
+        auto last = caller->client_state;
+        asio::co_spawn(context, caller->get_user(),
+                       [&](std::exception_ptr, const expected<UserInfo>&) { ended.set_value(); });
         begun->wait();
         *go = true;
         for (int i = 0; i < round; ++i) // the look-up ends before, meanwhile or after
             std::atomic_signal_fence(std::memory_order_seq_cst);
         caller.reset();
-        ended.get_future().get(); // of which this thread is the last owner
+        ended.get_future().get();
+        last.reset(); // of which this thread may be the last owner
     }
     work.reset();
     runs.join();
@@ -208,7 +234,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_does_not_exist_is_looked_up_once)
                       ++lookups;
                       return failure(EAI_NONAME, false);
                   }};
-    const client::Outcome outcome = caller.call();
+    const Outcome outcome = caller.call();
     BOOST_REQUIRE(!outcome.result);
     BOOST_TEST((outcome.result.error().code == Errc::dns));
     BOOST_TEST((outcome.result.error().effect == Effect::none));
@@ -228,7 +254,7 @@ BOOST_AUTO_TEST_CASE(a_look_up_that_may_succeed_later_is_made_again)
                           return failure(EAI_AGAIN, true);
                       return net::Addresses{loopback};
                   }};
-    const client::Outcome outcome = caller.call();
+    const Outcome outcome = caller.call();
     BOOST_TEST(outcome.result.has_value());
     BOOST_TEST(outcome.attempts == 3u);
     BOOST_TEST(lookups == 3);
@@ -245,7 +271,7 @@ BOOST_AUTO_TEST_CASE(calls_at_the_same_time_share_a_look_up_and_later_ones_its_a
                       ++lookups;
                       return net::Addresses{loopback};
                   }};
-    std::vector<std::shared_ptr<std::optional<client::Outcome>>> calls;
+    std::vector<std::shared_ptr<std::optional<Outcome>>> calls;
     for (int i = 0; i < 10; ++i)
         calls.push_back(caller.start());
     BOOST_TEST(caller.call().result.has_value());
@@ -267,7 +293,7 @@ BOOST_AUTO_TEST_CASE(addresses_where_nothing_listens_are_passed_over)
         net::Addresses addresses(dead, nobody);
         addresses.push_back(loopback);
         Caller caller{context, server, [&](const std::string&) -> Answer { return addresses; }};
-        const client::Outcome outcome = caller.call();
+        const Outcome outcome = caller.call();
         BOOST_TEST(outcome.result.has_value());
         BOOST_TEST(outcome.attempts == 1u);
     }
@@ -282,7 +308,7 @@ BOOST_AUTO_TEST_CASE(an_address_that_never_answers_is_overtaken_by_the_next)
     asio::io_context context;
     Caller caller{context, server, [](const std::string&) -> Answer { return net::Addresses{nobody, loopback}; }};
     const auto begin = Clock::now();
-    const client::Outcome outcome = caller.call();
+    const Outcome outcome = caller.call();
     BOOST_TEST(outcome.result.has_value());
     BOOST_TEST(outcome.attempts == 1u);
     BOOST_TEST((Clock::now() - begin >= 250ms)); // the first one has that long for itself (RFC 8305, section 5)
@@ -298,7 +324,7 @@ BOOST_AUTO_TEST_CASE(addresses_of_both_families_are_tried)
     const asio::ip::address nobody_v6 = asio::ip::make_address("::1");
     for (const net::Addresses& addresses : {net::Addresses{nobody_v6, loopback}, net::Addresses{loopback, nobody_v6}}) {
         Caller caller{context, server, [&](const std::string&) -> Answer { return addresses; }};
-        const client::Outcome outcome = caller.call();
+        const Outcome outcome = caller.call();
         BOOST_TEST(outcome.result.has_value());
         BOOST_TEST(outcome.attempts == 1u);
     }
@@ -313,7 +339,7 @@ BOOST_AUTO_TEST_CASE(endless_addresses_are_not_all_tried)
     net::Addresses addresses(1000, nobody);
     addresses.push_back(loopback);
     Caller caller{context, server, [&](const std::string&) -> Answer { return addresses; }};
-    const client::Outcome outcome = caller.call();
+    const Outcome outcome = caller.call();
     BOOST_REQUIRE(!outcome.result);
     BOOST_TEST((outcome.result.error().code == Errc::connect));
     BOOST_TEST(server.connections() == 0u);
@@ -325,7 +351,7 @@ BOOST_AUTO_TEST_CASE(an_answer_without_addresses_is_an_error)
     ScriptServer server{false};
     asio::io_context context;
     Caller caller{context, server, [](const std::string&) -> Answer { return net::Addresses{}; }};
-    const client::Outcome outcome = caller.call();
+    const Outcome outcome = caller.call();
     BOOST_REQUIRE(!outcome.result);
     BOOST_TEST((outcome.result.error().effect == Effect::none));
 }
@@ -344,7 +370,7 @@ BOOST_AUTO_TEST_CASE(localhost_is_this_machine_whatever_a_look_up_would_say)
                           ++lookups;
                           return net::Addresses{nobody};
                       }};
-        const client::Outcome outcome = caller.call();
+        const Outcome outcome = caller.call();
         BOOST_TEST(outcome.result.has_value());
         BOOST_TEST(outcome.attempts == 1u);
         BOOST_TEST(lookups.load() == 0);
@@ -373,7 +399,7 @@ BOOST_AUTO_TEST_CASE(localhost_is_reached_where_it_listens_by_ipv6_alone)
     Caller caller{context, config, [](const std::string&) -> Answer { return net::Addresses{nobody}; }};
     bool accepted = false;
     acceptor.async_accept([&](const boost::system::error_code& ec, const asio::ip::tcp::socket&) { accepted = !ec; });
-    const client::Outcome outcome = caller.call(CallOptions{}.timeout(10s).retries(false));
+    const Outcome outcome = caller.call(CallOptions{}.timeout(10s).retries(false));
     BOOST_TEST(accepted);
     BOOST_TEST(!outcome.result.has_value()); // hung up
 }

@@ -414,6 +414,19 @@ BOOST_AUTO_TEST_CASE(a_replay_costs_no_attempt)
     BOOST_TEST(driver.run(what).result.id == "subject");
 }
 
+BOOST_AUTO_TEST_CASE(a_repetition_that_meets_a_dead_connection_is_replayed_too)
+{
+    Driver driver;
+    count_case();
+    const Observed seen =
+        driver.run({.name = "answered, then dead",
+                    .scripts = {{{steps::tls(), steps::request(), steps::send(response(503, "", refusal)),
+                                  steps::request(), steps::fin()}}},
+                    .expected = {.requests = 3},
+                    .configure = [](Config& config) { config.retry.max_attempts = 2; }});
+    BOOST_TEST(seen.result.id == "subject");
+}
+
 BOOST_AUTO_TEST_CASE(without_retries_a_request_leaves_once)
 {
     Driver driver;

@@ -1,5 +1,6 @@
 #include "fuzz.hpp"
 
+#include "api/operations.hpp"
 #include "api/requests.hpp"
 #include "http/request.hpp"
 #include "http/url.hpp"
@@ -148,19 +149,21 @@ void run(std::string_view bytes)
         check_target(*request, *url, ids);
         check_bytes(*request, *url, extra, user_agent);
     };
-    check(requests.get_user(user_id), {user_id});
-    check(requests.delete_user_device(user_id, device_id), {user_id, device_id});
-    check(requests.activate_user(user_id), {user_id});
-    check(requests.update_user(user_id, UpdateUserRequest{}.email(std::string{text}).clear_phone()), {user_id});
-    check(requests.create_user(
+    check(requests.build(api::get_user, user_id), {user_id});
+    check(requests.build(api::delete_user_device, user_id, device_id), {user_id, device_id});
+    check(requests.build(api::activate_user, user_id), {user_id});
+    check(requests.build(api::update_user, user_id, UpdateUserRequest{}.email(std::string{text}).clear_phone()),
+          {user_id});
+    check(requests.build(
+              api::create_user,
               CreateUserRequest{}.email(std::string{text}).phone(std::string{device_id}).metadata(user_id, text)),
           {});
-    check(requests.find_user(text), {});
-    check(requests.list_users(ListUsersRequest{}
-                                  .limit(static_cast<std::int64_t>(text.size()))
-                                  .where(user_field::identifier.like(text))
-                                  .where(user_field::id == user_id)
-                                  .order_by(user_field::login_count.descending())),
+    check(requests.build(api::get_user_by_identifier, api::Identifier{text}), {});
+    check(requests.build(api::list_users, ListUsersRequest{}
+                                              .limit(static_cast<std::int64_t>(text.size()))
+                                              .where(user_field::identifier.like(text))
+                                              .where(user_field::id == user_id)
+                                              .order_by(user_field::login_count.descending())),
           {});
 
     require(decoded(http::percent_encode(text)) == text, "what is encoded is decoded as it was");

@@ -5,25 +5,34 @@
 #include <passage/batch.hpp>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <exception>
+#include <future>
 #include <iostream>
 #include <iterator>
 #include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 using namespace passage;
 using namespace std::chrono_literals;
@@ -129,6 +138,60 @@ asio::awaitable<expected<int>> never_answer()
 }
 
 const auto ignore = [](std::size_t, expected<int>&&) {};
+
+/// What a completion handler was called with; not more than once.
+template <class T>
+struct Outcome
+{
+    auto take()
+    {
+        return [this](std::exception_ptr thrown, T value) {
+            BOOST_TEST(!result);
+            error = thrown;
+            result.emplace(std::move(value));
+        };
+    }
+
+    bool has_thrown(const std::string& what) const
+    {
+        try {
+            if (error)
+                std::rethrow_exception(error);
+        } catch (const std::runtime_error& thrown) {
+            return thrown.what() == what;
+        }
+        return false;
+    }
+
+    std::exception_ptr error;
+    std::optional<T> result;
+};
+
+/// Counts the bytes that are allocated by its copies.
+template <class T>
+struct CountingAllocator
+{
+    using value_type = T;
+
+    explicit CountingAllocator(std::size_t& count) : bytes{&count} {}
+    template <class U>
+    CountingAllocator(const CountingAllocator<U>& other) : bytes{other.bytes}
+    {}
+
+    T* allocate(std::size_t count)
+    {
+        *bytes += count * sizeof(T);
+        return std::allocator<T>{}.allocate(count);
+    }
+    void deallocate(T* memory, std::size_t count)
+    {
+        *bytes -= count * sizeof(T);
+        std::allocator<T>{}.deallocate(memory, count);
+    }
+    friend bool operator==(const CountingAllocator&, const CountingAllocator&) = default;
+
+    std::size_t* bytes;
+};
 
 /// Answers that one connection gives in turn, and a client that has no other.
 struct Scripted
@@ -614,6 +677,310 @@ BOOST_AUTO_TEST_CASE(the_functions_are_called_one_after_another_on_a_thread_pool
     auto first = asio::co_spawn(pool, for_each(ids, operation, deliver, BatchOptions{}.window(16)), asio::use_future);
     BOOST_TEST(first.get().done == 50u);
     BOOST_TEST(delivered == 50);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_FIXTURE_TEST_SUITE(batches_with_tokens, Fixture)
+
+using Users = std::vector<expected<UserInfo>>;
+
+BOOST_AUTO_TEST_CASE(callbacks_are_called_on_the_executor_that_ran_the_functions)
+{
+    const auto operation = [](int item, const CallOptions&) { return answer(item); };
+    for (const bool has_options : {false, true}) {
+        int delivered = 0;
+        const auto deliver = [&](std::size_t, expected<int>&&) { ++delivered; };
+        Outcome<BatchSummary> summary;
+        if (has_options)
+            for_each(Numbers{10}, operation, deliver, BatchOptions{}.window(2),
+                     asio::bind_executor(context, summary.take()));
+        else
+            for_each(Numbers{10}, operation, deliver, asio::bind_executor(context, summary.take()));
+        BOOST_TEST(delivered == 0);
+        context.restart();
+        context.run();
+        BOOST_TEST(!summary.error);
+        BOOST_TEST(summary.result.value().done == 10u);
+        BOOST_TEST(delivered == 10);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(users_are_created_read_updated_and_deleted_by_callbacks_on_the_clients_executor)
+{
+    const auto end = [this](auto& outcome) {
+        BOOST_TEST(!outcome.result);
+        context.restart();
+        context.run();
+        BOOST_TEST(!outcome.error);
+        return std::move(outcome.result).value();
+    };
+    Outcome<Users> created;
+    create_users(client, {CreateUserRequest{}.email("a@example.com"), CreateUserRequest{}.email("b@example.com")},
+                 created.take());
+    std::vector<std::string> ids;
+    for (const auto& user : end(created))
+        ids.push_back(user.value().id);
+
+    Outcome<Users> updated;
+    update_users(client, {{ids[1], UpdateUserRequest{}.email("c@example.com")}}, BatchOptions{}.window(1),
+                 updated.take());
+    BOOST_TEST(end(updated).front().value().email == "c@example.com");
+
+    Outcome<Users> read;
+    get_users(client, {ids[0], ids[1], ids[0]}, read.take());
+    const Users users = end(read);
+    BOOST_TEST_REQUIRE(users.size() == 3u);
+    BOOST_TEST(users[0].value().email == "a@example.com");
+    BOOST_TEST(users[1].value().email == "c@example.com");
+    BOOST_TEST(users[2].value().id == ids[0]);
+
+    Outcome<std::vector<expected<void>>> deleted;
+    delete_users(client, {ids[0], "nobody"}, deleted.take());
+    const auto gone = end(deleted);
+    BOOST_TEST(gone[0].has_value());
+    BOOST_TEST(is_not_found(gone[1].error()));
+}
+
+BOOST_AUTO_TEST_CASE(without_an_executor_the_functions_are_called_on_other_threads_one_after_another)
+{
+    int delivered = 0; // not atomic: the batch's promise
+    std::atomic<bool> here{false};
+    const std::thread::id caller = std::this_thread::get_id();
+    const auto operation = [&](int item, const CallOptions&) {
+        here = here || std::this_thread::get_id() == caller;
+        return answer(item);
+    };
+    const auto deliver = [&](std::size_t, expected<int>&&) { ++delivered; };
+    auto summary = for_each(Numbers{100}, operation, deliver, BatchOptions{}.window(8), asio::use_future);
+    BOOST_TEST(summary.get().done == 100u);
+    BOOST_TEST(delivered == 100);
+    BOOST_TEST(!here);
+}
+
+BOOST_AUTO_TEST_CASE(a_future_takes_the_results_and_what_is_thrown)
+{
+    asio::thread_pool pool{2};
+    Client shared{pool, service.config()};
+    BOOST_TEST(get_users(shared, {"nobody"}, asio::use_future).get().size() == 1u);
+    auto failed = get_users(shared, {"nobody"},
+                            BatchOptions{}.stop_when([](const Error&) -> bool { throw std::runtime_error{"rule"}; }),
+                            asio::use_future);
+    BOOST_CHECK_THROW(failed.get(), std::runtime_error);
+    pool.join();
+}
+
+BOOST_AUTO_TEST_CASE(a_deferred_batch_has_read_its_arguments_and_begins_when_it_is_told_to)
+{
+    std::vector<std::string> ids{"nobody"};
+    auto deferred = get_users(client, ids, asio::deferred);
+    ids.front() = "somebody";
+    context.run();
+    BOOST_TEST(client.stats().connections == 0u);
+    Outcome<Users> users;
+    std::move(deferred)(users.take());
+    context.restart();
+    context.run();
+    BOOST_TEST_REQUIRE(users.result.has_value());
+    BOOST_TEST(is_not_found(users.result->front().error()));
+}
+
+BOOST_AUTO_TEST_CASE(use_awaitable_is_a_token_like_others)
+{
+    const auto both = [this]() -> asio::awaitable<std::size_t> {
+        const auto operation = [](int item, const CallOptions&) { return answer(item); };
+        const BatchSummary summary = co_await for_each(Numbers{5}, operation, ignore, asio::use_awaitable);
+        std::vector<std::string> ids{"nobody"};
+        const Users users = co_await get_users(client, std::move(ids), asio::use_awaitable);
+        co_return summary.done + users.size();
+    };
+    BOOST_TEST(run(context, both()) == 6u);
+}
+
+BOOST_AUTO_TEST_CASE(functions_and_handler_are_called_on_the_associated_executor)
+{
+    asio::thread_pool pool{4};
+    const auto strand = asio::make_strand(pool);
+    int elsewhere = 0; // not atomic: the strand's promise
+    const auto check = [&] { elsewhere += !strand.running_in_this_thread(); };
+    const auto operation = [&](int item, const CallOptions&) {
+        check();
+        return answer(item);
+    };
+    const auto deliver = [&](std::size_t, expected<int>&&) { check(); };
+    std::promise<BatchSummary> ended;
+    for_each(Numbers{100}, operation, deliver, BatchOptions{}.on_progress([&](const BatchProgress&) { check(); }),
+             asio::bind_executor(strand, [&](std::exception_ptr, BatchSummary summary) {
+                 check();
+                 ended.set_value(std::move(summary));
+             }));
+    BOOST_TEST(ended.get_future().get().done == 100u);
+    pool.join();
+    BOOST_TEST(elsewhere == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_slot_cancels_a_batch_by_any_type_of_cancellation)
+{
+    for (const auto type :
+         {asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total}) {
+        Scripted scripted{{test::response(404), throttled_for_an_hour}};
+        asio::cancellation_signal signal;
+        Outcome<Users> users;
+        get_users(scripted.client, {"u1", "u2", "u3"},
+                  BatchOptions{}.window(1).on_progress([&](const BatchProgress&) { signal.emit(type); }),
+                  asio::bind_cancellation_slot(signal.slot(), users.take()));
+        scripted.context.run();
+        BOOST_TEST(!users.error);
+        BOOST_TEST_REQUIRE(users.result.has_value());
+        BOOST_TEST((*users.result)[0].error().http_status == 404);
+        BOOST_TEST(is_cancelled((*users.result)[2].error()), (*users.result)[2].error());
+        BOOST_TEST((*users.result)[2].error().attempts == 0u);
+        signal.emit(type); // late
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_awaited_batch_is_cancelled_by_any_type_of_cancellation)
+{
+    for (const auto type :
+         {asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total}) {
+        asio::io_context own;
+        asio::cancellation_signal signal;
+        Outcome<BatchSummary> summary;
+        const auto operation = [](int, const CallOptions&) { return never_answer(); };
+        asio::co_spawn(own, for_each(Numbers{100}, operation, ignore, BatchOptions{}.window(8)),
+                       asio::bind_cancellation_slot(signal.slot(), summary.take()));
+        own.poll();
+        signal.emit(type);
+        own.poll();
+        BOOST_TEST(!summary.error);
+        BOOST_TEST_REQUIRE(summary.result.has_value());
+        BOOST_TEST(is_cancelled(summary.result->stopped.value()));
+        BOOST_TEST(summary.result->done == 8u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_that_was_cancelled_before_has_results_and_asks_for_nothing)
+{
+    Outcome<Users> users;
+    asio::cancellation_signal signal;
+    const auto late = [&]() -> asio::awaitable<Users> {
+        co_await asio::this_coro::throw_if_cancelled(false);
+        signal.emit(asio::cancellation_type::terminal);
+        co_return co_await get_users(client, std::vector<std::string>(2, "u1"));
+    };
+    asio::co_spawn(context, late(), asio::bind_cancellation_slot(signal.slot(), users.take()));
+    context.run();
+    BOOST_TEST(!users.error);
+    BOOST_TEST_REQUIRE(users.result.has_value());
+    BOOST_TEST(is_cancelled(users.result->at(1).error()));
+    BOOST_TEST(users.result->at(1).error().attempts == 0u);
+    BOOST_TEST(client.stats().connections == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(what_functions_throw_is_given_to_the_handler_when_they_are_destroyed)
+{
+    struct Refusing : Numbers
+    {
+        using Numbers::Numbers;
+        Iterator begin() const { throw std::runtime_error{"begin"}; }
+    };
+    auto witness = std::make_shared<int>();
+    const auto good = [witness](int item, const CallOptions&) { return answer(item); };
+    const auto operation = [witness](int item, const CallOptions&) {
+        return item == 5 ? throw std::runtime_error{"operation"} : answer(item);
+    };
+    const auto deliver = [witness](std::size_t index, expected<int>&&) {
+        if (index == 5)
+            throw std::runtime_error{"deliver"};
+    };
+    const long before = witness.use_count();
+    const auto expect = [&](const std::string& what, auto range, auto begin, auto take) {
+        Outcome<BatchSummary> outcome;
+        for_each(std::move(range), std::move(begin), std::move(take),
+                 asio::bind_executor(context,
+                                     [&, end = outcome.take()](std::exception_ptr error, BatchSummary summary) mutable {
+                                         BOOST_TEST(witness.use_count() == before);
+                                         end(std::move(error), std::move(summary));
+                                     }));
+        context.restart();
+        context.run();
+        BOOST_TEST(outcome.has_thrown(what), what);
+    };
+    expect("operation", Numbers{100}, operation, ignore);
+    expect("deliver", Numbers{100}, good, deliver);
+    expect("range", Numbers{100, 5}, good, ignore);
+    expect("begin", Refusing{100}, good, ignore);
+}
+
+BOOST_AUTO_TEST_CASE(the_handlers_allocator_gives_its_memory_which_is_free_when_it_is_called)
+{
+    std::size_t bytes = 0;
+    bool free = false;
+    const auto operation = [](int item, const CallOptions&) { return answer(item); };
+    for_each(Numbers{3}, operation, ignore,
+             asio::bind_executor(
+                 context, asio::bind_allocator(CountingAllocator<char>{bytes},
+                                               [&](std::exception_ptr, const BatchSummary&) { free = bytes == 0; })));
+    BOOST_TEST(bytes > 0u);
+    context.run();
+    BOOST_TEST(free);
+}
+
+BOOST_AUTO_TEST_CASE(a_context_that_goes_first_takes_the_batches_along_whose_handlers_belong_to_it)
+{
+    test::ScriptServer server;
+    server.plan({{{test::steps::tls(), test::steps::request(), test::steps::hold()}, true},
+                 {{test::steps::tls(), test::steps::request(), test::steps::hold()}, true}});
+    std::optional<Client> held{std::in_place, context, config_for(server)};
+    const auto witness = std::make_shared<int>();
+    asio::cancellation_signal signal;
+    auto other = std::make_unique<asio::io_context>();
+    get_users(*held, {"u1"},
+              asio::bind_cancellation_slot(signal.slot(),
+                                           asio::bind_executor(*other, [witness](std::exception_ptr, const Users&) {
+                                               BOOST_ERROR("it can't end");
+                                           })));
+    const auto operation = [witness, &held](int item, const CallOptions& call) {
+        return held->get_user("u" + std::to_string(item), call);
+    };
+    for_each(
+        Numbers{2}, operation, [](std::size_t, expected<UserInfo>&&) {}, BatchOptions{}.window(1),
+        asio::bind_executor(asio::make_strand(*other),
+                            [witness](std::exception_ptr, const BatchSummary&) { BOOST_ERROR("it can't end"); }));
+    other->poll();
+    while (server.requests().size() < 2)
+        context.run_one();
+    BOOST_TEST(witness.use_count() == 5);
+    other.reset();
+    BOOST_TEST(witness.use_count() == 2);
+    signal.emit(asio::cancellation_type::terminal); // late
+    while (held->stats().connections > 0)           // the server still holds: the calls are broken off
+        context.run_one();
+    held.reset();
+    context.run();
+    BOOST_TEST(server.finish() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_context_may_go_while_the_clients_threads_complete_what_its_batches_wait_for)
+{
+    asio::thread_pool pool{2};
+    Client shared{pool, service.config()};
+    std::atomic<int> under_way{0};
+    for (int round = 0; round < 200; ++round) {
+        asio::io_context other;
+        for (int i = 0; i < 4; ++i) {
+            ++under_way;
+            const std::shared_ptr<void> counted{nullptr, [&](void*) { --under_way; }};
+            get_users(shared, {"u1", "u2", "u3", "u4"}, BatchOptions{}.window(2).in_order(i % 2 == 0),
+                      asio::bind_executor(other, [counted](std::exception_ptr, const Users&) {}));
+        }
+        for (int i = 0; i < 10 + round % 40; ++i)
+            if (other.run_one() == 0)
+                break;
+    }
+    BOOST_TEST(under_way == 0);
+    shared.close();
+    pool.join();
 }
 
 BOOST_AUTO_TEST_SUITE_END()

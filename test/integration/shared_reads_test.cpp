@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace passage;
@@ -422,6 +423,37 @@ BOOST_AUTO_TEST_CASE(cancellation_may_come_while_a_shared_read_ends)
     }
     pool.join();
     BOOST_TEST(right == callers);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(a_shared_read_is_cancelled_with_its_last_caller)
+{
+    std::promise<void> asked;
+    server.plan({Script{{steps::tls(), steps::request(), [&](test::Peer&) { asked.set_value(); }, steps::expect_end()}},
+                 Script{{steps::tls(), steps::serve()}, true}});
+    asio::cancellation_signal first;
+    asio::cancellation_signal second;
+    std::vector<Errc> ended;
+    const auto note = [&](const expected<UserInfo>& user) { ended.push_back(user.error().code); };
+    client->coalesced_get_user("a", asio::bind_cancellation_slot(first.slot(), note));
+    client->coalesced_get_user("a", asio::bind_cancellation_slot(second.slot(), note));
+    std::thread caller{[&] {
+        asked.get_future().wait();
+        asio::post(context, [&] {
+            first.emit(asio::cancellation_type::terminal);
+            asio::post(context, [&] {
+                BOOST_TEST(client->stats().connections == 1u); // the other caller waits
+                second.emit(asio::cancellation_type::terminal);
+            });
+        });
+    }};
+    context.run(); // ends with the request
+    caller.join();
+    BOOST_TEST((ended == std::vector{Errc::cancelled, Errc::cancelled}));
+    BOOST_TEST(client->stats().connections == 0u);
+
+    // A later caller does not join what was cancelled.
+    BOOST_TEST(run(context, client->coalesced_get_user("a")).value().id == "a");
     finish();
 }
 

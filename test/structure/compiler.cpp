@@ -1,5 +1,8 @@
 #include "compiler.hpp"
 
+#include <sys/resource.h>
+#include <sys/time.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -42,6 +45,13 @@ std::string read(const std::filesystem::path& path)
     return {std::istreambuf_iterator<char>{file}, {}};
 }
 
+std::chrono::microseconds user_time_of_children()
+{
+    rusage usage{};
+    ::getrusage(RUSAGE_CHILDREN, &usage);
+    return std::chrono::seconds{usage.ru_utime.tv_sec} + std::chrono::microseconds{usage.ru_utime.tv_usec};
+}
+
 } // namespace
 
 Compiled compile(const std::string& source, const std::string& options)
@@ -56,6 +66,19 @@ Compiled compile(const std::string& source, const std::string& options)
         PASSAGE_COMPILE " -fsyntax-only -MD -MF " + headers + ' ' + options + ' ' + unit + " >" + messages + " 2>&1";
     const int status = std::system(command.c_str());
     return {status == 0, read(messages), read(headers)};
+}
+
+std::chrono::microseconds time_to_compile(const std::string& source)
+{
+    const TemporaryFolder folder;
+    const std::string unit = (folder.path() / "unit.cpp").string();
+    std::ofstream{unit} << source;
+
+    const std::chrono::microseconds before = user_time_of_children();
+    const std::string command = PASSAGE_COMPILE " -O0 -c -o " + (folder.path() / "unit.o").string() + ' ' + unit;
+    if (std::system(command.c_str()) != 0)
+        throw std::runtime_error{"not accepted: " + source};
+    return user_time_of_children() - before;
 }
 
 std::vector<std::string> hidden_headers(const Compiled& compiled)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,10 @@ struct Compiled
 ///
 /// `options` go to the compiler after those of the build.
 Compiled compile(const std::string& source, const std::string& options = "");
+
+/// The processor's time, in user mode, that the compiler of this build takes to make unoptimized code of a translation
+/// unit.
+std::chrono::microseconds time_to_compile(const std::string& source);
 
 /// Those of the headers that were read which a program must not get from the library's own: Beast's,
 /// OpenSSL's, SQLite's.

@@ -5,7 +5,10 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <filesystem>
+#include <iostream>
 #include <string>
 
 using structure::Compiled;
@@ -39,6 +42,22 @@ BOOST_DATA_TEST_CASE(public_header_compiles_alone_and_hides_what_the_library_is_
     BOOST_TEST(compiled.headers.find(header) != std::string::npos);
     for (const std::string& hidden : structure::hidden_headers(compiled))
         BOOST_ERROR(header << " brings in " << hidden);
+}
+
+BOOST_AUTO_TEST_CASE(all_headers_together_cost_little_more_than_what_every_program_on_them_needs)
+{
+    // Whatever else the machine does only adds time, so the shortest runs are compared.
+    constexpr int runs = 5;
+    auto all = std::chrono::microseconds::max();
+    auto base = std::chrono::microseconds::max();
+    for (int run = 0; run < runs; ++run) {
+        base = std::min(base, structure::time_to_compile("#include <boost/asio/awaitable.hpp>\n"
+                                                         "#include <boost/json/object.hpp>\n"));
+        all = std::min(all, structure::time_to_compile("#include <passage/passage.hpp>\n"));
+    }
+    const double ratio = std::chrono::duration<double>{all} / base;
+    std::cout << "<passage/passage.hpp>: " << all.count() << " us, " << ratio << " times the base\n";
+    BOOST_TEST(ratio <= 1.5);
 }
 
 BOOST_AUTO_TEST_CASE(header_that_needs_another_one_first_is_refused)

@@ -1,5 +1,8 @@
 #include "api/question.hpp"
 
+#include "api/operations.hpp"
+#include "api/requests.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 using namespace passage;
@@ -33,6 +36,11 @@ MagicLink link_for(std::string identifier, std::string user_id = {})
     return result;
 }
 
+expected<http::Request> find_user(std::string_view identifier)
+{
+    return requests.build(get_user_by_identifier, Identifier{identifier});
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(answers_are_held_against_questions)
@@ -40,8 +48,9 @@ BOOST_AUTO_TEST_SUITE(answers_are_held_against_questions)
 BOOST_AUTO_TEST_CASE(a_user_must_be_the_one_of_the_path)
 {
     for (const std::string id : {"u1", "h7dOU3v2QkrhVNcdBuTKCzpE", "a b", "a/b", "%61", "user@x", "..."}) {
-        for (const auto& request : {requests.get_user(id), requests.activate_user(id), requests.deactivate_user(id),
-                                    requests.update_user(id, UpdateUserRequest{}.email("a@b.c"))}) {
+        for (const auto& request :
+             {requests.build(get_user, id), requests.build(activate_user, id), requests.build(deactivate_user, id),
+              requests.build(update_user, id, UpdateUserRequest{}.email("a@b.c"))}) {
             const std::string bytes = bytes_of(request);
             const Question question{requests, bytes};
             BOOST_TEST(question.is_answered_by(user(id)), bytes);
@@ -49,14 +58,14 @@ BOOST_AUTO_TEST_CASE(a_user_must_be_the_one_of_the_path)
                 BOOST_TEST(!question.is_answered_by(user(other)), bytes + other);
         }
     }
-    const std::string bytes = bytes_of(requests.get_user("U1"));
+    const std::string bytes = bytes_of(requests.build(get_user, "U1"));
     BOOST_TEST(!(Question{requests, bytes}.is_answered_by(user("u1")))); // ids differ by case
 }
 
 BOOST_AUTO_TEST_CASE(a_user_that_was_looked_for_must_have_the_identifier)
 {
     const auto finds = [](std::string_view identifier, const UserSummary& found) {
-        const std::string bytes = bytes_of(requests.find_user(identifier));
+        const std::string bytes = bytes_of(find_user(identifier));
         return Question{requests, bytes}.is_answered_by(found);
     };
     BOOST_TEST(finds("Jane@Example.com", user<UserSummary>("u", "jane@example.COM")));
@@ -73,8 +82,8 @@ BOOST_AUTO_TEST_CASE(a_user_that_was_looked_for_must_have_the_identifier)
 
 BOOST_AUTO_TEST_CASE(the_user_that_is_read_then_must_have_it_too)
 {
-    const std::string search = bytes_of(requests.find_user("jane@example.com"));
-    const std::string read = bytes_of(requests.get_user("u1"));
+    const std::string search = bytes_of(find_user("jane@example.com"));
+    const std::string read = bytes_of(requests.build(get_user, "u1"));
     Question question{requests, read};
     question.also(Question{requests, search}.identifier());
     BOOST_TEST(question.is_answered_by(user("u1", "Jane@example.com")));
@@ -85,7 +94,7 @@ BOOST_AUTO_TEST_CASE(the_user_that_is_read_then_must_have_it_too)
 BOOST_AUTO_TEST_CASE(a_created_user_must_have_what_it_was_created_with)
 {
     const auto created = [](const CreateUserRequest& request, const UserInfo& answer) {
-        const std::string bytes = bytes_of(requests.create_user(request));
+        const std::string bytes = bytes_of(requests.build(create_user, request));
         return Question{requests, bytes}.created(answer);
     };
     const auto by_email = CreateUserRequest{}.email("Jane@example.com").metadata("email", "john@example.com");
@@ -103,7 +112,7 @@ BOOST_AUTO_TEST_CASE(a_created_user_must_have_what_it_was_created_with)
 BOOST_AUTO_TEST_CASE(a_magic_link_must_be_for_whom_it_was_made)
 {
     const auto made = [](const CreateMagicLinkRequest& request, const MagicLink& answer) {
-        const std::string bytes = bytes_of(requests.create_magic_link(request));
+        const std::string bytes = bytes_of(requests.build(create_magic_link, request));
         return Question{requests, bytes}.is_answered_by(answer);
     };
     BOOST_TEST(made(CreateMagicLinkRequest::for_email("Jane@example.com"), link_for("jane@example.com")));
@@ -117,7 +126,7 @@ BOOST_AUTO_TEST_CASE(a_magic_link_must_be_for_whom_it_was_made)
 
 BOOST_AUTO_TEST_CASE(a_body_that_need_not_be_there_must_not_name_another_user)
 {
-    const std::string bytes = bytes_of(requests.delete_user("u1"));
+    const std::string bytes = bytes_of(requests.build(delete_user, "u1"));
     const Question question{requests, bytes};
     for (const char* body : {"", "<html>", "{}", R"({"user":{"id":"u1"}})", R"({"devices":[]})"})
         BOOST_TEST(question.may_have_body(body), body);
@@ -126,7 +135,7 @@ BOOST_AUTO_TEST_CASE(a_body_that_need_not_be_there_must_not_name_another_user)
 
 BOOST_AUTO_TEST_CASE(an_app_must_be_the_one_of_the_path)
 {
-    const std::string bytes = bytes_of(requests.get_app());
+    const std::string bytes = bytes_of(requests.build(get_app));
     AppInfo app;
     app.id = "app";
     BOOST_TEST((Question{requests, bytes}.is_answered_by(app)));

@@ -1,4 +1,6 @@
-#include "api/responses.hpp"
+#include "api/operations.hpp"
+
+#include "api/operations.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -61,7 +63,7 @@ BOOST_AUTO_TEST_CASE(only_a_user_or_a_device_that_is_not_found_is_gone)
         error.api_code = code;
         return is_gone(operation, error);
     };
-    for (const Operation& operation : {delete_user, delete_user_device}) {
+    for (const Operation& operation : {Operation{delete_user}, Operation{delete_user_device}}) {
         BOOST_TEST(is_gone_by(operation, 404, "user_not_found"));
         BOOST_TEST(is_gone_by(operation, 404, "device_not_found"));
         for (const char* other : {"", "app_not_found", "route_not_found", "user_not_found2", "USER_NOT_FOUND"})

@@ -30,7 +30,7 @@ struct Call final : Deadlines::Watched
 struct Fixture
 {
     asio::io_context context;
-    Executor strand{asio::any_io_executor{context.get_executor()}};
+    Strand strand{asio::any_io_executor{context.get_executor()}};
     int sweeps = 0;
     std::shared_ptr<Deadlines> deadlines = std::make_shared<Deadlines>(strand, [this] { ++sweeps; });
     Call call;
@@ -117,7 +117,7 @@ BOOST_FIXTURE_TEST_CASE(a_context_that_is_destroyed_frees_the_timer, Fixture)
     std::weak_ptr<Deadlines> weak;
     {
         asio::io_context brief;
-        const auto own = std::make_shared<Deadlines>(Executor{asio::any_io_executor{brief.get_executor()}}, [] {});
+        const auto own = std::make_shared<Deadlines>(Strand{asio::any_io_executor{brief.get_executor()}}, [] {});
         weak = own;
         own->watch(call, Clock::now() + 1h);
     }

@@ -1,4 +1,4 @@
-#include <passage/detail/strand.hpp>
+#include "net/strand.hpp"
 
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -19,7 +19,7 @@
 #include <vector>
 
 namespace asio = boost::asio;
-using passage::detail::Strand;
+using passage::net::Strand;
 
 static_assert(asio::execution::is_executor<Strand>::value);
 static_assert(std::is_nothrow_copy_constructible_v<Strand>);

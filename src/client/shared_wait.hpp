@@ -1,5 +1,6 @@
 #pragma once
 
+#include "client/await.hpp"
 #include "net/completion.hpp"
 
 #include <passage/error.hpp>
@@ -7,6 +8,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/execution/context.hpp>
@@ -31,28 +33,31 @@ namespace passage::client {
 
 namespace asio = boost::asio;
 
-/// Something that is under way once, for all who wait for it. Any thread.
-class Flight
+/// The end of something that is under way once, for all callers that wait for it. Any thread.
+class SharedWait
 {
 public:
-    /// It is carried out on `carrier`.
-    explicit Flight(const asio::any_io_executor& carrier) : home_{&asio::query(carrier, asio::execution::context)} {}
-    Flight(const Flight&) = delete;
-    Flight& operator=(const Flight&) = delete;
+    /// What is waited for runs on `executor`.
+    explicit SharedWait(const asio::any_io_executor& executor) : home_{&asio::query(executor, asio::execution::context)}
+    {}
+    SharedWait(const SharedWait&) = delete;
+    SharedWait& operator=(const SharedWait&) = delete;
 
     /// What ended a wait.
-    enum class End { landed, cancelled, expired };
+    enum class End { finished, cancelled, expired };
 
     using Clock = std::chrono::steady_clock;
 
-    /// Waits for the landing: until then, until the coroutine is cancelled, by whatever type, or until a deadline.
-    /// Cancellation is a result, whatever the coroutine's settings, which stay what they were.
-    static asio::awaitable<End> landing(std::shared_ptr<Flight> flight,
-                                        Clock::time_point deadline = Clock::time_point::max())
+    /// Waits until it is finished, until the coroutine is cancelled, by any type, or until a deadline. Cancellation is
+    /// a result.
+    static asio::awaitable<End> wait(std::shared_ptr<SharedWait> shared,
+                                     Clock::time_point deadline = Clock::time_point::max())
     {
-        const Seat seat{*flight, flight};
-        // The flight owns the coroutines that wait for it, so they don't own the flight.
-        flight.reset();
+        if (co_await accept_cancellation())
+            co_return End::cancelled;
+        const Seat seat{*shared, shared};
+        // This owns the coroutines that wait for it, so they don't own it.
+        shared.reset();
         std::optional<asio::steady_timer> alarm;
         if (deadline != Clock::time_point::max()) {
             alarm.emplace(co_await asio::this_coro::executor, deadline);
@@ -61,36 +66,33 @@ public:
                     place.end(End::expired);
             });
         }
-        const bool throws = co_await asio::this_coro::throw_if_cancelled();
-        co_await asio::this_coro::throw_if_cancelled(false);
-        // Another thread may resume the coroutine, and destroy its frame, as soon as the flight has the handler. So all
+        // Another thread may resume the coroutine, and destroy its frame, as soon as the handler is handed over. So all
         // that refers to the frame is done before, and the arguments are copies.
         auto initiate = [](auto handler, Place place) {
             auto slot = asio::get_associated_cancellation_slot(handler);
             if (slot.is_connected())
                 slot.assign([place](asio::cancellation_type) { place.end(End::cancelled); });
-            place.wait(std::make_unique<WaiterFor<decltype(handler)>>(std::move(handler)));
+            asio::any_io_executor executor = asio::get_associated_executor(handler);
+            place.wait(std::make_unique<Waiter>(detail::Handler<End>{std::move(handler)}, std::move(executor)));
         };
-        const End end = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(End)>(
+        co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(End)>(
             std::move(initiate), asio::use_awaitable, seat.place);
-        co_await asio::this_coro::throw_if_cancelled(throws);
-        co_return end;
     }
 
-    /// Wakes all who wait, and lets later ones pass. Throws `std::bad_alloc` if somebody could not be woken.
-    void land()
+    /// Wakes all waiting callers; later ones don't wait. Throws `std::bad_alloc` if one could not be woken.
+    void finish()
     {
         Waiting woken;
         {
             const std::lock_guard lock{mutex_};
-            landed_ = true;
+            finished_ = true;
             woken.swap(waiting_);
         }
         std::exception_ptr no_memory;
         for (const auto& [id, entry] : woken) {
             try {
                 if (entry.waiter)
-                    entry.waiter->complete(End::landed);
+                    complete(*entry.waiter, End::finished);
             } catch (const std::bad_alloc&) {
                 no_memory = std::current_exception();
             }
@@ -100,27 +102,7 @@ public:
     }
 
 private:
-    struct Waiter
-    {
-        virtual ~Waiter() = default;
-        /// To be called before the flight has the waiter.
-        virtual void guard(const asio::execution_context& home) = 0;
-        /// Called at most once.
-        virtual void complete(End end) = 0;
-    };
-
-    template <class Handler>
-    struct WaiterFor final : Waiter
-    {
-        explicit WaiterFor(Handler&& handler) : completion{std::move(handler)} {}
-        void guard(const asio::execution_context& home) override
-        {
-            completion.guard(home, [] {}); // the coroutine leaves its seat when it is destroyed
-        }
-        void complete(End end) override { completion.complete(end); }
-
-        net::Completion<Handler> completion;
-    };
+    using Waiter = net::Completion<End>;
 
     /// One who waits. What ends the wait may come before the handler.
     struct Entry
@@ -136,41 +118,46 @@ private:
         /// Ends the wait, if it has not ended.
         void end(End why) const
         {
-            if (const auto alive = flight.lock())
+            if (const auto alive = shared.lock())
                 alive->end(id, why);
         }
 
         void wait(std::unique_ptr<Waiter> waiter) const
         {
-            if (const auto alive = flight.lock())
+            if (const auto alive = shared.lock())
                 alive->wait(id, std::move(waiter));
             else
-                waiter->complete(End::landed);
+                complete(*waiter, End::finished);
         }
 
-        std::weak_ptr<Flight> flight;
+        std::weak_ptr<SharedWait> shared;
         std::uint64_t id;
     };
 
     /// A place for as long as the coroutine is there.
     struct Seat
     {
-        Seat(Flight& of, const std::weak_ptr<Flight>& flight) : place{flight, of.enter()} {}
+        Seat(SharedWait& of, const std::weak_ptr<SharedWait>& shared) : place{shared, of.enter()} {}
         Seat(const Seat&) = delete;
         Seat& operator=(const Seat&) = delete;
         ~Seat()
         {
-            if (const auto alive = place.flight.lock())
+            if (const auto alive = place.shared.lock())
                 alive->leave(place.id);
         }
 
         const Place place;
     };
 
+    static void complete(Waiter& waiter, End end)
+    {
+        waiter.complete([end](detail::Handler<End>&& handler) { std::move(handler)(end); });
+    }
+
     std::uint64_t enter()
     {
         const std::lock_guard lock{mutex_};
-        if (!landed_)
+        if (!finished_)
             waiting_.try_emplace(last_id_ + 1);
         return ++last_id_;
     }
@@ -184,8 +171,8 @@ private:
 
     void wait(std::uint64_t id, std::unique_ptr<Waiter> waiter)
     {
-        waiter->guard(*home_);
-        End why = End::landed;
+        waiter->guard(*home_, [] {}); // the coroutine leaves its seat when it is destroyed
+        End why = End::finished;
         {
             const std::lock_guard lock{mutex_};
             if (const auto at = waiting_.find(id); at != waiting_.end()) {
@@ -197,7 +184,7 @@ private:
                 why = *entry.ended;
             }
         }
-        waiter->complete(why);
+        complete(*waiter, why);
     }
 
     void end(std::uint64_t id, End why)
@@ -212,43 +199,41 @@ private:
             ended = std::move(at->second.waiter);
         }
         if (ended)
-            ended->complete(why);
+            complete(*ended, why);
     }
 
     const asio::execution_context* const home_; ///< To be compared, as it may be gone.
     std::mutex mutex_;
-    bool landed_ = false;
+    bool finished_ = false;
     std::uint64_t last_id_ = 0;
     Waiting waiting_;
 };
 
-/// The completion handler of the coroutine that carries a flight out: has `end` called with what came of it, exactly
-/// once. That is an error if there was no memory for the coroutine, or if it was destroyed before it ended.
+/// A handler of an operation that has `end` called exactly once: with the result, or with an error of this kind if it
+/// is destroyed before it is called.
 template <class T, class EndFunction>
-class Landing
+class ExactlyOnce
 {
 public:
-    Landing(Errc if_destroyed, EndFunction end) : if_destroyed_{if_destroyed}, end_{std::move(end)} {}
-    Landing(Landing&& other) noexcept
+    ExactlyOnce(Errc if_destroyed, EndFunction end) : if_destroyed_{if_destroyed}, end_{std::move(end)} {}
+    ExactlyOnce(ExactlyOnce&& other) noexcept
         : if_destroyed_{other.if_destroyed_}, end_{std::exchange(other.end_, std::nullopt)}
     {}
-    Landing& operator=(Landing&&) = delete;
-    ~Landing()
+    ExactlyOnce& operator=(ExactlyOnce&&) = delete;
+    ~ExactlyOnce()
     {
         if (!end_)
             return;
         try {
             (*end_)(unexpected{Error{if_destroyed_, "it was given up"}});
-        } catch (const std::bad_alloc&) { // to wake somebody: that coroutine is destroyed
+        } catch (const std::bad_alloc&) { // a caller could not be woken: its coroutine is destroyed
         }
     }
 
-    void operator()(std::exception_ptr error, expected<T> result)
+    void operator()(const std::shared_ptr<detail::Operation<expected<T>>>& operation)
     {
         auto end = std::exchange(end_, std::nullopt);
-        if (error) // there is but one: no memory
-            result = unexpected{Error{Errc::connect, "no memory"}};
-        (*end)(std::move(result));
+        (*end)(operation->take());
     }
 
 private:
@@ -257,7 +242,7 @@ private:
 };
 
 template <class T, class EndFunction>
-Landing<T, EndFunction> make_landing(Errc if_destroyed, EndFunction end) noexcept
+ExactlyOnce<T, EndFunction> exactly_once(Errc if_destroyed, EndFunction end) noexcept
 {
     return {if_destroyed, std::move(end)};
 }

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <passage/detail/build.hpp>
-
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution.hpp>
 #include <boost/asio/query.hpp>
@@ -15,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace passage::detail {
+namespace passage::net {
 
 /// An executor that runs functions one at a time, in the order in which they came, on another executor.
 ///
@@ -25,7 +23,7 @@ namespace passage::detail {
 ///
 /// Small enough for `any_io_executor` to hold it without the heap. It tracks no outstanding work: who waits here waits
 /// for an operation, which is work itself, or keeps the context running by himself.
-class PASSAGE_EXPORT Strand
+class Strand
 {
 public:
     /// A template, so that a strand itself is not tried as what `any_io_executor` is made of.
@@ -136,7 +134,7 @@ private:
     }
 
     /// Who waits, and whether somebody has the turn.
-    class PASSAGE_EXPORT Queue
+    class Queue
     {
     public:
         explicit Queue(boost::asio::any_io_executor executor) : inner{std::move(executor)} {}
@@ -164,7 +162,7 @@ private:
     };
 
     /// A turn: what was added is run until nothing is left.
-    class PASSAGE_EXPORT Turn
+    class Turn
     {
     public:
         explicit Turn(std::shared_ptr<Queue> queue) noexcept : queue_{std::move(queue)} {}
@@ -209,4 +207,4 @@ private:
     bool never_blocks_ = false;
 };
 
-} // namespace passage::detail
+} // namespace passage::net

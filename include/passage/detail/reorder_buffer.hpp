@@ -9,15 +9,15 @@
 
 namespace passage::detail {
 
-/// Passes values on in the order of their numbers, which are from 0 on, in whatever order they come.
+/// Passes values on in the order of their numbers, which count from 0, whatever order they arrive in.
 template <class T>
-class InTurn
+class ReorderBuffer
 {
 public:
-    /// The number whose turn it is.
+    /// The number of the value that is passed on next.
     std::size_t next() const noexcept { return next_; }
 
-    /// Takes a value, and passes on all whose turn has come, by `take(number, value)`.
+    /// Takes a value, and passes on all that no earlier one is missing for, by `take(number, value)`.
     template <class Take>
     void put(std::size_t number, T value, const Take& take)
     {
@@ -33,7 +33,7 @@ public:
     }
 
 private:
-    std::deque<std::optional<T>> waiting_; ///< From the one whose turn it is on; none has not come yet.
+    std::deque<std::optional<T>> waiting_; ///< From `next_` on; absent if it has not arrived.
     std::size_t next_ = 0;
 };
 

@@ -1,0 +1,150 @@
+#pragma once
+
+#include <passage/call_options.hpp>
+#include <passage/detail/handler.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/associator.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/prefer.hpp>
+
+#include <concepts>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace passage::detail {
+
+/// What says how an operation completes that yields a `Result`: a completion token for `void(Result)`.
+template <class Token, class Result>
+concept token_for =
+    !std::convertible_to<Token, const CallOptions&> && asio::completion_token_for<std::decay_t<Token>, void(Result)>;
+
+/// An operation that has read its arguments, and begins when it is started.
+template <class Result>
+class Operation
+{
+public:
+    using Ptr = std::shared_ptr<Operation>;
+
+    /// Starts the operation. The handler is called on its executor, which is `executor`, with the operation itself.
+    /// `runs_executor`: this thread runs the executor. Called at most once.
+    virtual void start(Handler<Ptr> handler, asio::any_io_executor executor, bool runs_executor) = 0;
+
+    /// The result. To be called once, by the handler.
+    virtual Result take() = 0;
+
+    /// Cancels the operation, also if it is started later. Any thread, but not during `start`.
+    virtual void cancel() = 0;
+
+protected:
+    Operation() = default;
+    Operation(const Operation&) = default;
+    Operation& operator=(const Operation&) = default;
+    ~Operation() = default;
+};
+
+/// Calls a handler with the result of an operation.
+template <class Result, class H>
+struct ResultHandler
+{
+    void operator()(const typename Operation<Result>::Ptr& operation) && { std::move(handler)(operation->take()); }
+
+    H handler;
+};
+
+/// As `ResultHandler`, for a handler with an executor that is no I/O executor, as `asio::any_completion_executor`: it
+/// is handed over to that executor from the client's.
+template <class Result, class H>
+class ForwardedHandler
+{
+public:
+    using Executor = asio::associated_executor_t<H, asio::any_io_executor>;
+
+    ForwardedHandler(H from, const Executor& executor)
+        : handler{std::move(from)}, executor_{asio::prefer(executor, asio::execution::outstanding_work.tracked)}
+    {}
+
+    void operator()(const typename Operation<Result>::Ptr& operation) &&
+    {
+        executor_.execute([called = std::move(handler), result = operation->take()]() mutable {
+            std::move(called)(std::move(result));
+        });
+    }
+
+    H handler;
+
+private:
+    Executor executor_;
+};
+
+/// Starts an operation with the handler that a completion token makes.
+template <class Result>
+class Initiation
+{
+public:
+    /// The default of the handler's executor.
+    using executor_type = asio::any_io_executor;
+
+    explicit Initiation(executor_type executor) noexcept : executor_{std::move(executor)} {}
+
+    executor_type get_executor() const noexcept { return executor_; }
+
+    template <class H>
+    void operator()(H&& handler, typename Operation<Result>::Ptr operation) const
+    {
+        using Kept = std::decay_t<H>;
+        using Ptr = typename Operation<Result>::Ptr;
+        auto executor = asio::get_associated_executor(handler, executor_);
+        if constexpr (std::is_convertible_v<decltype(executor), asio::any_io_executor>)
+            operation->start(Handler<Ptr>{ResultHandler<Result, Kept>{std::forward<H>(handler)}}, std::move(executor),
+                             false);
+        else
+            operation->start(Handler<Ptr>{ForwardedHandler<Result, Kept>{std::forward<H>(handler), executor}},
+                             executor_, false);
+    }
+
+private:
+    executor_type executor_;
+};
+
+/// Begins an operation as a completion token says. `executor` is the default of the handler's.
+template <class Token, class Result>
+auto initiate(std::shared_ptr<Operation<Result>> operation, asio::any_io_executor executor, Token&& token)
+{
+    return asio::async_initiate<Token, void(Result)>(Initiation<Result>{std::move(executor)}, token,
+                                                     std::move(operation));
+}
+
+} // namespace passage::detail
+
+// What is associated with a handler is associated with its wrapper.
+
+template <template <class, class> class Associator, class Result, class H, class Default>
+struct boost::asio::associator<Associator, passage::detail::ResultHandler<Result, H>, Default> : Associator<H, Default>
+{
+    static auto get(const passage::detail::ResultHandler<Result, H>& from) noexcept
+    {
+        return Associator<H, Default>::get(from.handler);
+    }
+    static auto get(const passage::detail::ResultHandler<Result, H>& from, const Default& fallback) noexcept
+    {
+        return Associator<H, Default>::get(from.handler, fallback);
+    }
+};
+
+template <template <class, class> class Associator, class Result, class H, class Default>
+struct boost::asio::associator<Associator, passage::detail::ForwardedHandler<Result, H>, Default>
+    : Associator<H, Default>
+{
+    static auto get(const passage::detail::ForwardedHandler<Result, H>& from) noexcept
+    {
+        return Associator<H, Default>::get(from.handler);
+    }
+    static auto get(const passage::detail::ForwardedHandler<Result, H>& from, const Default& fallback) noexcept
+    {
+        return Associator<H, Default>::get(from.handler, fallback);
+    }
+};

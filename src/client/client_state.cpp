@@ -1,0 +1,97 @@
+#include "client/client_state.hpp"
+
+#include "api/redact.hpp"
+#include "client/config_check.hpp"
+
+#include <boost/asio/dispatch.hpp>
+
+#include <algorithm>
+#include <new>
+#include <random>
+#include <utility>
+
+namespace passage::client {
+
+using net::Clock;
+
+expected<std::shared_ptr<ClientState>> ClientState::create(asio::any_io_executor executor, const Config& config,
+                                                           net::Lookup lookup)
+{
+    auto url = check_config(config);
+    if (!url)
+        return unexpected{std::move(url.error())};
+    std::unique_ptr<net::TlsContext> tls;
+    if (url->tls) {
+        auto made = net::TlsContext::create(config.tls, url->host, url->host_is_address);
+        if (!made)
+            return unexpected{std::move(made.error())};
+        tls = std::move(*made);
+    }
+    return std::shared_ptr<ClientState>{
+        new ClientState{std::move(executor), config, std::move(*url), std::move(tls), std::move(lookup)}};
+}
+
+ClientState::ClientState(asio::any_io_executor executor, const Config& config, http::BaseUrl url,
+                         std::unique_ptr<net::TlsContext> tls, net::Lookup lookup)
+    : config_{config},
+      url_{std::move(url)},
+      requests_{url_.path, config.app_id, config.limits.request_bytes},
+      writer_{url_.host_field(), config.api_key, config.user_agent},
+      strand_{std::move(executor)},
+      connections_{Connections::create(strand_, config, url_, std::move(tls), std::move(lookup))},
+      policy_{{config.retry.max_attempts, config.retry.base, config.retry.throttled_base, config.retry.cap},
+              config.timeouts.attempt,
+              config_.api_key.reveal(),
+              {},
+              std::minstd_rand{std::random_device{}()}}
+{}
+
+expected<Secret> ClientState::write(expected<http::Request> request, const CallOptions& options) const
+{
+    if (!request)
+        return unexpected{std::move(request.error())};
+    if (auto good = http::check_extra_fields(options.headers()); !good)
+        return unexpected{std::move(good.error())};
+    return writer_.write(*request, options.headers());
+}
+
+std::shared_ptr<Observation> ClientState::observe(const api::Operation& operation, const CallOptions& options,
+                                                  std::shared_ptr<CallReport> report) const
+{
+    return client::observe(config_.observer.get(), operation, url_, options, std::move(report));
+}
+
+void ClientState::redact(Error& error) const
+{
+    api::redact(error, config_.api_key.reveal());
+}
+
+Clock::time_point ClientState::deadline(const CallOptions& options, Clock::time_point now) const
+{
+    // Both are bounded before they are used: callers' values reach further than the clock counts.
+    using std::chrono::milliseconds;
+    const auto longest = std::chrono::floor<milliseconds>(Clock::time_point::max() - now);
+    const milliseconds timeout = options.timeout().value_or(config_.timeouts.total);
+    const Clock::time_point end = options.deadline().value_or(now + std::clamp(timeout, milliseconds{0}, longest));
+    return std::max(std::min(end, options.no_later_than()), now);
+}
+
+void ClientState::distrust(const ConnectionId& connection)
+{
+    asio::dispatch(strand_, [connections = connections_, connection] { connections->distrust(connection); });
+}
+
+void ClientState::doubt(const ConnectionId& connection)
+{
+    asio::dispatch(strand_, [connections = connections_, connection] { connections->doubt(connection); });
+}
+
+void ClientState::close() noexcept
+try {
+    connections_->stop();
+    asio::dispatch(strand_, [connections = connections_] { connections->close(); });
+} catch (const std::bad_alloc&) {
+    // The next sweep does it, or the next call to begin.
+}
+
+} // namespace passage::client
