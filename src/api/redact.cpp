@@ -1,6 +1,7 @@
 #include "api/redact.hpp"
 
 #include "http/url.hpp"
+#include "model/text.hpp"
 
 #include <passage/secret.hpp>
 
@@ -21,9 +22,7 @@ constexpr std::size_t max_piece = 8;
 /// Letters without their case, and one of the two alphabets of base64 (RFC 4648) for both.
 char fold(char c) noexcept
 {
-    if (c >= 'A' && c <= 'Z')
-        return static_cast<char>(c - 'A' + 'a');
-    return c == '-' ? '+' : c == '_' ? '/' : c;
+    return c == '-' ? '+' : c == '_' ? '/' : lower_case(c);
 }
 
 void append_hexadecimal(std::string& out, std::string_view bytes)

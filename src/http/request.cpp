@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 namespace passage::http {
 namespace {
@@ -22,10 +21,8 @@ constexpr std::size_t max_extra_bytes = 64 * 1024;
 bool is_token(std::string_view text) noexcept
 {
     constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-    return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-        const auto byte = static_cast<unsigned char>(c);
-        return byte < 0x80 && (std::isalnum(byte) != 0 || marks.find(c) != marks.npos);
-    });
+    return !text.empty() && std::all_of(text.begin(), text.end(),
+                                        [&](char c) { return is_alphanumeric(c) || marks.find(c) != marks.npos; });
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value)
@@ -78,10 +75,7 @@ expected<void> check_extra_fields(const ExtraFields& fields)
                                     "the further header fields exceed " + std::to_string(max_extra_bytes) + " bytes"}};
         if (!is_token(name))
             return refuse(name, "the name is not a token");
-        std::string lower = name;
-        std::transform(lower.begin(), lower.end(), lower.begin(),
-                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-        if (std::find(reserved_fields.begin(), reserved_fields.end(), lower) != reserved_fields.end())
+        if (std::find(reserved_fields.begin(), reserved_fields.end(), lower_case(name)) != reserved_fields.end())
             return refuse(name, "the library sets this field itself");
         if (!is_field_value(value))
             return refuse(name, "the value has bytes that a field's value can't have");

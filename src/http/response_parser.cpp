@@ -3,7 +3,6 @@
 #include "http/line_block.hpp"
 #include "model/text.hpp"
 
-#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 
@@ -40,7 +39,7 @@ std::optional<unsigned> list_parameter(std::string_view list, std::string_view n
         list.remove_prefix(std::min(list.size(), item.size() + 1));
         item.remove_prefix(std::min(item.size(), item.find_first_not_of(" \t")));
         if (item.size() > name.size() && item[name.size()] == '=' &&
-            beast::iequals(item.substr(0, name.size()), name)) {
+            equal_ignoring_case(item.substr(0, name.size()), name)) {
             unsigned value = 0;
             const char* const begin = item.data() + name.size() + 1;
             if (std::from_chars(begin, item.data() + item.size(), value).ec == std::errc{})
@@ -101,11 +100,11 @@ private:
             has_encoding_ = true;
             if (!http_1_1_)
                 object("Transfer-Encoding in an HTTP/1.0 response", ec);
-            else if (!beast::iequals(value, "chunked"))
+            else if (!equal_ignoring_case(text, "chunked"))
                 object("a Transfer-Encoding other than chunked", ec);
             break;
         case field::content_encoding:
-            if (!beast::iequals(value, "identity"))
+            if (!equal_ignoring_case(text, "identity"))
                 object("a Content-Encoding that was not asked for", ec);
             break;
         case field::content_type:
@@ -121,9 +120,9 @@ private:
             take_single(response.retry_after, retry_after_seen_, text);
             break;
         default:
-            if (beast::iequals(name, "retry-after-ms"))
+            if (equal_ignoring_case(name, "retry-after-ms"))
                 take_single(response.retry_after_ms, retry_after_ms_seen_, text);
-            else if (beast::iequals(name, "x-request-id"))
+            else if (equal_ignoring_case(name, "x-request-id"))
                 response.request_id = printable(text, 128);
             break;
         }

@@ -8,7 +8,6 @@
 #include <boost/url/url_view.hpp>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 
 namespace passage::http {
@@ -29,7 +28,7 @@ unexpected<Error> invalid_url(std::string_view setting, std::string_view text, s
 
 bool is_host_character(char c)
 {
-    return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+    return is_alphanumeric(c) || c == '-' || c == '_';
 }
 
 /// Labels of 1 to 63 letters, digits, hyphens and underscores, 253 in all (RFC 1035, section 2.3.4).
@@ -50,11 +49,11 @@ bool is_host_name(std::string_view host)
     return label > 0;
 }
 
-/// Whether the system would take a name for an IPv4 address, as it does with 127.1 and 0x7f000001.
+/// Whether the system would take a name in lower case for an IPv4 address, as it does with 127.1 and 0x7f000001.
 bool ends_in_number(std::string_view host)
 {
     const std::string_view label = host.substr(host.rfind('.') + 1);
-    const bool hexadecimal = label.starts_with("0x") || label.starts_with("0X");
+    const bool hexadecimal = label.starts_with("0x");
     return label.find_first_not_of("0123456789") == label.npos ||
            (hexadecimal && label.find_first_not_of("0123456789abcdefABCDEF", 2) == label.npos);
 }
@@ -122,23 +121,21 @@ expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting
     if (has_dot_segment(result.path))
         return invalid("the path must not have the segments . and ..");
 
-    const std::string_view host = url.encoded_host_address();
+    result.host = lower_case(url.encoded_host_address());
     switch (url.host_type()) {
     case urls::host_type::ipv4:
     case urls::host_type::ipv6:
-        result.host = host;
         result.host_is_address = true;
         break;
     case urls::host_type::name:
-        result.host = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
+        if (result.host.ends_with('.'))
+            result.host.pop_back();
         if (!is_host_name(result.host) || ends_in_number(result.host))
             return invalid("the host is not a valid name");
         break;
     default:
         return invalid("the host must be a name or an address");
     }
-    std::transform(result.host.begin(), result.host.end(), result.host.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
 
     result.port = result.tls ? 443 : 80;
     if (url.has_port()) {

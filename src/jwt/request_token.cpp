@@ -1,11 +1,13 @@
 #include "jwt/request_token.hpp"
 
+#include "model/text.hpp"
+
 #include <algorithm>
 
 namespace passage::jwt {
 namespace {
 
-constexpr std::string_view scheme = "bearer";
+constexpr std::string_view scheme = "Bearer";
 constexpr std::string_view cookie_name = "psg_auth_token=";
 
 std::string_view trimmed(std::string_view text) noexcept
@@ -21,10 +23,7 @@ std::string_view bearer_token(std::string_view authorization) noexcept
 {
     const std::string_view field = trimmed(authorization);
     const std::string_view name = field.substr(0, field.find(' '));
-    const bool is_bearer = std::ranges::equal(name, scheme, [](char c, char lower) {
-        return c == lower || (c >= 'A' && c <= 'Z' && c - 'A' + 'a' == lower);
-    });
-    return is_bearer ? trimmed(field.substr(name.size())) : std::string_view{};
+    return equal_ignoring_case(name, scheme) ? trimmed(field.substr(name.size())) : std::string_view{};
 }
 
 expected<std::string_view, JwtReason> cookie_token(std::string_view cookie) noexcept

@@ -2,6 +2,7 @@
 
 #include "jwt/base64url.hpp"
 #include "jwt/document.hpp"
+#include "model/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,12 +12,6 @@ namespace passage::jwt {
 namespace {
 
 using Kind = Value::Kind;
-
-bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept
-{
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return std::ranges::equal(left, right, {}, lower, lower);
-}
 
 class Header final : public Sink
 {

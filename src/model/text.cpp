@@ -7,11 +7,6 @@
 namespace passage {
 namespace {
 
-constexpr char to_lower(char c) noexcept
-{
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 constexpr bool is_printable_ascii(char c) noexcept
 {
     return c >= 0x20 && c <= 0x7e;
@@ -139,14 +134,8 @@ bool has_control_character(std::string_view text) noexcept
 std::string lower_case(std::string_view text)
 {
     std::string result{text};
-    std::transform(result.begin(), result.end(), result.begin(), to_lower);
+    std::transform(result.begin(), result.end(), result.begin(), [](char c) { return lower_case(c); });
     return result;
-}
-
-bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept
-{
-    return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                      [](char a, char b) { return to_lower(a) == to_lower(b); });
 }
 
 } // namespace passage

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -20,10 +21,26 @@ bool is_utf8(std::string_view text) noexcept;
 /// direction, by which a text is shown as another one.
 bool has_control_character(std::string_view text) noexcept;
 
+/// Whether a character is an ASCII letter or digit. The C library's answer depends on the locale.
+constexpr bool is_alphanumeric(char c) noexcept
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/// An ASCII letter in lower case, and any other character as it is. The C library's answer depends on the locale.
+constexpr char lower_case(char c) noexcept
+{
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
 /// A text with its ASCII letters in lower case.
 std::string lower_case(std::string_view text);
 
 /// Whether two texts differ in the case of ASCII letters at most.
-bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept;
+constexpr bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept
+{
+    return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                      [](char a, char b) { return a == b || lower_case(a) == lower_case(b); });
+}
 
 } // namespace passage

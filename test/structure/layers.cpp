@@ -58,6 +58,8 @@ const std::regex io{
     R"(^(boost/(asio|cobalt|process)[/.]|sys/(socket|epoll|select|poll|un)\.h|netinet/|arpa/|netdb\.h|poll\.h|unistd\.h|thread$|future$))"};
 const std::regex now_or_random{
     R"(::now\s*\(|\b(clock_gettime|gettimeofday|localtime|gmtime|std::time|random_device|std::rand|RAND_bytes)\b)"};
+const std::regex by_locale{
+    R"(\b(std::)?(is(alnum|alpha|blank|cntrl|digit|graph|lower|print|punct|space|upper|xdigit)|to(lower|upper)|strto(d|f|ld)|sto(d|f|ld)|atof)\s*\()"};
 
 // Why a library source must not include this, if it must not.
 std::optional<std::string> library_objection(const std::string& layer, const Include& include, const Tree& tree)
@@ -144,9 +146,12 @@ std::vector<std::string> breaches(const Tree& tree)
                     objection = public_objection(path, *include);
                 else if (path.starts_with("emulator/"))
                     objection = emulator_objection(*include, tree);
-            } else if (in_library && is_pure(layer) &&
-                       matches(std::regex_replace(line, line_comment, ""), now_or_random)) {
-                objection = layer + " is pure: now and random come in as arguments";
+            } else if (in_library) {
+                const std::string code = std::regex_replace(line, line_comment, "");
+                if (is_pure(layer) && matches(code, now_or_random))
+                    objection = layer + " is pure: now and random come in as arguments";
+                else if (matches(code, by_locale))
+                    objection = "what a text means must not depend on the locale";
             }
             if (objection)
                 found.push_back(path + ":" + std::to_string(number) + ": " + *objection + ": " + line);

@@ -130,4 +130,32 @@ BOOST_AUTO_TEST_CASE(printable_ascii_ends_before_the_first_other_byte)
     BOOST_TEST(wrong == 0);
 }
 
+BOOST_AUTO_TEST_CASE(only_ascii_letters_have_another_case)
+{
+    constexpr std::string_view upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    constexpr std::string_view lower = "abcdefghijklmnopqrstuvwxyz";
+    constexpr std::string_view digits = "0123456789";
+    int wrong = 0;
+    for (int byte = 0; byte < 256; ++byte) {
+        const auto c = static_cast<char>(byte);
+        const std::size_t letter = upper.find(c);
+        wrong += lower_case(c) != (letter == upper.npos ? c : lower[letter]);
+        wrong += is_alphanumeric(c) !=
+                 (letter != upper.npos || lower.find(c) != lower.npos || digits.find(c) != digits.npos);
+        for (int other = 0; other < 256; ++other) {
+            const auto d = static_cast<char>(other);
+            const std::size_t same = upper.find(d);
+            const bool equal =
+                c == d || (letter != upper.npos && lower[letter] == d) || (same != upper.npos && lower[same] == c);
+            wrong += equal_ignoring_case({&c, 1}, {&d, 1}) != equal;
+        }
+    }
+    BOOST_TEST(wrong == 0);
+    BOOST_TEST(lower_case("Content-TYPE @[`{ \xc3\x84") == "content-type @[`{ \xc3\x84");
+    BOOST_TEST(equal_ignoring_case("Bearer", "bEARER"));
+    BOOST_TEST(!equal_ignoring_case("Bearer", "Beare"));
+    BOOST_TEST(!equal_ignoring_case("Beare", "Bearer"));
+    BOOST_TEST(equal_ignoring_case("", ""));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
