@@ -1,6 +1,7 @@
 #include "api/redact.hpp"
 
 #include "http/url.hpp"
+#include "model/hex.hpp"
 #include "model/text.hpp"
 
 #include <passage/secret.hpp>
@@ -25,16 +26,6 @@ char fold(char c) noexcept
     return c == '-' ? '+' : c == '_' ? '/' : lower_case(c);
 }
 
-void append_hexadecimal(std::string& out, std::string_view bytes)
-{
-    constexpr std::string_view digits = "0123456789abcdef";
-    for (const char c : bytes) {
-        const auto byte = static_cast<unsigned char>(c);
-        out += digits[byte >> 4];
-        out += digits[byte & 15];
-    }
-}
-
 /// The characters that `bytes` alone decide where they follow `before` others.
 void append_base64(std::string& out, std::string_view bytes, unsigned before)
 {
@@ -49,15 +40,6 @@ void append_base64(std::string& out, std::string_view bytes, unsigned before)
         for (; held >= 6; held -= 6)
             out += alphabet[bits >> (held - 6) & 63];
     }
-}
-
-/// The value of a hexadecimal digit; 16 or more for any other character.
-unsigned hex_digit(char c) noexcept
-{
-    if (c >= '0' && c <= '9')
-        return static_cast<unsigned>(c - '0');
-    const char lower = fold(c);
-    return lower >= 'a' && lower <= 'f' ? static_cast<unsigned>(lower - 'a') + 10 : 16;
 }
 
 constexpr bool is_separator(char c) noexcept
@@ -135,10 +117,10 @@ private:
     {
         unsigned number = 0;
         for (std::size_t i = 0; i < count; ++i) {
-            const unsigned digit = hex_digit(character(at + i));
-            if (digit > 15)
+            const char c = character(at + i);
+            if (!is_hex_digit(c))
                 return;
-            number = number * 16 + digit;
+            number = number * 16 + hex_digit(c);
         }
         add_number(number, at + count);
     }
@@ -190,7 +172,8 @@ public:
         forms.append(secret) += separator;
         if (piece_ == max_piece) {
             forms.append(Secret{http::percent_encode(secret)}.reveal()) += separator;
-            append_hexadecimal(forms, secret);
+            for (const char c : secret)
+                append_hex(forms, c);
             for (unsigned before = 0; before < 3; ++before) {
                 forms += separator;
                 append_base64(forms, secret, before);

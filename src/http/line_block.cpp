@@ -1,5 +1,6 @@
 #include "http/line_block.hpp"
 
+#include "model/hex.hpp"
 #include "model/text.hpp"
 
 #include <algorithm>
@@ -54,7 +55,7 @@ bool is_field_line(std::string_view line) noexcept
 /// `1*HEXDIG [ chunk-ext ]`
 bool is_size_line(std::string_view line) noexcept
 {
-    const std::size_t digits = std::min(line.find_first_not_of("0123456789abcdefABCDEF"), line.size());
+    const auto digits = static_cast<std::size_t>(std::ranges::find_if_not(line, is_hex_digit) - line.begin());
     return digits > 0 && digits <= max_size_digits &&
            (digits == line.size() || std::string_view{"; \t"}.find(line[digits]) != std::string_view::npos);
 }

@@ -1,5 +1,6 @@
 #include "http/url.hpp"
 
+#include "model/hex.hpp"
 #include "model/text.hpp"
 
 #include <boost/url/encode.hpp>
@@ -53,9 +54,8 @@ bool is_host_name(std::string_view host)
 bool ends_in_number(std::string_view host)
 {
     const std::string_view label = host.substr(host.rfind('.') + 1);
-    const bool hexadecimal = label.starts_with("0x");
     return label.find_first_not_of("0123456789") == label.npos ||
-           (hexadecimal && label.find_first_not_of("0123456789abcdefABCDEF", 2) == label.npos);
+           (label.starts_with("0x") && std::ranges::all_of(label.substr(2), is_hex_digit));
 }
 
 /// Whether a path has a segment "." or "..", percent-encoded or not. Boost.URL's own view of the segments leaves out a

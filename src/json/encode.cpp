@@ -1,5 +1,6 @@
 #include "json/encode.hpp"
 
+#include "model/hex.hpp"
 #include "model/text.hpp"
 #include "json/depth.hpp"
 
@@ -71,7 +72,6 @@ constexpr char escape_of(char c) noexcept
 
 Written write(std::string& out, std::string_view text)
 {
-    constexpr std::string_view digits = "0123456789abcdef";
     if (!is_utf8(text))
         return flaw("not valid UTF-8");
     out += '"';
@@ -84,10 +84,8 @@ Written write(std::string& out, std::string_view text)
         out += '\\';
         out += escape;
         if (escape == 'u') {
-            const auto byte = static_cast<unsigned char>(c);
             out.append("00");
-            out += digits[byte >> 4];
-            out += digits[byte & 15];
+            append_hex(out, c);
         }
     }
     out += '"';

@@ -1,5 +1,7 @@
 #include "model/text.hpp"
 
+#include "model/hex.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -73,7 +75,6 @@ bool is_control(std::string_view sequence) noexcept
 
 std::string printable(std::string_view text, std::size_t limit)
 {
-    constexpr std::string_view digits = "0123456789abcdef";
     std::string result;
     while (!text.empty()) {
         const std::size_t valid = sequence_length(text);
@@ -87,10 +88,8 @@ std::string printable(std::string_view text, std::size_t limit)
             continue;
         }
         for (const char c : character) {
-            const auto byte = static_cast<unsigned char>(c);
             result.append("\\x");
-            result += digits[byte >> 4];
-            result += digits[byte & 15];
+            append_hex(result, c);
         }
     }
     return result;

@@ -1,5 +1,7 @@
 #include <passage/trace_parent.hpp>
 
+#include "model/hex.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <span>
@@ -15,22 +17,17 @@ bool read(std::string_view digits, std::span<std::uint8_t> into) noexcept
 {
     for (std::size_t i = 0; i < digits.size(); ++i) {
         const char c = digits[i];
-        const bool is_decimal = c >= '0' && c <= '9';
-        if (!is_decimal && (c < 'a' || c > 'f'))
+        if (!is_hex_digit(c) || c != lower_case(c))
             return false;
-        const int digit = is_decimal ? c - '0' : c - 'a' + 10;
-        into[i / 2] = static_cast<std::uint8_t>(into[i / 2] << 4 | digit);
+        into[i / 2] = static_cast<std::uint8_t>(into[i / 2] << 4 | hex_digit(c));
     }
     return true;
 }
 
 void append(std::string& out, std::span<const std::uint8_t> bytes)
 {
-    constexpr std::string_view digits = "0123456789abcdef";
-    for (const std::uint8_t byte : bytes) {
-        out += digits[byte >> 4];
-        out += digits[byte & 15];
-    }
+    for (const std::uint8_t byte : bytes)
+        append_hex(out, static_cast<char>(byte));
 }
 
 constexpr std::uint8_t sampled_flag = 1;
