@@ -1,6 +1,7 @@
 #include "api/arguments.hpp"
 
 #include "http/url.hpp"
+#include "model/invalid.hpp"
 #include "model/text.hpp"
 #include "json/encode.hpp"
 
@@ -16,11 +17,6 @@ constexpr std::size_t max_identifier = 320;
 constexpr std::size_t max_filter_value = 1024;
 constexpr std::size_t max_query = 8192;
 constexpr std::size_t max_url = 2048;
-
-unexpected<Error> invalid(std::string_view what, std::string_view why)
-{
-    return unexpected{Error{Errc::invalid_argument, std::string{what}.append(" ").append(why)}};
-}
 
 /// What every text must fulfil that is sent at all.
 expected<void> check_text(std::string_view what, std::string_view text, std::size_t max_size)

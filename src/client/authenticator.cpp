@@ -12,6 +12,7 @@
 #include "jwt/key_cache.hpp"
 #include "jwt/request_token.hpp"
 #include "jwt/token.hpp"
+#include "model/invalid.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -34,25 +35,20 @@ using Next = KeyCache::Answer::Next;
 /// A set has but a few keys; a certificate chain makes one some kilobytes large.
 constexpr std::size_t max_key_set = 1024 * 1024;
 
-unexpected<Error> invalid(std::string_view message)
-{
-    return unexpected{Error{Errc::invalid_argument, std::string{message}}};
-}
-
 expected<void> check_options(const AuthOptions& options)
 {
     using std::chrono::seconds;
     constexpr seconds longest = std::chrono::hours{24 * 365};
     if (options.leeway < seconds{0} || options.leeway > std::chrono::minutes{5})
-        return invalid("leeway must be 0 to 5 minutes");
+        return invalid("leeway", "must be 0 to 5 minutes");
     if (options.key_lifetime < seconds{1} || options.key_lifetime_in_outage < options.key_lifetime ||
         options.key_lifetime_in_outage > longest)
-        return invalid(
-            "key_lifetime must be at least a second, and key_lifetime_in_outage no shorter and at most a year");
+        return invalid("key_lifetime",
+                       "must be at least a second, and key_lifetime_in_outage no shorter and at most a year");
     if (options.key_refetch_interval < seconds{1} || options.key_refetch_interval > longest)
-        return invalid("key_refetch_interval must be a second to a year");
+        return invalid("key_refetch_interval", "must be a second to a year");
     if (std::ranges::find(options.auth_origins, std::string{}) != options.auth_origins.end())
-        return invalid("auth_origins has an empty one");
+        return invalid("auth_origins", "has an empty one");
     return {};
 }
 
@@ -65,8 +61,8 @@ expected<Config> config_for_keys(const Config& config)
     if (!url)
         return unexpected{url.error()};
     if (!url->tls && !config.allow_plain_http && !url->is_loopback())
-        return invalid(setting +
-                       " is plain http to a host that is not loopback, so that anybody between could put keys of "
+        return invalid(setting,
+                       "is plain http to a host that is not loopback, so that anybody between could put keys of "
                        "his own in place; use https, or set allow_plain_http");
     Config result = config;
     if (is_own)

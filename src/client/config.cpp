@@ -1,5 +1,7 @@
 #include <passage/config.hpp>
 
+#include "model/invalid.hpp"
+
 #include <cstdlib>
 
 namespace passage {
@@ -11,8 +13,7 @@ expected<Config> Config::from_environment()
         return value ? value : "";
     };
     const auto missing = [](std::string_view name) {
-        return unexpected{
-            Error{Errc::invalid_argument, std::string{"the environment variable "}.append(name).append(" is not set")}};
+        return invalid(std::string{"the environment variable "}.append(name), "is not set");
     };
 
     Config config;

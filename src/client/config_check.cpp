@@ -2,14 +2,10 @@
 
 #include "api/arguments.hpp"
 #include "http/request.hpp"
+#include "model/invalid.hpp"
 
 namespace passage::client {
 namespace {
-
-unexpected<Error> invalid(std::string message)
-{
-    return unexpected{Error{Errc::invalid_argument, std::move(message)}};
-}
 
 /// So that sums of times can't overflow.
 constexpr std::chrono::milliseconds longest = std::chrono::hours{24 * 365};
@@ -30,41 +26,41 @@ expected<http::BaseUrl> check_config(const Config& config)
     if (auto good = api::check_id("app_id", config.app_id); !good)
         return unexpected{std::move(good.error())};
     if (http::percent_encode(config.app_id) != config.app_id)
-        return invalid("app_id has characters other than letters, digits and - . _ ~");
+        return invalid("app_id", "has characters other than letters, digits and - . _ ~");
     if (config.api_key.reveal().size() > max_field || config.user_agent.size() > max_field)
-        return invalid("api_key and user_agent must not exceed " + std::to_string(max_field) + " bytes");
+        return invalid("api_key and user_agent", "must not exceed " + std::to_string(max_field) + " bytes");
     if (!config.api_key.empty() && !is_bearer_token(config.api_key.reveal()))
-        return invalid("api_key has characters that an Authorization header can't carry");
+        return invalid("api_key", "has characters that an Authorization header can't carry");
     if (!http::is_field_value(config.user_agent))
-        return invalid("user_agent has characters that a header can't carry");
+        return invalid("user_agent", "has characters that a header can't carry");
 
     auto url = http::parse_base_url(config.base_url);
     if (!url)
         return url;
     if (!url->tls && !config.allow_plain_http && !url->is_loopback())
-        return invalid("base_url is plain http to a host that is not loopback, which would show the API key to the "
-                       "network; use https, or set allow_plain_http");
+        return invalid("base_url", "is plain http to a host that is not loopback, which would show the API key to the "
+                                   "network; use https, or set allow_plain_http");
     if (!config.auth_url.empty()) {
         if (auto auth_url = http::parse_base_url(config.auth_url, "auth_url"); !auth_url)
             return auth_url;
     }
 
     if (config.pool.max_connections < 1 || config.pool.max_connections > 65'536)
-        return invalid("pool.max_connections must be 1 to 65536");
+        return invalid("pool.max_connections", "must be 1 to 65536");
     if (config.pool.max_waiting < 1)
-        return invalid("pool.max_waiting must be at least 1");
+        return invalid("pool.max_waiting", "must be at least 1");
     if (config.retry.max_attempts < 1)
-        return invalid("retry.max_attempts must be at least 1");
+        return invalid("retry.max_attempts", "must be at least 1");
     for (const milliseconds duration : {config.timeouts.total, config.timeouts.attempt, config.timeouts.connect})
         if (duration <= milliseconds{0} || duration > longest)
-            return invalid("each of timeouts must be longer than 0, and at most a year");
+            return invalid("each of timeouts", "must be longer than 0, and at most a year");
     for (const milliseconds duration : {config.pool.idle_timeout, config.pool.max_lifetime, config.retry.base,
                                         config.retry.throttled_base, config.retry.cap})
         if (duration < milliseconds{0} || duration > longest)
-            return invalid("durations of pool and retry must not be negative, and be at most a year");
+            return invalid("durations of pool and retry", "must not be negative, and be at most a year");
     if (config.limits.header_bytes < 1 || config.limits.header_fields < 1 || config.limits.body_bytes < 1 ||
         config.limits.decoded_bytes < 1)
-        return invalid("each of limits must be at least 1");
+        return invalid("each of limits", "must be at least 1");
     return url;
 }
 

@@ -1,5 +1,6 @@
 #include "http/request.hpp"
 
+#include "model/invalid.hpp"
 #include "model/text.hpp"
 
 #include <algorithm>
@@ -64,8 +65,7 @@ Secret add_field(std::string_view request, std::string_view name, std::string_vi
 expected<void> check_extra_fields(const ExtraFields& fields)
 {
     const auto refuse = [](std::string_view name, std::string_view why) {
-        return unexpected{Error{Errc::invalid_argument,
-                                std::string{"header field \""}.append(printable(name, 64)).append("\": ").append(why)}};
+        return invalid("header field \"" + printable(name, 64) + "\":", why);
     };
     std::size_t size = 0;
     for (const auto& [name, value] : fields) {

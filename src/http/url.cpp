@@ -1,6 +1,7 @@
 #include "http/url.hpp"
 
 #include "model/hex.hpp"
+#include "model/invalid.hpp"
 #include "model/text.hpp"
 
 #include <boost/url/encode.hpp>
@@ -20,11 +21,10 @@ unexpected<Error> invalid_url(std::string_view setting, std::string_view text, s
 {
     // The user information and the query of a URL may hold a secret.
     const bool printed = text.find_first_of("@?") == text.npos;
-    std::string message{setting};
+    std::string name{setting};
     if (printed)
-        message.append(" \"").append(printable(text, 200)).append("\"");
-    message.append(": ").append(why);
-    return unexpected{Error{Errc::invalid_argument, std::move(message)}};
+        name.append(" \"").append(printable(text, 200)).append("\"");
+    return invalid(name += ':', why);
 }
 
 bool is_host_character(char c)
@@ -90,14 +90,12 @@ bool BaseUrl::is_loopback() const
 
 expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting)
 {
-    const auto invalid = [&](std::string_view why) { return invalid_url(setting, text, why); };
+    const auto refuse = [&](std::string_view why) { return invalid_url(setting, text, why); };
     if (text.empty())
-        return unexpected{
-            Error{Errc::invalid_argument,
-                  std::string{setting} + " is empty: set it to where the server is, as https://host[:port][/path]"}};
+        return invalid(setting, "is empty: set it to where the server is, as https://host[:port][/path]");
     const auto parsed = urls::parse_uri(text);
     if (!parsed)
-        return invalid("not a URL of the form https://host[:port][/path]");
+        return refuse("not a URL of the form https://host[:port][/path]");
     const urls::url_view& url = *parsed;
 
     BaseUrl result;
@@ -106,20 +104,20 @@ expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting
     else if (url.scheme_id() == urls::scheme::http)
         result.tls = false;
     else
-        return invalid("the scheme must be https (or http, to a loopback address)");
+        return refuse("the scheme must be https (or http, to a loopback address)");
     if (url.has_userinfo())
-        return invalid("user information is not allowed; the API key is a setting of its own");
+        return refuse("user information is not allowed; the API key is a setting of its own");
     if (url.has_query() || url.has_fragment())
-        return invalid("a query or a fragment is not allowed");
+        return refuse("a query or a fragment is not allowed");
 
     // Boost.URL takes 127.0.0.1.example for an address and a path.
     result.path = std::string_view{url.encoded_path()};
     if (!result.path.empty() && !result.path.starts_with('/'))
-        return invalid("the host is neither a name nor an address");
+        return refuse("the host is neither a name nor an address");
     while (result.path.ends_with('/'))
         result.path.pop_back();
     if (has_dot_segment(result.path))
-        return invalid("the path must not have the segments . and ..");
+        return refuse("the path must not have the segments . and ..");
 
     result.host = lower_case(url.encoded_host_address());
     switch (url.host_type()) {
@@ -131,10 +129,10 @@ expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting
         if (result.host.ends_with('.'))
             result.host.pop_back();
         if (!is_host_name(result.host) || ends_in_number(result.host))
-            return invalid("the host is not a valid name");
+            return refuse("the host is not a valid name");
         break;
     default:
-        return invalid("the host must be a name or an address");
+        return refuse("the host must be a name or an address");
     }
 
     result.port = result.tls ? 443 : 80;
@@ -143,7 +141,7 @@ expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting
         const std::string_view port = url.port();
         const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), result.port);
         if (ec != std::errc{} || end != port.data() + port.size() || result.port == 0)
-            return invalid("the port must be 1 to 65535");
+            return refuse("the port must be 1 to 65535");
     }
     return result;
 }

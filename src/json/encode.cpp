@@ -1,6 +1,7 @@
 #include "json/encode.hpp"
 
 #include "model/hex.hpp"
+#include "model/invalid.hpp"
 #include "model/text.hpp"
 #include "json/depth.hpp"
 
@@ -235,8 +236,7 @@ public:
     {
         if (!written_) {
             const auto& [reason, pointer] = written_.error();
-            return unexpected{
-                Error{Errc::invalid_argument, "at " + printable(pointer, 256) + ": " + std::string{reason}}};
+            return invalid("at " + printable(pointer, 256) + ":", reason);
         }
         out_ += '}';
         return std::move(out_);
