@@ -3,12 +3,12 @@
 #include "api/arguments.hpp"
 #include "client/await.hpp"
 #include "client/client_state.hpp"
+#include "client/config_check.hpp"
 #include "client/coroutine_operation.hpp"
 #include "client/exception.hpp"
 #include "client/ready_operation.hpp"
 #include "client/shared_wait.hpp"
 #include "client/token_keys.hpp"
-#include "http/url.hpp"
 #include "jwt/key_cache.hpp"
 #include "jwt/request_token.hpp"
 #include "jwt/token.hpp"
@@ -56,14 +56,10 @@ expected<void> check_options(const AuthOptions& options)
 expected<Config> config_for_keys(const Config& config)
 {
     const bool is_own = !config.auth_url.empty();
-    const std::string setting = is_own ? "auth_url" : "base_url";
-    const auto url = http::parse_base_url(is_own ? config.auth_url : config.base_url, setting);
+    auto url = client::read_url(config, is_own ? "auth_url" : "base_url", is_own ? config.auth_url : config.base_url,
+                                "let anybody in between put other keys in place");
     if (!url)
-        return unexpected{url.error()};
-    if (!url->tls && !config.allow_plain_http && !url->is_loopback())
-        return invalid(setting,
-                       "is plain http to a host that is not loopback, so that anybody between could put keys of "
-                       "his own in place; use https, or set allow_plain_http");
+        return unexpected{std::move(url.error())};
     Config result = config;
     if (is_own)
         result.base_url = config.auth_url;

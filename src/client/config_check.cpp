@@ -19,6 +19,17 @@ bool is_bearer_token(std::string_view text)
 
 } // namespace
 
+expected<http::BaseUrl> read_url(const Config& config, std::string_view setting, std::string_view text,
+                                 std::string_view danger)
+{
+    auto url = http::parse_base_url(text, setting);
+    if (url && !url->tls && !config.allow_plain_http && !url->is_loopback())
+        return invalid(setting,
+                       std::string{"is plain http to a host that is not loopback, which would "}.append(danger).append(
+                           "; use https, or set allow_plain_http"));
+    return url;
+}
+
 expected<http::BaseUrl> check_config(const Config& config)
 {
     using std::chrono::milliseconds;
@@ -34,12 +45,9 @@ expected<http::BaseUrl> check_config(const Config& config)
     if (!http::is_field_value(config.user_agent))
         return invalid("user_agent", "has characters that a header can't carry");
 
-    auto url = http::parse_base_url(config.base_url);
+    auto url = read_url(config, "base_url", config.base_url, "show the API key to the network");
     if (!url)
         return url;
-    if (!url->tls && !config.allow_plain_http && !url->is_loopback())
-        return invalid("base_url", "is plain http to a host that is not loopback, which would show the API key to the "
-                                   "network; use https, or set allow_plain_http");
     if (!config.auth_url.empty()) {
         if (auto auth_url = http::parse_base_url(config.auth_url, "auth_url"); !auth_url)
             return auth_url;

@@ -1,6 +1,9 @@
 #include "client/config_check.hpp"
 #include "freed_memory.hpp"
 
+#include <passage/auth.hpp>
+
+#include <boost/asio/io_context.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <functional>
@@ -144,6 +147,27 @@ BOOST_AUTO_TEST_CASE(a_setting_that_cannot_be_is_refused_with_a_sentence)
         BOOST_TEST(url.error().message.size() <= 512u);
         BOOST_TEST(url.error().message.find("canary") == std::string::npos);
     }
+}
+
+BOOST_AUTO_TEST_CASE(keys_of_tokens_are_not_fetched_over_plain_http)
+{
+    const std::string rest = " is plain http to a host that is not loopback, which would let anybody in between put "
+                             "other keys in place; use https, or set allow_plain_http";
+    boost::asio::io_context context;
+    const auto create = [&](const Config& config) {
+        return Authenticator::create(context.get_executor(), config, AuthOptions{});
+    };
+
+    Config config = valid();
+    config.base_url = "http://api.example.com/v1";
+    BOOST_TEST(create(config).error().message == "base_url" + rest);
+    config.auth_url = "http://auth.example.com/v1";
+    BOOST_TEST(create(config).error().message == "auth_url" + rest);
+    config.allow_plain_http = true;
+    BOOST_TEST(create(config).has_value());
+    config.allow_plain_http = false;
+    config.auth_url = "http://127.0.0.1/v1";
+    BOOST_TEST(create(config).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_key_that_is_refused_is_not_repeated)
