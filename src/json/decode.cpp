@@ -2,10 +2,10 @@
 
 #include "json/allowance.hpp"
 #include "json/depth.hpp"
+#include "json/document_parser.hpp"
 #include "json/tables.hpp"
 #include "json/text_parts.hpp"
 
-#include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
 
 #include <algorithm>
@@ -13,7 +13,6 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
-#include <limits>
 
 namespace passage::json {
 
@@ -110,14 +109,9 @@ private:
 };
 
 /// Takes a parser's events and puts the values where the types say they belong.
-class Decoder
+class Decoder : public DocumentHandler
 {
 public:
-    static constexpr std::size_t max_object_size = std::numeric_limits<std::size_t>::max();
-    static constexpr std::size_t max_array_size = std::numeric_limits<std::size_t>::max();
-    static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
-    static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
-
     /// The type, the place and the allowance must outlive the decoder.
     Decoder(const Type& type, void* place, Allowance& allowance) noexcept
         : document_{"", &type, itself, Presence::required}, allowance_{allowance}, whole_{allowance}
@@ -140,9 +134,6 @@ public:
             return Error{Errc::decode, "at " + pointer() + ": " + problem_};
         return Error{Errc::decode, "invalid JSON near " + pointer() + ": " + reason.message()};
     }
-
-    bool on_document_begin(error_code&) noexcept { return true; }
-    bool on_document_end(error_code&) noexcept { return true; }
 
     bool on_object_begin(error_code& ec)
     {
@@ -207,7 +198,7 @@ public:
     bool on_string(std::string_view last, std::size_t, error_code& ec)
     {
         if (mode_ == Mode::model) {
-            const std::string_view text = parts_.is_begun() ? parts_.end(last, allowance_) : last;
+            const std::string_view text = parts_.end(last, allowance_);
             if (!text.data() || (text.size() > text_in_place && !allowance_.take_block(text.size())))
                 return exceed(ec);
             if (text.empty() && is_required())
@@ -216,8 +207,6 @@ public:
         }
         return end_value(mode_ == Mode::skip || whole_.push_string(last), ec);
     }
-
-    bool on_number_part(std::string_view, error_code&) noexcept { return true; }
 
     bool on_int64(std::int64_t integer, std::string_view, error_code& ec)
     {
@@ -268,9 +257,6 @@ public:
         }
         return end_value(mode_ == Mode::skip || whole_.push_null(), ec);
     }
-
-    bool on_comment_part(std::string_view, error_code&) noexcept { return true; }
-    bool on_comment(std::string_view, error_code&) noexcept { return true; }
 
 private:
     enum class Mode {
@@ -483,17 +469,10 @@ private:
 template <class T>
 expected<T> decode(std::string_view body, std::size_t limit, const Type& type = type_of<T>)
 {
-    boost::json::parse_options options;
-    options.max_depth = max_depth;
-
     expected<T> result;
     Allowance allowance{body.size(), limit};
-    boost::json::basic_parser<Decoder> parser{options, type, &*result, allowance};
-    error_code ec;
-    const std::size_t used = parser.write_some(false, body.data(), body.size(), ec);
-    if (!ec && used < body.size())
-        ec = boost::json::error::extra_data;
-    if (ec)
+    DocumentParser<Decoder> parser{type, &*result, allowance};
+    if (const error_code ec = parser.read(body))
         result = unexpected{parser.handler().error(ec)};
     return result;
 }

@@ -18,7 +18,7 @@ bool TextParts::append(std::string_view part, Allowance& allowance)
     return true;
 }
 
-std::string_view TextParts::end(std::string_view last, Allowance& allowance)
+std::string_view TextParts::join(std::string_view last, Allowance& allowance)
 {
     is_begun_ = false;
     return append(last, allowance) ? std::string_view{text_} : std::string_view{};

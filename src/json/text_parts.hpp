@@ -16,10 +16,15 @@ public:
 
     /// Whether there is a part whose last one did not come yet. Most texts come in one part.
     bool is_begun() const noexcept { return is_begun_; }
-    /// The text whose last part this is, valid until the next part; null if the allowance does not suffice.
-    std::string_view end(std::string_view last, Allowance& allowance);
+    /// The text whose last part this is: itself, if there is no other. Valid until the next part; null if the allowance
+    /// does not suffice.
+    std::string_view end(std::string_view last, Allowance& allowance)
+    {
+        return is_begun_ ? join(last, allowance) : last;
+    }
 
 private:
+    std::string_view join(std::string_view last, Allowance& allowance);
     bool append(std::string_view part, Allowance& allowance);
 
     std::string text_;

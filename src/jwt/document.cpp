@@ -1,14 +1,13 @@
 #include "jwt/document.hpp"
 
+#include "json/allowance.hpp"
 #include "json/depth.hpp"
-
-#include <boost/json/basic_parser_impl.hpp>
+#include "json/document_parser.hpp"
+#include "json/text_parts.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <limits>
-#include <string>
 
 namespace passage::jwt {
 namespace {
@@ -29,18 +28,12 @@ std::uint64_t hash(std::string_view text) noexcept
 }
 
 /// Takes a parser's events, and hands on values with their places.
-class Handler
+class Handler : public json::DocumentHandler
 {
 public:
-    static constexpr std::size_t max_object_size = std::numeric_limits<std::size_t>::max();
-    static constexpr std::size_t max_array_size = std::numeric_limits<std::size_t>::max();
-    static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
-    static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
-
-    Handler(std::span<const std::string_view> names, Sink& sink) noexcept : names_{names}, sink_{sink} {}
-
-    bool on_document_begin(error_code&) noexcept { return true; }
-    bool on_document_end(error_code&) noexcept { return true; }
+    Handler(std::size_t size, std::span<const std::string_view> names, Sink& sink) noexcept
+        : allowance_{size, json::default_limit}, names_{names}, sink_{sink}
+    {}
 
     bool on_object_begin(error_code& ec) { return take({.kind = Kind::object}, ec) && open(other_name); }
     bool on_object_end(std::size_t, error_code& ec)
@@ -55,10 +48,12 @@ public:
         return true;
     }
 
-    bool on_key_part(std::string_view part, std::size_t, error_code&) { return add(part); }
+    bool on_key_part(std::string_view part, std::size_t, error_code& ec) { return take_part(part, ec); }
     bool on_key(std::string_view last, std::size_t, error_code& ec)
     {
-        const std::string_view name = joined(last);
+        const std::string_view name = parts_.end(last, allowance_);
+        if (!name.data())
+            return refuse(ec);
         const std::uint64_t seen = hash(name);
         const auto begin = seen_.begin() + static_cast<std::ptrdiff_t>(first_name_[depth_ - 1]);
         const auto end = seen_.begin() + static_cast<std::ptrdiff_t>(count_);
@@ -71,13 +66,13 @@ public:
         return true;
     }
 
-    bool on_string_part(std::string_view part, std::size_t, error_code&) { return add(part); }
+    bool on_string_part(std::string_view part, std::size_t, error_code& ec) { return take_part(part, ec); }
     bool on_string(std::string_view last, std::size_t, error_code& ec)
     {
-        return take({.kind = Kind::text, .text = joined(last)}, ec);
+        const std::string_view text = parts_.end(last, allowance_);
+        return text.data() ? take({.kind = Kind::text, .text = text}, ec) : refuse(ec);
     }
 
-    bool on_number_part(std::string_view, error_code&) noexcept { return true; }
     bool on_int64(std::int64_t number, std::string_view, error_code& ec)
     {
         return take({.kind = Kind::number, .number = static_cast<double>(number)}, ec);
@@ -92,9 +87,6 @@ public:
     }
     bool on_bool(bool flag, error_code& ec) { return take({.kind = Kind::flag, .flag = flag}, ec); }
     bool on_null(error_code& ec) { return take({}, ec); }
-
-    bool on_comment_part(std::string_view, error_code&) noexcept { return true; }
-    bool on_comment(std::string_view, error_code&) noexcept { return true; }
 
 private:
     Path path() const noexcept { return Path{path_}.first(depth_); }
@@ -122,24 +114,9 @@ private:
         return false;
     }
 
-    bool add(std::string_view part)
-    {
-        if (!in_parts_)
-            parts_.clear();
-        in_parts_ = true;
-        parts_ += part;
-        return true;
-    }
+    bool take_part(std::string_view part, error_code& ec) { return parts_.add(part, allowance_) || refuse(ec); }
 
-    /// A text whose last part this is. Valid until the next part.
-    std::string_view joined(std::string_view last)
-    {
-        if (!in_parts_)
-            return last;
-        in_parts_ = false;
-        return parts_ += last;
-    }
-
+    json::Allowance allowance_;
     const std::span<const std::string_view> names_;
     Sink& sink_;
 
@@ -150,20 +127,15 @@ private:
     std::array<std::uint64_t, max_names> seen_; ///< Hashes of the names in all open objects.
     std::size_t count_ = 0;
 
-    std::string parts_;
-    bool in_parts_ = false;
+    json::TextParts parts_;
 };
 
 } // namespace
 
-bool read_document(std::string_view json, std::span<const std::string_view> names, Sink& sink)
+bool read_document(std::string_view text, std::span<const std::string_view> names, Sink& sink)
 {
-    boost::json::parse_options options;
-    options.max_depth = json::max_depth;
-    boost::json::basic_parser<Handler> parser{options, names, sink};
-    error_code ec;
-    const std::size_t used = parser.write_some(false, json.data(), json.size(), ec);
-    return !ec && used == json.size();
+    json::DocumentParser<Handler> parser{text.size(), names, sink};
+    return !parser.read(text);
 }
 
 } // namespace passage::jwt

@@ -37,7 +37,8 @@ protected:
 
 /// Reads a JSON document that is an object. False unless it is one, in which no object has a name twice (RFC 7515,
 /// section 4, and RFC 7519, section 4, leave it to the reader which of two holds; here none does), and the sink takes
-/// all of it. Allocates nothing, unless it has texts with many escapes.
-bool read_document(std::string_view json, std::span<const std::string_view> names, Sink& sink);
+/// all of it. Allocates nothing, unless it has texts with many escapes, and no more than a body may take
+/// (`json::Allowance`).
+bool read_document(std::string_view text, std::span<const std::string_view> names, Sink& sink);
 
 } // namespace passage::jwt

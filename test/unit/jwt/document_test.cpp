@@ -101,6 +101,17 @@ BOOST_AUTO_TEST_CASE(what_is_no_object_of_json_is_refused)
     BOOST_TEST(is_read(nested(32)));
 }
 
+BOOST_AUTO_TEST_CASE(memory_is_bounded_as_it_is_for_any_body)
+{
+    constexpr std::size_t most = 64 * 1024 * 1024;
+    const auto text = [](std::size_t size) { return R"({"a":"\n)" + std::string(size, 'y') + "\"}"; };
+    const auto name = [](std::size_t size) { return R"({"\n)" + std::string(size, 'y') + "\":0}"; };
+    BOOST_TEST(is_read(text(most / 8)));
+    BOOST_TEST(is_read(name(most / 8)));
+    BOOST_TEST(!is_read(text(most)));
+    BOOST_TEST(!is_read(name(most)));
+}
+
 BOOST_AUTO_TEST_CASE(names_are_bounded)
 {
     const auto with = [](int count) {

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "json/depth.hpp"
+
+#include <boost/json/basic_parser_impl.hpp>
+
+#include <cstddef>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+namespace passage::json {
+
+/// What Boost.JSON's parser asks of a handler and no reader of a document needs: to be derived from.
+class DocumentHandler
+{
+public:
+    // The document's own size bounds what is in it.
+    static constexpr std::size_t max_object_size = std::numeric_limits<std::size_t>::max();
+    static constexpr std::size_t max_array_size = std::numeric_limits<std::size_t>::max();
+    static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
+    static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
+
+    bool on_document_begin(boost::system::error_code&) noexcept { return true; }
+    bool on_document_end(boost::system::error_code&) noexcept { return true; }
+    bool on_number_part(std::string_view, boost::system::error_code&) noexcept { return true; }
+    bool on_comment_part(std::string_view, boost::system::error_code&) noexcept { return true; }
+    bool on_comment(std::string_view, boost::system::error_code&) noexcept { return true; }
+
+protected:
+    ~DocumentHandler() = default;
+};
+
+/// Reads one document (RFC 8259) that nests no deeper than `max_depth`, and hands its parts to a handler.
+template <class Handler>
+class DocumentParser
+{
+public:
+    /// The arguments are the handler's.
+    template <class... Args>
+    explicit DocumentParser(Args&&... args) : parser_{options(), std::forward<Args>(args)...}
+    {}
+
+    /// Reads the document, the whole of it; at most once.
+    boost::system::error_code read(std::string_view document)
+    {
+        boost::system::error_code ec;
+        const std::size_t used = parser_.write_some(false, document.data(), document.size(), ec);
+        if (!ec && used < document.size())
+            ec = boost::json::error::extra_data;
+        return ec;
+    }
+
+    const Handler& handler() const noexcept { return parser_.handler(); }
+
+private:
+    static boost::json::parse_options options() noexcept
+    {
+        boost::json::parse_options result;
+        result.max_depth = max_depth;
+        return result;
+    }
+
+    boost::json::basic_parser<Handler> parser_;
+};
+
+} // namespace passage::json
