@@ -19,7 +19,7 @@ bool read(std::string_view digits, std::span<std::uint8_t> into) noexcept
         const char c = digits[i];
         if (!is_hex_digit(c) || c != lower_case(c))
             return false;
-        into[i / 2] = static_cast<std::uint8_t>(into[i / 2] << 4 | hex_digit(c));
+        into[i / 2] = static_cast<std::uint8_t>(into[i / 2] * 16U + hex_digit(c));
     }
     return true;
 }
