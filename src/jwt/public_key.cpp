@@ -42,13 +42,23 @@ Owned<BIGNUM> number(std::string_view big_endian)
     return own(BN_bin2bn(bytes(big_endian), static_cast<int>(big_endian.size()), nullptr));
 }
 
-/// Keeps what failed here from being taken for the failure of a later TLS operation of the thread.
+/// The errors that OpenSSL keeps for the thread: none before and after, so that what fails here is not taken for the
+/// failure of a later TLS operation.
 struct ErrorScope
 {
-    ErrorScope() { ERR_set_mark(); }
+    ErrorScope() { ERR_clear_error(); }
     ErrorScope(const ErrorScope&) = delete;
     ErrorScope& operator=(const ErrorScope&) = delete;
-    ~ErrorScope() { ERR_pop_to_mark(); }
+    ~ErrorScope() { ERR_clear_error(); }
+
+    /// Of an operation that failed: throws `std::bad_alloc` if it did so for want of memory, for which OpenSSL has more
+    /// than one name.
+    static void throw_if_no_memory()
+    {
+        while (const unsigned long code = ERR_get_error())
+            if (ERR_FATAL_ERROR(code))
+                throw std::bad_alloc{};
+    }
 };
 
 } // namespace
@@ -73,8 +83,10 @@ std::optional<PublicKey> PublicKey::create(std::string_view modulus, std::string
     const auto context = own(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
     EVP_PKEY* key = nullptr;
     if (EVP_PKEY_fromdata_init(context.get()) != 1 ||
-        EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters.get()) != 1)
+        EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters.get()) != 1) {
+        ErrorScope::throw_if_no_memory();
         return std::nullopt;
+    }
     return PublicKey{std::shared_ptr<EVP_PKEY>{key, EVP_PKEY_free}};
 }
 
@@ -82,8 +94,14 @@ bool PublicKey::verifies(std::string_view message, std::string_view signature) c
 {
     const ErrorScope scope;
     const auto context = own(EVP_MD_CTX_new());
-    return EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key_.get()) == 1 &&
-           EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(message), message.size()) == 1;
+    if (EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key_.get()) != 1)
+        throw std::bad_alloc{};
+    // Without a copy of the context, which OpenSSL would fail to make without a word of memory.
+    EVP_MD_CTX_set_flags(context.get(), EVP_MD_CTX_FLAG_FINALISE);
+    if (EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(message), message.size()) == 1)
+        return true;
+    ErrorScope::throw_if_no_memory();
+    return false;
 }
 
 } // namespace passage::jwt
