@@ -95,7 +95,7 @@ struct Caller
         auto result = std::make_shared<std::optional<Outcome>>();
         asio::co_spawn(context, get_user(options),
                        [result, counted = attempts](std::exception_ptr, expected<UserInfo> user) {
-                           result->emplace(std::move(user), counted->number.load());
+                           result->emplace(Outcome{std::move(user), counted->number.load()});
                        });
         return result;
     }
