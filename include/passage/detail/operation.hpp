@@ -46,11 +46,37 @@ protected:
     ~Operation() = default;
 };
 
+/// An operation that was not started. It is moved into what starts it, so that an operation that is deferred can't be
+/// copied and started twice.
+template <class Result>
+class Unstarted
+{
+public:
+    explicit Unstarted(typename Operation<Result>::Ptr operation) noexcept : operation_{std::move(operation)} {}
+    Unstarted(Unstarted&&) noexcept = default;
+    Unstarted& operator=(Unstarted&&) noexcept = default;
+
+    Operation<Result>* operator->() const noexcept { return operation_.get(); }
+
+private:
+    typename Operation<Result>::Ptr operation_;
+};
+
+/// The result of an operation of which nothing is left when this returns: its handler may destroy all that it needed.
+template <class Result>
+Result take_last(std::shared_ptr<Operation<Result>> operation)
+{
+    return operation->take();
+}
+
 /// Calls a handler with the result of an operation.
 template <class Result, class H>
 struct ResultHandler
 {
-    void operator()(const typename Operation<Result>::Ptr& operation) && { std::move(handler)(operation->take()); }
+    void operator()(typename Operation<Result>::Ptr operation) &&
+    {
+        std::move(handler)(take_last<Result>(std::move(operation)));
+    }
 
     H handler;
 };
@@ -67,9 +93,9 @@ public:
         : handler{std::move(from)}, executor_{asio::prefer(executor, asio::execution::outstanding_work.tracked)}
     {}
 
-    void operator()(const typename Operation<Result>::Ptr& operation) &&
+    void operator()(typename Operation<Result>::Ptr operation) &&
     {
-        executor_.execute([called = std::move(handler), result = operation->take()]() mutable {
+        executor_.execute([called = std::move(handler), result = take_last<Result>(std::move(operation))]() mutable {
             std::move(called)(std::move(result));
         });
     }
@@ -93,7 +119,7 @@ public:
     executor_type get_executor() const noexcept { return executor_; }
 
     template <class H>
-    void operator()(H&& handler, typename Operation<Result>::Ptr operation) const
+    void operator()(H&& handler, Unstarted<Result> operation) const
     {
         using Kept = std::decay_t<H>;
         using Ptr = typename Operation<Result>::Ptr;
@@ -115,7 +141,7 @@ template <class Token, class Result>
 auto initiate(std::shared_ptr<Operation<Result>> operation, asio::any_io_executor executor, Token&& token)
 {
     return asio::async_initiate<Token, void(Result)>(Initiation<Result>{std::move(executor)}, token,
-                                                     std::move(operation));
+                                                     Unstarted<Result>{std::move(operation)});
 }
 
 } // namespace passage::detail
