@@ -46,8 +46,9 @@ asio::awaitable<Result> await(std::shared_ptr<detail::Operation<Result>> operati
     using Ptr = std::shared_ptr<detail::Operation<Result>>;
     const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none)
-        operation->cancel();
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+        operation->cancel(); // the coroutine stays cancelled, which a reset would make it forget
+    else
+        co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     auto initiate = [](auto handler, Ptr started) {
         asio::any_io_executor executor = asio::get_associated_executor(handler);
         started->start(detail::Handler<Ptr>{std::move(handler)}, std::move(executor), true);
