@@ -46,6 +46,15 @@ const net::Strand& CallerSide::strand() const noexcept
     return client_state()->strand();
 }
 
+void CallerSide::accept_cancellation(asio::cancellation_slot from, const asio::any_io_executor& executor)
+{
+    if (from.is_connected())
+        from.assign(make_cancel());
+    if (following_)
+        following_->executor = executor;
+    started_ = true;
+}
+
 void CallerSide::start_on_strand(bool runs_inner)
 {
     auto begin = [call = shared_from_this()] { call->start(); };
@@ -71,7 +80,7 @@ std::size_t CallerSide::decoded_limit() const noexcept
 void CallerSide::cancel_call()
 {
     if (started_)
-        Cancel{weak_from_this(), strand()}(asio::cancellation_type::terminal);
+        make_cancel()(asio::cancellation_type::terminal);
     else
         refuse(Error{Errc::cancelled});
 }

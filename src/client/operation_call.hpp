@@ -36,26 +36,23 @@ protected:
     /// Now the call's time runs.
     void begin();
 
+    /// Now the call may be cancelled, until its last request is complete. `executor` is the handler's. Called once:
+    /// from then on the slot belongs to the signal, which other threads may emit while the call goes on.
+    void accept_cancellation(asio::cancellation_slot from, const asio::any_io_executor& executor);
+
     /// Starts the call on its strand; `completion` is called when it is complete, on `executor`. `runs_executor`: this
     /// thread runs that executor.
     template <class R>
-    void start_on_strand(net::Completion<R>& completion, const asio::any_io_executor& executor,
-                         asio::cancellation_slot cancellation, bool runs_executor)
+    void start_on_strand(net::Completion<R>& completion, const asio::any_io_executor& executor, bool runs_executor)
     {
-        const Cancel cancel{weak_from_this(), strand()};
         const bool is_inner = executor == strand().inner();
         if (!is_inner)
-            completion.guard(asio::query(strand(), asio::execution::context), [cancel]() noexcept {
+            completion.guard(asio::query(strand(), asio::execution::context), [cancel = make_cancel()]() noexcept {
                 try {
                     cancel(asio::cancellation_type::terminal);
                 } catch (const std::bad_alloc&) { // it ends in its own time
                 }
             });
-        if (cancellation.is_connected())
-            cancellation.assign(cancel);
-        if (following_)
-            following_->executor = executor;
-        started_ = true;
         start_on_strand(is_inner && runs_executor);
     }
 
@@ -98,6 +95,7 @@ private:
         net::Strand strand;
     };
 
+    Cancel make_cancel() { return {weak_from_this(), strand()}; }
     const net::Strand& strand() const noexcept;
     void start_on_strand(bool runs_inner);
     std::chrono::microseconds elapsed() const;
@@ -146,6 +144,7 @@ public:
         begin();
         if (is_refused())
             return std::move(handler).complete_immediately(executor, self());
+        accept_cancellation(handler.cancellation_slot(), executor);
         send(std::move(handler), executor, runs_executor);
     }
 
@@ -172,9 +171,8 @@ private:
 
     void send(Handler&& handler, const asio::any_io_executor& executor, bool runs_executor)
     {
-        const asio::cancellation_slot cancellation = handler.cancellation_slot();
         completion_.emplace(std::move(handler), executor);
-        start_on_strand(*completion_, executor, cancellation, runs_executor);
+        start_on_strand(*completion_, executor, runs_executor);
     }
 
     void complete() override
