@@ -1,12 +1,21 @@
 #pragma once
 
+#include "net/strand.hpp"
+
 #include <passage/detail/operation.hpp>
 #include <passage/expected.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/execution/blocking.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/require.hpp>
 
 #include <exception>
 #include <functional>
@@ -18,7 +27,8 @@ namespace passage::client {
 
 namespace asio = boost::asio;
 
-/// An operation that a coroutine carries out, on the handler's executor.
+/// An operation that a coroutine carries out, on a strand of the handler's executor. It takes all types of cancellation
+/// before it waits for anything.
 template <class T>
 class CoroutineOperation final : public detail::Operation<expected<T>>,
                                  public std::enable_shared_from_this<CoroutineOperation<T>>
@@ -33,17 +43,34 @@ public:
 
     void start(detail::Handler<Ptr> handler, asio::any_io_executor executor, bool) override
     {
-        const asio::cancellation_slot cancellation = handler.cancellation_slot();
-        auto complete = [self = this->shared_from_this(), handler = std::move(handler)](std::exception_ptr error,
-                                                                                        expected<T> result) mutable {
+        // Whoever emits a signal knows nothing of the coroutine: on the strand it has begun by then, takes all types of
+        // cancellation, and is between two steps.
+        const net::Strand strand{executor};
+        const auto cancellation = std::make_shared<asio::cancellation_signal>();
+        if (asio::cancellation_slot slot = handler.cancellation_slot(); slot.is_connected())
+            slot.assign([strand, signal = std::weak_ptr{cancellation}](asio::cancellation_type type) {
+                asio::post(strand, [signal, type] {
+                    if (const auto alive = signal.lock())
+                        alive->emit(type);
+                });
+            });
+        auto complete = [cancellation, self = this->shared_from_this(), handler = std::move(handler),
+                         work = asio::prefer(executor, asio::execution::outstanding_work.tracked)](
+                            std::exception_ptr error, expected<T> result) mutable {
             self->result_ = std::move(result);
             if (error) { // there is but one: no memory
                 self->result_ = unexpected{Error{Errc::no_memory}};
                 self->result_.error().operation = self->name_;
             }
-            std::move(handler)(std::move(self));
+            const auto on = std::move(work);
+            asio::dispatch(on, [self = std::move(self), called = std::move(handler)]() mutable {
+                std::move(called)(std::move(self));
+            });
         };
-        asio::co_spawn(executor, coroutine_(), asio::bind_cancellation_slot(cancellation, std::move(complete)));
+        // Not in this call, whatever thread this is.
+        asio::any_io_executor later = asio::require(strand, asio::execution::blocking.never);
+        asio::co_spawn(std::move(later), std::exchange(coroutine_, nullptr)(),
+                       asio::bind_cancellation_slot(cancellation->slot(), std::move(complete)));
     }
 
     expected<T> take() override { return std::move(result_); }
