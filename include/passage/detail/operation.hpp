@@ -64,9 +64,10 @@ private:
 
 /// The result of an operation of which nothing is left when this returns: its handler may destroy all that it needed.
 template <class Result>
-Result take_last(std::shared_ptr<Operation<Result>> operation)
+Result take_last(std::shared_ptr<Operation<Result>>&& operation)
 {
-    return operation->take();
+    const auto last = std::move(operation);
+    return last->take();
 }
 
 /// Calls a handler with the result of an operation.
