@@ -7,7 +7,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
@@ -54,23 +53,11 @@ public:
                         alive->emit(type);
                 });
             });
-        auto complete = [cancellation, self = this->shared_from_this(), handler = std::move(handler),
-                         work = asio::prefer(executor, asio::execution::outstanding_work.tracked)](
-                            std::exception_ptr error, expected<T> result) mutable {
-            self->result_ = std::move(result);
-            if (error) { // there is but one: no memory
-                self->result_ = unexpected{Error{Errc::no_memory}};
-                self->result_.error().operation = self->name_;
-            }
-            const auto on = std::move(work);
-            asio::dispatch(on, [self = std::move(self), called = std::move(handler)]() mutable {
-                std::move(called)(std::move(self));
-            });
-        };
         // Not in this call, whatever thread this is.
         asio::any_io_executor later = asio::require(strand, asio::execution::blocking.never);
         asio::co_spawn(std::move(later), std::exchange(coroutine_, nullptr)(),
-                       asio::bind_cancellation_slot(cancellation->slot(), std::move(complete)));
+                       Complete{this->shared_from_this(), cancellation, std::move(handler),
+                                asio::prefer(executor, asio::execution::outstanding_work.tracked)});
     }
 
     expected<T> take() override { return std::move(result_); }
@@ -85,6 +72,33 @@ public:
     }
 
 private:
+    /// Has the handler called. No binder has the slot: on its account `co_spawn` would pass signals on later, when they
+    /// may be gone (Boost 1.81).
+    struct Complete
+    {
+        using cancellation_slot_type = asio::cancellation_slot;
+
+        asio::cancellation_slot get_cancellation_slot() const noexcept { return cancellation->slot(); }
+
+        void operator()(std::exception_ptr error, expected<T> result)
+        {
+            self->result_ = std::move(result);
+            if (error) { // there is but one: no memory
+                self->result_ = unexpected{Error{Errc::no_memory}};
+                self->result_.error().operation = self->name_;
+            }
+            const auto on = std::move(executor);
+            asio::dispatch(on, [ended = std::move(self), called = std::move(handler)]() mutable {
+                std::move(called)(std::move(ended));
+            });
+        }
+
+        std::shared_ptr<CoroutineOperation> self;
+        std::shared_ptr<asio::cancellation_signal> cancellation;
+        detail::Handler<Ptr> handler;
+        asio::any_io_executor executor; ///< The handler's; its work keeps the context running.
+    };
+
     std::string_view name_;
     Coroutine coroutine_;
     expected<T> result_ = unexpected{Error{}};
