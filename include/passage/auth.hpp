@@ -136,7 +136,8 @@ public:
     ///
     /// Errors: `Errc::jwt`; `Errc::jwks`, also at once if `PoolOptions::max_waiting` callers wait already for a fetch
     /// of keys that another one began; `Errc::timeout` and `Errc::cancelled`, for any cancellation, while it waits for
-    /// keys, which goes no longer than `TimeoutOptions::total`; `Errc::shut_down`. Throws nothing but `std::bad_alloc`.
+    /// keys, which goes no longer than `TimeoutOptions::total`; `Errc::shut_down`. If memory runs out, an awaitable
+    /// throws `std::bad_alloc`, and any other token completes with `Errc::no_memory`.
     ///
     /// Of `options` it uses the deadline, the time-out and `no_later_than`, which end this caller's wait and not the
     /// fetch that others share; and the trace, if this caller begins the fetch.

@@ -785,6 +785,13 @@ BOOST_AUTO_TEST_CASE(a_deferred_batch_has_read_its_arguments_and_begins_when_it_
     BOOST_TEST(is_not_found(users.result->front().error()));
 }
 
+BOOST_AUTO_TEST_CASE(a_deferred_batch_is_started_once)
+{
+    using Deferred = decltype(get_users(client, std::vector<std::string>{}, asio::deferred));
+    BOOST_TEST(!std::is_copy_constructible_v<Deferred>);
+    BOOST_TEST(std::is_nothrow_move_constructible_v<Deferred>);
+}
+
 BOOST_AUTO_TEST_CASE(use_awaitable_is_a_token_like_others)
 {
     const auto both = [this]() -> asio::awaitable<std::size_t> {

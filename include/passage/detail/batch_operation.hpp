@@ -2,6 +2,7 @@
 
 #include <passage/batch_options.hpp>
 #include <passage/detail/handler.hpp>
+#include <passage/detail/unstarted.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_executor.hpp>
@@ -56,7 +57,7 @@ public:
     executor_type get_executor() const noexcept { return executor_; }
 
     template <class H>
-    void operator()(H&& handler, typename BatchOperation<T>::Ptr batch) const
+    void operator()(H&& handler, Unstarted<BatchOperation<T>> batch) const
     {
         asio::any_io_executor executor = asio::get_associated_executor(handler, executor_);
         batch->start(typename BatchOperation<T>::Handler{std::forward<H>(handler)}, std::move(executor));
@@ -71,7 +72,7 @@ template <class Token, class T>
 auto initiate(std::shared_ptr<BatchOperation<T>> batch, asio::any_io_executor executor, Token&& token)
 {
     return asio::async_initiate<Token, void(std::exception_ptr, T)>(BatchInitiation<T>{std::move(executor)}, token,
-                                                                    std::move(batch));
+                                                                    Unstarted<BatchOperation<T>>{std::move(batch)});
 }
 
 } // namespace passage::detail

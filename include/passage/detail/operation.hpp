@@ -2,6 +2,7 @@
 
 #include <passage/call_options.hpp>
 #include <passage/detail/handler.hpp>
+#include <passage/detail/unstarted.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_executor.hpp>
@@ -44,22 +45,6 @@ protected:
     Operation(const Operation&) = default;
     Operation& operator=(const Operation&) = default;
     ~Operation() = default;
-};
-
-/// An operation that was not started. It is moved into what starts it, so that an operation that is deferred can't be
-/// copied and started twice.
-template <class Result>
-class Unstarted
-{
-public:
-    explicit Unstarted(typename Operation<Result>::Ptr operation) noexcept : operation_{std::move(operation)} {}
-    Unstarted(Unstarted&&) noexcept = default;
-    Unstarted& operator=(Unstarted&&) noexcept = default;
-
-    Operation<Result>* operator->() const noexcept { return operation_.get(); }
-
-private:
-    typename Operation<Result>::Ptr operation_;
 };
 
 /// The result of an operation of which nothing is left when this returns: its handler may destroy all that it needed.
@@ -120,7 +105,7 @@ public:
     executor_type get_executor() const noexcept { return executor_; }
 
     template <class H>
-    void operator()(H&& handler, Unstarted<Result> operation) const
+    void operator()(H&& handler, Unstarted<Operation<Result>> operation) const
     {
         using Kept = std::decay_t<H>;
         using Ptr = typename Operation<Result>::Ptr;
@@ -142,7 +127,7 @@ template <class Token, class Result>
 auto initiate(std::shared_ptr<Operation<Result>> operation, asio::any_io_executor executor, Token&& token)
 {
     return asio::async_initiate<Token, void(Result)>(Initiation<Result>{std::move(executor)}, token,
-                                                     Unstarted<Result>{std::move(operation)});
+                                                     Unstarted<Operation<Result>>{std::move(operation)});
 }
 
 } // namespace passage::detail
