@@ -31,67 +31,117 @@ class ClientState;
 class SharedReads;
 } // namespace client
 
-/// A client of the Passage management API over a pool of kept-alive TLS connections.
+/// A client of the Passage management API that issues calls over a pool of kept-alive TLS connections.
 ///
-/// **Operations.** Each member function that makes a call is an asynchronous operation. Without a completion token it
-/// returns an awaitable of an `expected`; with one as its last argument it completes as the token says, with the
-/// signature `void(expected<T>)`. Arguments are read before the function returns, so they need not outlive it. Nothing
-/// is sent before the awaitable is awaited, or the operation is initiated by its token. An awaitable may be awaited
-/// once; to await it again is undefined behaviour.
+/// Each member function that makes a call is an asynchronous operation. This page states what all operations have in
+/// common. The reference of each operation states what is specific to it, under the same headings.
 ///
-/// **Handlers.** The associated executor, allocator, cancellation slot and, where Boost.Asio has it, immediate executor
-/// of a completion handler are used; the default executor is the client's. A handler is never called within the
-/// initiating function, unless its immediate executor does that.
+/// \par Effects
+/// An operation reads its arguments before the function returns, so they need not outlive it. It sends nothing before
+/// its awaitable is awaited, or its completion token initiates it. An awaitable may be awaited only once; to await it
+/// again is undefined behaviour.
 ///
-/// **Errors.** Any operation may end with any `Errc`. Arguments that can't be sent (an empty id, a control byte, a
-/// phone that is not E.164, ...) end it with `Errc::invalid_argument`, before any I/O. What the service refuses is
-/// `Errc::api` with its status and code: 401 for a wrong key, 404 for an unknown user, 400 for a request that it finds
-/// invalid. An answer that names another user, identifier or app than the request did is `Errc::protocol` with
-/// `Effect::unknown`: the connection is closed, and another call that uses it at that moment fails in the same way. A
-/// success status that the operation does not have is treated likewise. If memory runs out, an awaitable throws
-/// `std::bad_alloc`, and any other token completes with `Errc::no_memory`; the initiating function may throw
-/// `std::bad_alloc`. Nothing else is thrown.
+/// \par Completion tokens
+/// Without a completion token, an operation returns a `boost::asio::awaitable<expected<T>>`. With a completion token as
+/// its last argument, it completes as the token specifies, with the signature `void(expected<T>)`.
 ///
-/// **Retries.** Lost connections and the statuses 408, 500, 502, 503 and 504 are retried for idempotent operations,
-/// which are all but `create_user` and `create_magic_link`. 429 is retried for every operation, and so is 421, once and
-/// on a new connection (RFC 9110, section 15.5.20). The other two are otherwise retried only if nothing was sent. If
-/// the answer before, on the same connection, named no user, a 429 or 421 may belong to another request: a creation
-/// then waits at least 1 s after 429, and is retried if no further answer comes on the connection by then; it is not
-/// retried after 421; and `Error::effect` is `Effect::unknown`. Without retries (`CallOptions::retries`, or one attempt
-/// in `RetryOptions`) a request is sent at most once.
+/// \par Preconditions
+/// Ids are valid UTF-8 of 1 to 256 bytes without control characters, and neither "." nor "..". E-mail addresses have
+/// the form `name@domain` and at most 320 bytes. Phone numbers are E.164, such as `+15005550007`. Operations state
+/// their further preconditions. Preconditions are checked; violating one is an error and not undefined behaviour.
 ///
-/// **Cancellation.** Terminal and partial cancellation end a call with `Errc::cancelled` and leave the client usable;
-/// total cancellation does so only while nothing of the request was sent. `Error::effect` says what is known. A
-/// tokenless operation accepts all three types while it is awaited, whatever the filter of the coroutine that awaits
-/// it, and the coroutine keeps accepting them afterwards (`boost::asio::enable_total_cancellation`); to keep a call
-/// from being cancelled, pass `boost::asio::bind_cancellation_slot(boost::asio::cancellation_slot{}, ...)` as the
-/// token. A cancelled call ends with a result. The next `co_await` of a coroutine that was cancelled throws
-/// `boost::system::system_error` (`operation_aborted`), as always in Asio, unless the coroutine resets its state
-/// (`boost::asio::this_coro::reset_cancellation_state`) or sets `boost::asio::this_coro::throw_if_cancelled(false)`.
+/// \par Errors
+/// Any operation may complete with any `Errc`. These errors have a specific meaning for all operations:
+/// - `Errc::invalid_argument`, or `Errc::too_large` if an argument exceeds a size limit: A precondition is violated.
+///   The operation completes before any I/O.
+/// - `Errc::api`: The service refused the request. `Error::http_status` and `Error::api_code` say why: 400 if it finds
+///   the request invalid, 401 if the API key is wrong, 404 if there is no such app or user.
+/// - `Errc::protocol` with `Effect::unknown`: The response names another user, identifier or app than the request, or
+///   has a success status that the operation does not have. The client closes the connection, and another call that
+///   uses the connection at that moment fails in the same way.
 ///
-/// **Deadlines** run on the client's executor. None is noticed while no thread runs the client's execution context, and
-/// a call whose handler belongs to another context waits until one does.
+/// If memory runs out, an awaitable throws `std::bad_alloc`, and an operation with any other completion token completes
+/// with `Errc::no_memory`. The initiating function may also throw `std::bad_alloc`. Operations throw nothing else.
 ///
-/// **Threads.** Every member function may be called from any thread at any time, but for move and destruction. The I/O
-/// runs on a strand of the client's executor. The client starts no threads but those that resolve names.
+/// \par Retries
+/// All operations are idempotent except `create_user` and `create_magic_link`. The client retries idempotent operations
+/// after a lost connection, a timed-out attempt, and the statuses 408, 500, 502, 503 and 504. It retries every
+/// operation after 429, and after 421 once and on a new connection (RFC 9110, section 15.5.20). In all other cases it
+/// retries `create_user` and `create_magic_link` only if nothing was sent.
 ///
-/// **Lifetime.** Destroying the client, or `close()`, ends all calls in flight with `Errc::shut_down`. It is undefined
-/// behaviour to destroy the execution context of the client's executor before the client, or while a call is under way
-/// whose handler belongs to another context. A context that is destroyed destroys the handlers and coroutines that
-/// belong to it: they are not called, and their calls are cancelled. This holds for a context that is not the client's,
-/// too, also while the client's threads complete a call. Calls on a moved-from client end with `Errc::shut_down`.
+/// If the previous response on the same connection named no user, a 429 or 421 may be the response to another request.
+/// In this case, `Error::effect` of a creation is `Effect::unknown`. After 421 the client does not retry the creation.
+/// After 429 it waits at least 1 s, and retries only if no further response arrives on the connection in this time.
+///
+/// Without retries (`CallOptions::retries(false)`, or `RetryOptions::max_attempts` of 1), the client sends a request at
+/// most once.
+///
+/// \par Deadlines
+/// The timers of deadlines run on the client's executor. While no thread runs the client's execution context, no
+/// deadline takes effect. A call whose completion handler belongs to another execution context then waits until a
+/// thread runs the client's.
+///
+/// \par Cancellation
+/// Operations support per-operation cancellation with these values of `boost::asio::cancellation_type`:
+/// - `terminal` and `partial`: The operation completes with `Errc::cancelled`.
+/// - `total`: The operation completes with `Errc::cancelled` if nothing of the request was sent. Otherwise the
+///   cancellation signal is ignored.
+///
+/// `Error::effect` says whether the service may have acted. The client stays usable.
+///
+/// \par Cancellation of awaitables
+/// An operation without a completion token accepts all three types while it is awaited, whatever the cancellation
+/// filter of the awaiting coroutine is. It widens the filter of that coroutine to
+/// `boost::asio::enable_total_cancellation` and leaves it so. To keep a call from being cancelled, pass
+/// `boost::asio::bind_cancellation_slot(boost::asio::cancellation_slot{}, ...)` as the completion token.
+///
+/// A cancelled call completes with a result and does not throw. The next `co_await` of a coroutine that was cancelled
+/// throws `boost::system::system_error` (`operation_aborted`), as always in Asio, unless the coroutine resets its
+/// cancellation state (`boost::asio::this_coro::reset_cancellation_state`) or sets
+/// `boost::asio::this_coro::throw_if_cancelled(false)`.
+///
+/// If a coroutine is cancelled after it was passed to `boost::asio::co_spawn` and before it begins, `co_spawn` itself
+/// ends it with `operation_aborted`. This also applies to an awaitable of an operation that is passed to `co_spawn`:
+/// the operation is never started, and sends nothing. Boost 1.81 throws the exception out of the `run()` of the
+/// execution context and does not call the completion handler, for instance under `boost::asio::detached`. Operations
+/// with a completion token are not affected.
+///
+/// \par Executor
+/// The I/O runs on a strand of the client's executor. A completion handler is called on its associated executor, which
+/// defaults to `get_executor()`; a coroutine resumes on its own executor. Handlers are never called within the
+/// initiating function, unless their associated immediate executor does that. The associated allocator and cancellation
+/// slot of a handler are used, and its associated immediate executor if this version of Boost.Asio has one.
+///
+/// \par Object lifetimes
+/// Destroying the client, or calling `close()`, ends all calls in flight with `Errc::shut_down`. Calls on a moved-from
+/// client end with `Errc::shut_down`.
+///
+/// The execution context of the client's executor must outlive the client. It must also outlive every call whose
+/// completion handler belongs to another execution context. Destroying it earlier is undefined behaviour.
+///
+/// An execution context that is destroyed destroys the completion handlers and coroutines that belong to it. It does
+/// not call them, and their calls are cancelled. This also holds for an execution context that is not the client's, and
+/// while the client's threads complete a call. It does not hold for a handler whose associated executor is not
+/// convertible to `boost::asio::any_io_executor`, such as a `boost::asio::any_completion_handler`: its execution
+/// context must outlive the call.
+///
+/// \par Thread safety
+/// Every member function may be called from any thread at any time, except the move operations and the destructor. The
+/// client starts no threads other than those that resolve names.
 class PASSAGE_EXPORT Client
 {
 public:
-    /// Makes a client whose I/O runs on an executor.
+    /// Constructs a client whose I/O runs on an executor.
     ///
-    /// Reads the CA file, if one is configured; connects to nothing. Throws
-    /// `boost::system::system_error` with `Errc::invalid_argument`, or `Errc::tls` for unusable CA
-    /// certificates; `what()` says what to do.
+    /// \par Effects
+    /// Reads the CA file, if `config` names one. Does not connect.
+    /// \par Errors
+    /// Throws `boost::system::system_error` with `Errc::invalid_argument` if a setting is invalid, and with `Errc::tls`
+    /// if the CA certificates are unusable. `what()` says how to correct it.
     Client(boost::asio::any_io_executor executor, Config config);
 
-    /// Makes a client whose I/O runs on an execution context, as `Client{context.get_executor(),
-    /// config}` does.
+    /// Constructs a client whose I/O runs on an execution context. Equivalent to `Client{context.get_executor(),
+    /// config}`.
     template <class Context>
     requires requires(Context& context)
     {
@@ -101,120 +151,236 @@ public:
     }
     Client(Context& context, Config config) : Client{context.get_executor(), std::move(config)} {}
 
-    /// Makes a client, as the constructor does, with the error returned in place of thrown.
+    /// Constructs a client, and returns the error that the constructor would throw.
     static expected<Client> create(boost::asio::any_io_executor executor, Config config);
 
     /// The type of the client's executor.
     using executor_type = boost::asio::any_io_executor;
-    /// The executor that the client was made with. It is the default of a completion token's handlers.
+    /// Returns the executor that the client was constructed with. It is the default executor of completion handlers.
     executor_type get_executor() const noexcept { return executor_; }
 
-    /// Takes the client over; calls in flight go on.
+    /// Move constructor. Calls in flight continue.
     Client(Client&& other) noexcept;
-    /// Closes this client and takes the other one over.
+    /// Move assignment. Closes this client first; calls in flight of the other one continue.
     Client& operator=(Client&& other) noexcept;
-    /// Closes the client.
+    /// Destructor. Closes the client.
     ~Client();
 
-    /// Ends all calls in flight, and every later one, with `Errc::shut_down`, and closes all
-    /// connections.
+    /// Ends all calls in flight, and every later call, with `Errc::shut_down`, and closes all connections.
     ///
-    /// Returns at once; the calls end on their own executors. May be called more than once.
+    /// Returns immediately; the calls end on their own executors. May be called more than once.
     void close() noexcept;
 
-    /// Creates a user: `POST /apps/{app_id}/users`.
+    /// Creates a user.
     ///
-    /// Needs an e-mail address or a phone number. Both are unique in the app: 400 if one is taken.
+    /// \par Effects
+    /// Sends `POST /apps/{app_id}/users`. Completes with the new user.
+    /// \par Preconditions
+    /// `request` has an e-mail address, a phone number, or both.
+    /// \par Errors
+    /// `Errc::api` with 400 `invalid_request` if another user of the app has the e-mail address or the phone number:
+    /// both are unique in an app.
+    /// \par Idempotency
+    /// Not idempotent: the client repeats the request only if nothing of it was sent, or after 429 or 421 (see the
+    /// retries of `Client`). If `Error::effect` is `Effect::unknown`, the user may have been created.
     boost::asio::awaitable<expected<UserInfo>> create_user(const CreateUserRequest& request,
                                                            const CallOptions& options = {});
 
-    /// Reads a user: `GET /apps/{app_id}/users/{user_id}`.
+    /// Reads a user.
+    ///
+    /// \par Effects
+    /// Sends `GET /apps/{app_id}/users/{user_id}`. Changes nothing. Completes with the user.
+    /// \par Errors
+    /// `Errc::api` with 404 `user_not_found` if there is no such user.
+    /// \par Idempotency
+    /// Idempotent.
     boost::asio::awaitable<expected<UserInfo>> get_user(std::string_view user_id, const CallOptions& options = {});
 
-    /// Reads a user as `get_user` does, and shares one request with all who read the same user at the same time.
+    /// Reads a user, and shares one request among all callers that read the same user at the same time.
     ///
-    /// The result may be as old as the request that was under way. The shared request has the client's time-outs and
-    /// retries, and the `CallOptions::trace_parent` of the caller that begins it; that of the others is not sent. Each
-    /// caller has its own deadline, and cancelling one leaves the others waiting; when the last one is cancelled, or
-    /// its deadline passes, so is the request. A call with header fields, or without retries, is not shared.
+    /// \par Effects
+    /// If no shared request for this user is in flight, sends the request of `get_user`; otherwise waits for the result
+    /// of the one in flight. The result may therefore be as old as that request. Changes nothing.
     ///
-    /// At most `PoolOptions::max_waiting` callers of a client wait for requests that others began; one more ends with
-    /// `Errc::pool_timeout` at once. If memory runs out, callers may also end with `Errc::shut_down`.
+    /// The shared request has the client's time-outs and retries, and the `CallOptions::trace_parent` of the caller
+    /// that begins it; the `trace_parent` of the other callers is not sent. Each caller has its own deadline. When the
+    /// last waiting caller is cancelled, or its deadline passes, the request is cancelled as well. A call with header
+    /// fields, or without retries, is not shared.
+    /// \par Errors
+    /// As for `get_user`, and:
+    /// - `Errc::pool_timeout`: `PoolOptions::max_waiting` callers of this client already wait for requests that other
+    ///   callers began. The operation completes immediately.
+    /// - `Errc::shut_down`: Also if memory runs out.
+    /// \par Idempotency
+    /// Idempotent.
+    /// \par Cancellation
+    /// A shared call supports `terminal`, `partial` and `total` alike: this caller's operation completes with
+    /// `Errc::cancelled`, and the other callers keep waiting. A call that is not shared is cancelled as `get_user` is.
     boost::asio::awaitable<expected<UserInfo>> coalesced_get_user(std::string_view user_id,
                                                                   const CallOptions& options = {});
 
-    /// Finds a user by e-mail address (any case) or phone number, and reads it.
+    /// Finds a user by e-mail address or phone number, and reads it.
     ///
-    /// Two requests under one deadline: `GET /apps/{app_id}/users?limit=1&identifier=...` and
-    /// `get_user`. No match is 404 `user_not_found`.
+    /// \par Effects
+    /// Sends two requests under one deadline: `GET /apps/{app_id}/users?limit=1&identifier=...`, and the request of
+    /// `get_user` with the id that was found. The case of letters in an e-mail address is ignored. Changes nothing.
+    /// Completes with the user.
+    /// \par Preconditions
+    /// `identifier` is valid UTF-8 of 1 to 320 bytes without control characters, and does not begin with "<".
+    /// \par Errors
+    /// `Errc::api` with 404 `user_not_found` if no user has the identifier.
+    /// \par Idempotency
+    /// Idempotent.
     boost::asio::awaitable<expected<UserInfo>> get_user_by_identifier(std::string_view identifier,
                                                                       const CallOptions& options = {});
 
-    /// Changes the fields of a user that the request names: `PATCH /apps/{app_id}/users/{user_id}`.
+    /// Changes the fields of a user that the request sets or clears.
+    ///
+    /// \par Effects
+    /// Sends `PATCH /apps/{app_id}/users/{user_id}`. Completes with the changed user.
+    /// \par Preconditions
+    /// `request` sets or clears at least one field.
+    /// \par Errors
+    /// - `Errc::api` with 400 `invalid_request`: Another user of the app has the e-mail address or the phone number.
+    /// - `Errc::api` with 404 `user_not_found`: There is no such user.
+    /// \par Idempotency
+    /// Idempotent. A retry sets the same fields to the same values again.
     boost::asio::awaitable<expected<UserInfo>> update_user(std::string_view user_id, const UpdateUserRequest& request,
                                                            const CallOptions& options = {});
 
-    /// Lets a user sign in: `PATCH /apps/{app_id}/users/{user_id}/activate`.
+    /// Allows a user to sign in.
+    ///
+    /// \par Effects
+    /// Sends `PATCH /apps/{app_id}/users/{user_id}/activate`. Completes with the changed user.
+    /// \par Errors
+    /// `Errc::api` with 404 `user_not_found` if there is no such user.
+    /// \par Idempotency
+    /// Idempotent.
     boost::asio::awaitable<expected<UserInfo>> activate_user(std::string_view user_id, const CallOptions& options = {});
 
-    /// Keeps a user from signing in: `PATCH /apps/{app_id}/users/{user_id}/deactivate`.
+    /// Prevents a user from signing in.
+    ///
+    /// \par Effects
+    /// Sends `PATCH /apps/{app_id}/users/{user_id}/deactivate`. Completes with the changed user.
+    /// \par Errors
+    /// `Errc::api` with 404 `user_not_found` if there is no such user.
+    /// \par Idempotency
+    /// Idempotent.
     boost::asio::awaitable<expected<UserInfo>> deactivate_user(std::string_view user_id,
                                                                const CallOptions& options = {});
 
-    /// Deletes a user: `DELETE /apps/{app_id}/users/{user_id}`.
+    /// Deletes a user.
     ///
-    /// If an attempt may have been carried out and its repetition finds no such user (404 `user_not_found`), the call
-    /// succeeds: the user is gone.
+    /// \par Effects
+    /// Sends `DELETE /apps/{app_id}/users/{user_id}`.
+    /// \par Errors
+    /// `Errc::api` with 404 `user_not_found` if there is no such user.
+    /// \par Idempotency
+    /// Idempotent. If an earlier attempt may have deleted the user, and a retry finds no such user (404
+    /// `user_not_found`), the operation succeeds.
     boost::asio::awaitable<expected<void>> delete_user(std::string_view user_id, const CallOptions& options = {});
 
-    /// Lists a user's WebAuthn devices: `GET /apps/{app_id}/users/{user_id}/devices`.
+    /// Lists the WebAuthn devices of a user.
+    ///
+    /// \par Effects
+    /// Sends `GET /apps/{app_id}/users/{user_id}/devices`. Changes nothing. Completes with the devices.
+    /// \par Errors
+    /// `Errc::api` with 404 `user_not_found` if there is no such user.
+    /// \par Idempotency
+    /// Idempotent.
     boost::asio::awaitable<expected<std::vector<WebAuthnDevice>>> list_user_devices(std::string_view user_id,
                                                                                     const CallOptions& options = {});
 
-    /// Deletes a device of a user: `DELETE /apps/{app_id}/users/{user_id}/devices/{device_id}`.
+    /// Deletes a WebAuthn device of a user.
     ///
-    /// Repeated as `delete_user` is; 404 `device_not_found` counts as well.
+    /// \par Effects
+    /// Sends `DELETE /apps/{app_id}/users/{user_id}/devices/{device_id}`.
+    /// \par Errors
+    /// - `Errc::api` with 404 `user_not_found`: There is no such user.
+    /// - `Errc::api` with 404 `device_not_found`: The user has no such device.
+    /// \par Idempotency
+    /// Idempotent. If an earlier attempt may have deleted the device, and a retry finds no such device or user (404
+    /// `device_not_found` or `user_not_found`), the operation succeeds.
     boost::asio::awaitable<expected<void>> delete_user_device(std::string_view user_id, std::string_view device_id,
                                                               const CallOptions& options = {});
 
-    /// The name of `delete_user_device` in the official SDKs.
+    /// Deprecated name of `delete_user_device`, as in the official SDKs. It takes no completion token.
     [[deprecated("use delete_user_device")]] boost::asio::awaitable<expected<void>>
     revoke_user_device(std::string_view user_id, std::string_view device_id, const CallOptions& options = {});
 
-    /// Revokes a user's refresh tokens: `DELETE /apps/{app_id}/users/{user_id}/tokens`.
+    /// Revokes all refresh tokens of a user.
+    ///
+    /// \par Effects
+    /// Sends `DELETE /apps/{app_id}/users/{user_id}/tokens`. Tokens that an `Authenticator` checks stay good until they
+    /// expire.
+    /// \par Errors
+    /// - `Errc::api` with 403: The service does not allow the operation.
+    /// - `Errc::api` with 404 `user_not_found`: There is no such user.
+    /// \par Idempotency
+    /// Idempotent.
     boost::asio::awaitable<expected<void>> revoke_user_refresh_tokens(std::string_view user_id,
                                                                       const CallOptions& options = {});
 
-    /// The name of `revoke_user_refresh_tokens` in the official SDKs.
+    /// Deprecated name of `revoke_user_refresh_tokens`, as in the official SDKs. It takes no completion token.
     [[deprecated("use revoke_user_refresh_tokens")]] boost::asio::awaitable<expected<void>>
     signout(std::string_view user_id, const CallOptions& options = {});
 
-    /// Reads one page of the list of users: `GET /apps/{app_id}/users?...`.
+    /// Reads one page of the list of users.
+    ///
+    /// \par Effects
+    /// Sends `GET /apps/{app_id}/users?...`. Changes nothing. Completes with the page.
+    /// \par Preconditions
+    /// - The page, if set, is at least 1, and the limit, if set, is 1 to 500.
+    /// - Values of conditions are valid UTF-8 of 1 to 1024 bytes without control characters. A value that is compared
+    ///   for equality does not begin with "<".
+    /// - The whole query has at most 8192 bytes after percent-encoding.
+    /// \par Errors
+    /// `Errc::api` with 400 if the service finds the conditions or the order invalid.
+    /// \par Idempotency
+    /// Idempotent.
     boost::asio::awaitable<expected<UserPage>> list_users(const ListUsersRequest& request = {},
                                                           const CallOptions& options = {});
 
-    /// All users that a request selects, page after page; the request's page is where it begins.
+    /// Returns a range of all users that the request selects, which it reads page by page.
     ///
-    /// `options` hold for each page. The range keeps what it needs of the client: it may outlive
-    /// it, and then yields `Errc::shut_down`.
+    /// The range begins at the page of `request`. `options` apply to the call for each page. The range shares ownership
+    /// of what it needs of the client: it may outlive the client, and then yields `Errc::shut_down`.
     UserRange users(const ListUsersRequest& request = {}, const CallOptions& options = {});
 
-    /// Creates a magic link, and has it sent if the request says so: `POST /apps/{app_id}/magic-links`.
+    /// Creates a magic link, and has the service send it if the request says so.
     ///
-    /// 404 `user_not_found` if nobody has the id. For an e-mail address or a phone number that nobody has, the link's
-    /// `user_id` is empty.
+    /// \par Effects
+    /// Sends `POST /apps/{app_id}/magic-links`. Completes with the link. If no user has the e-mail address or the phone
+    /// number, `MagicLink::user_id` is empty.
+    /// \par Preconditions
+    /// - Channel, type and language, where set, are not `unknown`.
+    /// - The life of the link, if set, is at least 1 minute.
+    /// - The path and the redirect URL, if set, are valid UTF-8 of at most 2048 bytes without control characters.
+    /// \par Errors
+    /// - `Errc::api` with 403: The service does not allow the operation.
+    /// - `Errc::api` with 404 `user_not_found`: The request names a user by an id that no user has.
+    /// \par Idempotency
+    /// Not idempotent: the client repeats the request only if nothing of it was sent, or after 429 or 421 (see the
+    /// retries of `Client`). If `Error::effect` is `Effect::unknown`, the link may have been created and sent.
     boost::asio::awaitable<expected<MagicLink>> create_magic_link(const CreateMagicLinkRequest& request,
                                                                   const CallOptions& options = {});
 
-    /// Reads how the app is configured: `GET /apps/{app_id}`.
+    /// Reads the configuration of the app.
+    ///
+    /// \par Effects
+    /// Sends `GET /apps/{app_id}`. Changes nothing. Completes with the configuration.
+    /// \par Errors
+    /// `Errc::api` with 404 `app_not_found` if there is no such app.
+    /// \par Idempotency
+    /// Idempotent.
     boost::asio::awaitable<expected<AppInfo>> get_app(const CallOptions& options = {});
 
-    /// Connections and calls at this moment.
+    /// Returns the number of connections and calls at this moment.
     ClientStats stats() const noexcept;
 
     // The operations with a completion token.
 
-    /// `create_user` with a completion token, whose signature is `void(expected<UserInfo>)`.
+    /// `create_user` with a completion token for the signature `void(expected<UserInfo>)`.
     template <detail::token_for<expected<UserInfo>> Token>
     auto create_user(const CreateUserRequest& request, const CallOptions& options, Token&& token)
     {
@@ -227,7 +393,7 @@ public:
         return create_user(request, CallOptions{}, std::forward<Token>(token));
     }
 
-    /// `get_user` with a completion token, whose signature is `void(expected<UserInfo>)`.
+    /// `get_user` with a completion token for the signature `void(expected<UserInfo>)`.
     template <detail::token_for<expected<UserInfo>> Token>
     auto get_user(std::string_view user_id, const CallOptions& options, Token&& token)
     {
@@ -240,7 +406,7 @@ public:
         return get_user(user_id, CallOptions{}, std::forward<Token>(token));
     }
 
-    /// `coalesced_get_user` with a completion token, whose signature is `void(expected<UserInfo>)`.
+    /// `coalesced_get_user` with a completion token for the signature `void(expected<UserInfo>)`.
     template <detail::token_for<expected<UserInfo>> Token>
     auto coalesced_get_user(std::string_view user_id, const CallOptions& options, Token&& token)
     {
@@ -253,7 +419,7 @@ public:
         return coalesced_get_user(user_id, CallOptions{}, std::forward<Token>(token));
     }
 
-    /// `get_user_by_identifier` with a completion token, whose signature is `void(expected<UserInfo>)`.
+    /// `get_user_by_identifier` with a completion token for the signature `void(expected<UserInfo>)`.
     template <detail::token_for<expected<UserInfo>> Token>
     auto get_user_by_identifier(std::string_view identifier, const CallOptions& options, Token&& token)
     {
@@ -267,7 +433,7 @@ public:
         return get_user_by_identifier(identifier, CallOptions{}, std::forward<Token>(token));
     }
 
-    /// `update_user` with a completion token, whose signature is `void(expected<UserInfo>)`.
+    /// `update_user` with a completion token for the signature `void(expected<UserInfo>)`.
     template <detail::token_for<expected<UserInfo>> Token>
     auto update_user(std::string_view user_id, const UpdateUserRequest& request, const CallOptions& options,
                      Token&& token)
@@ -281,7 +447,7 @@ public:
         return update_user(user_id, request, CallOptions{}, std::forward<Token>(token));
     }
 
-    /// `activate_user` with a completion token, whose signature is `void(expected<UserInfo>)`.
+    /// `activate_user` with a completion token for the signature `void(expected<UserInfo>)`.
     template <detail::token_for<expected<UserInfo>> Token>
     auto activate_user(std::string_view user_id, const CallOptions& options, Token&& token)
     {
@@ -294,7 +460,7 @@ public:
         return activate_user(user_id, CallOptions{}, std::forward<Token>(token));
     }
 
-    /// `deactivate_user` with a completion token, whose signature is `void(expected<UserInfo>)`.
+    /// `deactivate_user` with a completion token for the signature `void(expected<UserInfo>)`.
     template <detail::token_for<expected<UserInfo>> Token>
     auto deactivate_user(std::string_view user_id, const CallOptions& options, Token&& token)
     {
@@ -307,7 +473,7 @@ public:
         return deactivate_user(user_id, CallOptions{}, std::forward<Token>(token));
     }
 
-    /// `delete_user` with a completion token, whose signature is `void(expected<void>)`.
+    /// `delete_user` with a completion token for the signature `void(expected<void>)`.
     template <detail::token_for<expected<void>> Token>
     auto delete_user(std::string_view user_id, const CallOptions& options, Token&& token)
     {
@@ -320,7 +486,7 @@ public:
         return delete_user(user_id, CallOptions{}, std::forward<Token>(token));
     }
 
-    /// `list_user_devices` with a completion token, whose signature is `void(expected<std::vector<WebAuthnDevice>>)`.
+    /// `list_user_devices` with a completion token for the signature `void(expected<std::vector<WebAuthnDevice>>)`.
     template <detail::token_for<expected<std::vector<WebAuthnDevice>>> Token>
     auto list_user_devices(std::string_view user_id, const CallOptions& options, Token&& token)
     {
@@ -333,7 +499,7 @@ public:
         return list_user_devices(user_id, CallOptions{}, std::forward<Token>(token));
     }
 
-    /// `delete_user_device` with a completion token, whose signature is `void(expected<void>)`.
+    /// `delete_user_device` with a completion token for the signature `void(expected<void>)`.
     template <detail::token_for<expected<void>> Token>
     auto delete_user_device(std::string_view user_id, std::string_view device_id, const CallOptions& options,
                             Token&& token)
@@ -348,7 +514,7 @@ public:
         return delete_user_device(user_id, device_id, CallOptions{}, std::forward<Token>(token));
     }
 
-    /// `revoke_user_refresh_tokens` with a completion token, whose signature is `void(expected<void>)`.
+    /// `revoke_user_refresh_tokens` with a completion token for the signature `void(expected<void>)`.
     template <detail::token_for<expected<void>> Token>
     auto revoke_user_refresh_tokens(std::string_view user_id, const CallOptions& options, Token&& token)
     {
@@ -362,7 +528,7 @@ public:
         return revoke_user_refresh_tokens(user_id, CallOptions{}, std::forward<Token>(token));
     }
 
-    /// `list_users` with a completion token, whose signature is `void(expected<UserPage>)`.
+    /// `list_users` with a completion token for the signature `void(expected<UserPage>)`.
     template <detail::token_for<expected<UserPage>> Token>
     auto list_users(const ListUsersRequest& request, const CallOptions& options, Token&& token)
     {
@@ -375,7 +541,7 @@ public:
         return list_users(request, CallOptions{}, std::forward<Token>(token));
     }
 
-    /// `create_magic_link` with a completion token, whose signature is `void(expected<MagicLink>)`.
+    /// `create_magic_link` with a completion token for the signature `void(expected<MagicLink>)`.
     template <detail::token_for<expected<MagicLink>> Token>
     auto create_magic_link(const CreateMagicLinkRequest& request, const CallOptions& options, Token&& token)
     {
@@ -388,7 +554,7 @@ public:
         return create_magic_link(request, CallOptions{}, std::forward<Token>(token));
     }
 
-    /// `get_app` with a completion token, whose signature is `void(expected<AppInfo>)`.
+    /// `get_app` with a completion token for the signature `void(expected<AppInfo>)`.
     template <detail::token_for<expected<AppInfo>> Token>
     auto get_app(const CallOptions& options, Token&& token)
     {
@@ -430,7 +596,7 @@ private:
     std::shared_ptr<client::SharedReads> shared_reads_;
 };
 
-/// All users of a list, fetched page by page as they are asked for; made by `Client::users`.
+/// A range of all users of a list, which reads the users page by page. Made by `Client::users`.
 ///
 /// ```
 /// passage::UserRange users = client.users();
@@ -441,32 +607,51 @@ private:
 /// }
 /// ```
 ///
-/// The set is fixed when the first page is read: users created later are not in it (to the second, as the service
-/// counts).
+/// \par Users in the range
+/// The set of users is fixed when the first page is read. Users that are created later are not in it. The service
+/// counts this time in whole seconds.
 ///
-/// Pages are found by the time when users were created, oldest first: nobody is missed or comes twice, whoever is
-/// created or deleted meanwhile, so users may be deleted as they come. A request that has an order, a page, or a
-/// condition on `created_at` is paged by number: then a deletion between two pages has as many users missed as were
-/// deleted.
+/// By default the range follows the time at which users were created, oldest first. It misses no user and yields none
+/// twice, even if users are created or deleted in the meantime. The users that it yields may therefore be deleted while
+/// it is read.
 ///
-/// One `next()` at a time: a second one ends with `Errc::invalid_argument`. Distinct ranges may be used from distinct
-/// threads.
+/// A request with an order, a page, or a condition on `created_at` is read by page number instead. Each user that is
+/// deleted between two pages then makes the range miss one user.
+///
+/// \par Thread safety
+/// Distinct ranges: safe. One range: unsafe; only one `next()` at a time may be in flight.
 class PASSAGE_EXPORT UserRange
 {
 public:
-    /// Takes the range over where it stands; `next()` of the other one is `Errc::invalid_argument` then.
+    /// Move constructor. The range continues at its position; `next()` of the other one completes with
+    /// `Errc::invalid_argument` afterwards.
     UserRange(UserRange&& other) noexcept;
-    /// Takes the range over where it stands; `next()` of the other one is `Errc::invalid_argument` then.
+    /// Move assignment. The range continues at the position of the other one, whose `next()` completes with
+    /// `Errc::invalid_argument` afterwards.
     UserRange& operator=(UserRange&& other) noexcept;
     ~UserRange();
 
-    /// The next user; none at the end.
+    /// Reads the next user.
     ///
-    /// Errors and cancellation: as `Client::list_users`. After an error the same page is asked for
-    /// again. A server whose pages don't advance, or are not in order, ends the range with `Errc::protocol`.
+    /// \par Effects
+    /// Completes with the next user, or with an empty optional at the end. If no user of a page is left, reads the next
+    /// page with the request of `Client::list_users`. Changes nothing. After an error, the next call of `next()` reads
+    /// the same page again.
+    /// \par Preconditions
+    /// No other `next()` of this range is in flight, and the range was not moved from.
+    /// \par Errors
+    /// As for `Client::list_users`, and:
+    /// - `Errc::invalid_argument`: A precondition is violated.
+    /// - `Errc::protocol`: The pages of the service do not advance, or are not in order.
+    ///
+    /// `Error::operation` is "list_users".
+    /// \par Cancellation
+    /// As for `Client::list_users`.
+    /// \par Executor
+    /// As for `Client`: the default executor of a completion handler is the client's.
     boost::asio::awaitable<expected<std::optional<UserSummary>>> next();
 
-    /// `next` with a completion token, whose signature is `void(expected<std::optional<UserSummary>>)`.
+    /// `next` with a completion token for the signature `void(expected<std::optional<UserSummary>>)`.
     template <detail::token_for<expected<std::optional<UserSummary>>> Token>
     auto next(Token&& token)
     {
@@ -475,7 +660,7 @@ public:
 
     /// The type of the range's executor.
     using executor_type = boost::asio::any_io_executor;
-    /// The executor of the client.
+    /// Returns the executor of the client. It is the default executor of completion handlers.
     executor_type get_executor() const noexcept { return executor_; }
 
 private:
