@@ -23,7 +23,7 @@
 
 namespace passage {
 
-/// What `for_each` takes to begin an item's call: `operation(Item&, const CallOptions&)` returns
+/// A function that begins the call for an item of `for_each`: `operation(Item&, const CallOptions&)` returns
 /// `boost::asio::awaitable<passage::expected<T>>`.
 template <class Operation, class Item>
 concept begins_call_for = requires
@@ -31,37 +31,53 @@ concept begins_call_for = requires
     typename detail::OperationResult<Operation, Item>;
 };
 
-/// What `for_each` takes to hand results over: `deliver(std::size_t index, Result&&)`.
+/// A function that receives the results of `for_each`: `deliver(std::size_t index, Result&&)`.
 template <class Deliver, class Result>
 concept delivers = std::invocable<Deliver&, std::size_t, Result>;
 
-/// Carries out an operation for each item of a range, some of them at a time.
+/// Carries out an operation for each item of a range, several at a time.
 ///
-/// `operation(item, call_options)` begins a call, as `client.get_user(item, call_options)` does, and returns its
-/// `awaitable<expected<T>>`; the call options are `BatchOptions::each`, which end with the batch's deadline.
-/// `deliver(index, result)` takes the result of the item at an index, `expected<T>&&`: as results come, or in order if
-/// the options say so. The range is read as items are begun, and may be as long as it likes: no more than the window is
-/// in memory.
+/// \par Effects
+/// Calls `operation(item, call_options)` for each item. It begins a call, as `client.get_user(item, call_options)`
+/// does, and returns its `awaitable<expected<T>>`. `call_options` are `BatchOptions::each`, limited by the deadline of
+/// the batch.
 ///
-/// Range, operation and deliver are copied or moved in; what they refer to must live until the end. They are called on
-/// the executor of the awaiting coroutine, one after another, also if it has several threads, and are destroyed before
-/// the coroutine resumes.
+/// Calls `deliver(index, result)` for each result, an `expected<T>&&`. `index` is the position of the item in the
+/// range. Results are delivered as they arrive, or in the order of the items if `options` say so.
 ///
-/// **Throttling.** When the service throttles (429) a call that used its own repetitions up, nothing more is begun for
-/// the time that it asks for, or for a second that doubles each time, and the item is asked for again; eight times at
-/// most. `attempts`, `effect` and `earlier_attempts` of an item's error are those of all its calls together (`elapsed`
-/// is that of the last one). The call options of a repetition say what the earlier calls may have done
-/// (`CallOptions::repeats`), so that a delete that finds nothing then succeeds, as it does within one call.
+/// Reads the range as it begins items. The range may be of any length: no more items than the window are in memory.
+/// \par Completion
+/// The batch completes when all items are done. It stops before that, and `BatchSummary::stopped` says why, if
+/// - the result of an item fulfils the stop rule (`BatchOptions::stop_when`): Calls in flight continue, and the batch
+///   completes after them.
+/// - the deadline passes, or the batch is cancelled: Calls in flight are cancelled.
 ///
-/// **End.** All items are done; or a result fulfils the stop rule, the deadline passed, or the awaiting coroutine was
-/// cancelled: then nothing more is begun, and `BatchSummary::stopped` says why. Calls under way are let end with the
-/// first of these, and cancelled with the others. An item that was to be asked for again is delivered with the error of
-/// its last call; one that was never asked for is not delivered. If the deadline has passed already, nothing is asked
-/// for. An exception of the functions ends the batch in the same way, and is thrown on.
+/// A batch that stops begins nothing more. If an item was waiting to be repeated, the error of its last call is
+/// delivered. An item that was never begun is not delivered. If the deadline has already passed when the batch starts,
+/// it begins nothing.
+/// \par Throttling
+/// If the service throttles (429) a call that has used up its own retries, the batch pauses. It begins nothing for as
+/// long as the service asks for. If the service does not say how long, the pause takes 1 s, and twice as long each
+/// time. Then the batch calls `operation` for the item again, at most eight times.
 ///
-/// **Cancellation.** Terminal, partial and total cancellation stop a batch alike. It ends with a result; the next
-/// `co_await` of the coroutine that was cancelled throws `boost::system::system_error` (`operation_aborted`), as Asio
-/// has it.
+/// In the error of such an item, `attempts`, `effect` and `earlier_attempts` cover all its calls, and `elapsed` is that
+/// of the last call. The call options of a repeated call say what the earlier calls may have done
+/// (`CallOptions::repeats`). A repeated delete that finds nothing therefore succeeds, as it does within one call.
+/// \par Errors
+/// Errors of items are results, and are delivered. If `operation`, `deliver` or a function of `options` throws an
+/// exception, the batch stops as if it was cancelled and throws the exception. It may also throw `std::bad_alloc`.
+/// \par Cancellation
+/// `terminal`, `partial` and `total` cancellation are supported alike: the batch stops, and completes with a summary
+/// whose `stopped` is `Errc::cancelled`. The awaiting coroutine is affected as `Client` describes under "Cancellation
+/// of awaitables": the next `co_await` of a cancelled coroutine throws `boost::system::system_error`
+/// (`operation_aborted`).
+/// \par Executor
+/// The range, `operation`, `deliver` and the functions of `options` are called on the executor of the awaiting
+/// coroutine. They are called one at a time, even if several threads run this executor. The range, `operation` and
+/// `deliver` are destroyed before the coroutine resumes.
+/// \par Object lifetimes
+/// The range, `operation` and `deliver` are copied or moved into the batch. Objects that they refer to must live until
+/// the batch completes.
 template <std::ranges::input_range Range, class Operation, class Deliver>
 requires begins_call_for<Operation, std::ranges::range_value_t<Range>> &&
     delivers<Deliver, detail::OperationResult<Operation, std::ranges::range_value_t<Range>>>
@@ -72,14 +88,20 @@ requires begins_call_for<Operation, std::ranges::range_value_t<Range>> &&
         std::move(range), std::move(operation), std::move(deliver), std::move(options)));
 }
 
-/// `for_each` with a completion token, whose signature is `void(std::exception_ptr, BatchSummary)`.
+/// `for_each` with a completion token for the signature `void(std::exception_ptr, BatchSummary)`.
 ///
-/// The exception is what one of the functions has thrown, or `std::bad_alloc`; null if the batch came to its summary.
-/// Range, operation and deliver are called on the executor that is associated with the completion handler. If none is,
-/// they and the handler are called on `boost::asio::system_executor`, that is on threads of Asio's own; use
-/// `boost::asio::bind_executor` if they share anything with other code. The handler's allocator is used for the
-/// handler's memory, and its cancellation slot cancels the batch. An execution context that is destroyed takes the
-/// batches along whose functions are called on it: their handlers are destroyed and not called.
+/// \par Errors
+/// The exception is what one of the functions threw, or `std::bad_alloc`. It is null if there is a summary.
+/// \par Cancellation
+/// The cancellation slot of the completion handler cancels the batch.
+/// \par Executor
+/// The range, `operation`, `deliver`, the functions of `options` and the completion handler are called on the executor
+/// that is associated with the handler. The default is `boost::asio::system_executor`, that is, threads of Asio's own.
+/// Use `boost::asio::bind_executor` if the functions share anything with other code. The allocator of the handler is
+/// used for the memory of the handler.
+/// \par Object lifetimes
+/// An execution context that is destroyed destroys the handlers of batches whose functions are called on it, and does
+/// not call them.
 template <std::ranges::input_range Range, class Operation, class Deliver, detail::batch_token_for<BatchSummary> Token>
 requires begins_call_for<Operation, std::ranges::range_value_t<Range>> &&
     delivers<Deliver, detail::OperationResult<Operation, std::ranges::range_value_t<Range>>>
@@ -100,33 +122,53 @@ auto for_each(Range range, Operation operation, Deliver deliver, Token&& token)
                              std::forward<Token>(token));
 }
 
-/// Reads users by their ids; the results are in the order of the ids. Equal ids are asked for once.
+/// Reads users by their ids.
 ///
-/// Of ids that were not asked for, because the batch stopped, the error is the one that stopped it, with no attempt and
-/// no effect. Cancellation: as `for_each`.
-/// The client must live until the end; `options` are read before the awaitable is returned.
+/// \par Effects
+/// Calls `Client::get_user` for each id, as `for_each` does, and once for ids that are equal. Completes with the
+/// results in the order of the ids. If the batch stops, the result of an id that was not read is the error that stopped
+/// the batch, with no attempts and `Effect::none`.
+/// \par Errors
+/// Errors of the calls are results. Throws what a function of `options` throws, or `std::bad_alloc`.
+/// \par Cancellation
+/// As for `for_each`.
+/// \par Executor
+/// The functions of `options` are called on the executor of the awaiting coroutine, one at a time.
+/// \par Object lifetimes
+/// The client must live until the batch completes. All other arguments are read before the function returns.
 PASSAGE_EXPORT boost::asio::awaitable<std::vector<expected<UserInfo>>>
 get_users(Client& client, std::vector<std::string> ids, BatchOptions options = {});
 
-/// Deletes users by their ids; as `get_users`.
+/// Deletes users by their ids.
+///
+/// As `get_users`, with `Client::delete_user` for each id, and once for ids that are equal.
 PASSAGE_EXPORT boost::asio::awaitable<std::vector<expected<void>>>
 delete_users(Client& client, std::vector<std::string> ids, BatchOptions options = {});
 
-/// Creates users; the results are in the order of the requests. As `get_users`, but equal requests are not one.
+/// Creates users.
+///
+/// As `get_users`, with `Client::create_user` for each request. Completes with the results in the order of the
+/// requests. Equal requests are not combined.
 PASSAGE_EXPORT boost::asio::awaitable<std::vector<expected<UserInfo>>>
 create_users(Client& client, std::vector<CreateUserRequest> requests, BatchOptions options = {});
 
-/// Updates users by their ids; as `create_users`. Updates of one user are begun in their order, but not one after the
-/// other.
+/// Updates users by their ids.
+///
+/// As `get_users`, with `Client::update_user` for each update. Completes with the results in the order of the updates.
+/// Updates of the same user are not combined. They are begun in their order, but one does not wait for the one before
+/// it.
 PASSAGE_EXPORT boost::asio::awaitable<std::vector<expected<UserInfo>>>
 update_users(Client& client, std::vector<std::pair<std::string, UpdateUserRequest>> updates, BatchOptions options = {});
 
-/// `get_users` with a completion token, whose signature is `void(std::exception_ptr, std::vector<expected<UserInfo>>)`.
+/// `get_users` with a completion token for the signature `void(std::exception_ptr, std::vector<expected<UserInfo>>)`.
 ///
-/// The exception is what a function of the options has thrown, or `std::bad_alloc`; null if there are results. The
-/// functions of the options, and the completion handler, are called on the executor that is associated with the
-/// handler, which is the client's if none is. Allocator, cancellation slot and execution contexts that are destroyed:
-/// as `for_each` with a completion token.
+/// \par Errors
+/// The exception is what a function of `options` threw, or `std::bad_alloc`. It is null if there are results.
+/// \par Executor
+/// The functions of `options` and the completion handler are called on the executor that is associated with the
+/// handler. The default is the client's executor.
+///
+/// Allocator, cancellation slot and destroyed execution contexts: as for `for_each` with a completion token.
 template <detail::batch_token_for<std::vector<expected<UserInfo>>> Token>
 auto get_users(Client& client, std::vector<std::string> ids, BatchOptions options, Token&& token)
 {
@@ -141,7 +183,7 @@ auto get_users(Client& client, std::vector<std::string> ids, Token&& token)
     return passage::get_users(client, std::move(ids), BatchOptions{}, std::forward<Token>(token));
 }
 
-/// `delete_users` with a completion token, whose signature is `void(std::exception_ptr, std::vector<expected<void>>)`.
+/// `delete_users` with a completion token for the signature `void(std::exception_ptr, std::vector<expected<void>>)`.
 ///
 /// As `get_users` with a completion token.
 template <detail::batch_token_for<std::vector<expected<void>>> Token>
@@ -158,7 +200,7 @@ auto delete_users(Client& client, std::vector<std::string> ids, Token&& token)
     return passage::delete_users(client, std::move(ids), BatchOptions{}, std::forward<Token>(token));
 }
 
-/// `create_users` with a completion token, whose signature is `void(std::exception_ptr,
+/// `create_users` with a completion token for the signature `void(std::exception_ptr,
 /// std::vector<expected<UserInfo>>)`.
 ///
 /// As `get_users` with a completion token.
@@ -176,7 +218,7 @@ auto create_users(Client& client, std::vector<CreateUserRequest> requests, Token
     return passage::create_users(client, std::move(requests), BatchOptions{}, std::forward<Token>(token));
 }
 
-/// `update_users` with a completion token, whose signature is `void(std::exception_ptr,
+/// `update_users` with a completion token for the signature `void(std::exception_ptr,
 /// std::vector<expected<UserInfo>>)`.
 ///
 /// As `get_users` with a completion token.

@@ -11,21 +11,21 @@
 
 namespace passage {
 
-/// How far a batch is.
+/// The progress of a batch.
 struct BatchProgress
 {
     BatchProgress() = default;
 
-    std::size_t done = 0;   ///< Items whose result is there.
-    std::size_t failed = 0; ///< Of those, the ones whose result is an error.
+    std::size_t done = 0;   ///< Items that have a result.
+    std::size_t failed = 0; ///< Items whose result is an error; also counted in `done`.
 };
 
-/// What a batch came to.
+/// The outcome of a batch.
 struct BatchSummary : BatchProgress
 {
     BatchSummary() = default;
 
-    /// Why the batch stopped before its end, if it did.
+    /// Why the batch stopped before all items were done; absent if it did not.
     std::optional<Error> stopped;
 };
 
@@ -35,59 +35,62 @@ class BatchOptions
 public:
     BatchOptions() = default;
 
-    /// Most items at a time; at least 1, and 64 without this. More than the client has connections
-    /// (`PoolOptions::max_connections`) gains nothing.
+    /// Sets the maximum number of items at a time. The default is 64; 0 is taken as 1. A window that exceeds
+    /// `PoolOptions::max_connections` of the client gains nothing.
     BatchOptions& window(std::size_t items)
     {
         window_ = items > 0 ? items : 1;
         return *this;
     }
-    /// Whether `for_each` hands results over in the order of the items; as they come, without this. The window then
-    /// holds all items whose results are not handed over yet, so that one that takes long may hold up others: a wider
-    /// window evens that out.
+    /// Sets whether `for_each` delivers results in the order of the items. By default it delivers them as they arrive.
+    ///
+    /// In order, the window holds all items whose results are not delivered yet, so one slow item may hold up others. A
+    /// larger window reduces this effect.
     BatchOptions& in_order(bool ordered)
     {
         in_order_ = ordered;
         return *this;
     }
-    /// The whole batch ends by then, with `Errc::timeout` for what is not done. If that time is over, nothing is sent.
+    /// Sets the time by which the whole batch ends. Items that are not done by then end with `Errc::timeout`. If the
+    /// time has already passed, nothing is sent.
     BatchOptions& deadline(std::chrono::steady_clock::time_point time)
     {
         deadline_ = time;
         return *this;
     }
-    /// Settings of the call for each item. A call's deadline is the batch's if that is earlier
-    /// (`CallOptions::no_later_than`).
+    /// Sets the options of the call for each item. The deadline of the batch applies to each call if it is earlier than
+    /// the call's own (`CallOptions::no_later_than`).
     BatchOptions& each(CallOptions options)
     {
         each_ = std::move(options);
         return *this;
     }
-    /// Called after each item. Must not block.
+    /// Sets a function that is called after each item. It must not block.
     BatchOptions& on_progress(std::function<void(const BatchProgress&)> callback)
     {
         on_progress_ = std::move(callback);
         return *this;
     }
-    /// Which errors of an item stop the batch. Without this: those that every other item would meet too, which are a
-    /// refused key (401), an operation that is not allowed (403), and a client that was closed.
+    /// Sets the rule that says which errors of an item stop the batch. By default these are the errors that every other
+    /// item would get too: a refused API key (401), an operation that is not allowed (403), and a closed client
+    /// (`Errc::shut_down`).
     BatchOptions& stop_when(std::function<bool(const Error&)> rule)
     {
         stop_when_ = std::move(rule);
         return *this;
     }
 
-    /// Most items at a time.
+    /// Returns the maximum number of items at a time.
     std::size_t window() const noexcept { return window_; }
-    /// Whether results are handed over in the order of the items.
+    /// Returns whether results are delivered in the order of the items.
     bool in_order() const noexcept { return in_order_; }
-    /// By when the batch ends, if set.
+    /// Returns the time by which the batch ends, if set.
     std::optional<std::chrono::steady_clock::time_point> deadline() const noexcept { return deadline_; }
-    /// Settings of the call for each item.
+    /// Returns the options of the call for each item.
     const CallOptions& each() const noexcept { return each_; }
-    /// What is called after each item; may be empty.
+    /// Returns the function that is called after each item; may be empty.
     const std::function<void(const BatchProgress&)>& on_progress() const noexcept { return on_progress_; }
-    /// Whether an error stops the batch.
+    /// Returns whether an error of an item stops the batch.
     bool stops(const Error& error) const
     {
         if (stop_when_)
