@@ -26,7 +26,7 @@ class ClientState;
 
 namespace detail {
 
-/// A Boost.Beast request, or a set of fields.
+/// A Boost.Beast request or set of header fields.
 template <class Fields>
 concept request_fields = requires(const Fields& fields)
 {
@@ -38,73 +38,96 @@ concept request_fields = requires(const Fields& fields)
 
 } // namespace detail
 
-/// Where a request carries its token.
+/// Where a request carries the token of its user.
 enum class TokenSource {
-    header_or_cookie, ///< The header, and if it has no bearer token, the cookie.
-    header,           ///< The field `Authorization: Bearer`.
-    cookie,           ///< The cookie `psg_auth_token`. Against forged requests it needs care of its own.
+    header_or_cookie, ///< The header field, or the cookie if the header field has no bearer token.
+    header,           ///< The header field `Authorization: Bearer`.
+    cookie,           ///< The cookie `psg_auth_token`. The server must protect itself against forged requests (CSRF).
 };
 
-/// How tokens are checked.
+/// Settings that say how an `Authenticator` checks tokens.
 struct AuthOptions
 {
     AuthOptions() = default;
 
-    /// Origins that are an audience of their own, beside the app's id: those by which older apps' tokens are.
+    /// Origins that are accepted as the audience of a token, besides the app's id. Tokens of older apps have the app's
+    /// origin as their audience.
     std::vector<std::string> auth_origins;
-    /// The issuer that every token must have; without it tokens may have any, or none.
+    /// The issuer that every token must have. If absent, tokens may have any issuer, or none.
     std::optional<std::string> issuer;
-    /// How much clocks may differ; up to 5 minutes.
+    /// The permitted difference between the clocks of issuer and server: 0 to 5 minutes.
     std::chrono::seconds leeway{5};
     /// Where `authenticate_request` looks for the token.
     TokenSource source = TokenSource::header_or_cookie;
 
-    /// The app's keys, a JWK set, given by hand: nothing is fetched then. Empty: they are fetched.
+    /// The app's keys as a JWK set (JSON). If empty, the authenticator fetches the keys; otherwise it fetches nothing.
     std::string keys;
-    /// How long fetched keys are used; at least a second. They are fetched anew a little earlier, if tokens come.
+    /// How long fetched keys are used: at least 1 s. If tokens are checked, keys are fetched again shortly before this
+    /// time is over.
     std::chrono::seconds key_lifetime = std::chrono::minutes{10};
-    /// How long they are used if new ones can't be had; at least `key_lifetime`.
+    /// How long fetched keys are used if no new ones can be fetched: at least `key_lifetime`.
     std::chrono::seconds key_lifetime_in_outage = std::chrono::hours{1};
-    /// The least time between two fetches for keys that are not in the set, or in an outage.
+    /// The minimum time between two fetches that are made because a key is not in the set, or that follow a failed
+    /// fetch.
     std::chrono::seconds key_refetch_interval{30};
 };
 
-/// Checks the tokens by which an app's users sign in, without asking the service for each.
+/// Checks the tokens with which users of an app sign in, without a request to the service for each token.
 ///
-/// **What is good.** A JWT in compact form of at most 16 KiB, signed by RS256 with a key of the app's set that it names
-/// (`kid`); for this app (`aud` is, or has, the app's id or one of `auth_origins`); with a user (`sub`) and an end
-/// (`exp`) that has not come; not from the future (`nbf`, `iat`). All else is refused with `Errc::jwt`, and
-/// `Error::jwt_reason` says why. Nothing of a refused token is shown. Whether a user was deactivated or signed out
-/// since a token was made does not show in it: ask `Client::get_user` where that matters.
+/// \par Accepted tokens
+/// A token is accepted if all of this holds:
+/// - It is a JWT in compact form of at most 16 KiB.
+/// - It is signed by RS256 with a key of the app's set, which it names (`kid`).
+/// - It is for this app: `aud` is or contains the app's id or one of `AuthOptions::auth_origins`.
+/// - It names a user (`sub`) and has an expiry time (`exp`) that has not passed.
+/// - It is not from the future (`nbf`, `iat`).
+/// - Its issuer is `AuthOptions::issuer`, if that is set.
 ///
-/// **Keys** are fetched from `Config::auth_url`, or `Config::base_url` if that is empty, `GET
-/// /apps/{app_id}/.well-known/jwks.json`, without the API key: when the first token comes, when they are as old as
-/// `AuthOptions` says, and when a token names a key that is not in the set. However many callers wait, there is one
-/// fetch at a time, and one that is cancelled leaves the others waiting. In an outage the former keys are used for a
-/// bounded time; after that tokens are refused with `Errc::jwks`, which is no statement on the token. Keys that are
-/// weak, private or for something else are not used.
+/// Every other token is refused with `Errc::jwt`, and `Error::jwt_reason` says why. The error contains nothing of the
+/// token. A token does not show whether its user was deactivated or signed out after it was issued. Where that matters,
+/// call `Client::get_user`.
 ///
-/// **Cost.** A token whose key is there is checked where `authenticate` is called, before the awaitable is awaited:
-/// one RSA verification, and no memory beyond the claims and what OpenSSL takes itself.
+/// \par Keys
+/// The authenticator fetches the keys with `GET /apps/{app_id}/.well-known/jwks.json` from `Config::auth_url`, or from
+/// `Config::base_url` if that is empty. It does not send the API key. It fetches keys when it checks the first token,
+/// when the keys reach the age that `AuthOptions` specifies, and when a token names a key that is not in the set.
 ///
-/// **Threads.** Every member function may be called from any thread at any time, but for move and destruction.
+/// Only one fetch is in flight at a time, and all callers that need keys wait for it. A caller that is cancelled does
+/// not affect the others. While fetches fail, the previous keys are used for a bounded time. After that, tokens are
+/// refused with `Errc::jwks`, which says nothing about the token. Keys that are weak, private, or for another purpose
+/// are not used.
 ///
-/// **Lifetime.** Destroying the authenticator ends those who wait for keys with `Errc::shut_down`. It is
-/// undefined behaviour to destroy the execution context that its executor refers to before the authenticator. A context
-/// that is destroyed takes those along who wait on it, as it does with calls of a `Client`; if it was the
-/// authenticator's, those who wait on others end with `Errc::jwks`.
+/// \par Performance
+/// If the key of a token is available, the token is checked within the call of `authenticate`, before the awaitable is
+/// awaited. This takes one RSA verification, and no memory other than that of the claims and of OpenSSL.
+///
+/// \par Object lifetimes
+/// Destroying the authenticator completes the operations that wait for keys with `Errc::shut_down`. The execution
+/// context of its executor must outlive the authenticator. Destroying it earlier is undefined behaviour.
+///
+/// An execution context that is destroyed destroys the completion handlers and coroutines that wait on it, as it does
+/// with those of a `Client`. If it was the authenticator's execution context, operations that wait on other execution
+/// contexts complete with `Errc::jwks`.
+///
+/// \par Thread safety
+/// Every member function may be called from any thread at any time, except the move operations and the destructor.
 class PASSAGE_EXPORT Authenticator
 {
 public:
-    /// Makes an authenticator for `config.app_id`. Of the rest of the configuration it uses `auth_url`, or `base_url`
-    /// if that is empty, `tls`, `timeouts`, `retry` and `limits`, to fetch keys, and `pool.max_waiting`; the API key
-    /// may be empty.
+    /// Constructs an authenticator for `config.app_id`.
     ///
-    /// Connects to nothing yet. Throws `boost::system::system_error` with `Errc::invalid_argument`, `Errc::tls` for
-    /// unusable CA certificates, `Errc::decode` for `keys` that are no JWK set; `what()` says what to do.
+    /// \par Effects
+    /// Does not connect. Besides `app_id`, the authenticator uses these settings of `config`: `auth_url`, or `base_url`
+    /// if that is empty; `tls`, `timeouts`, `retry` and `limits` to fetch keys; and `pool.max_waiting`. The API key may
+    /// be empty.
+    /// \par Errors
+    /// Throws `boost::system::system_error` with `Errc::invalid_argument` if a setting is invalid, with `Errc::tls` if
+    /// the CA certificates are unusable, and with `Errc::decode` if `AuthOptions::keys` is not a JWK set. `what()` says
+    /// how to correct it.
     Authenticator(boost::asio::any_io_executor executor, const Config& config, const AuthOptions& options = {});
 
-    /// Makes an authenticator on an execution context, as `Authenticator{context.get_executor(), config}` does.
+    /// Constructs an authenticator on an execution context. Equivalent to `Authenticator{context.get_executor(),
+    /// config, options}`.
     template <class Context>
     requires requires(Context& context)
     {
@@ -116,37 +139,60 @@ public:
         : Authenticator{context.get_executor(), config, options}
     {}
 
-    /// Makes an authenticator, as the constructor does, with the error returned in place of thrown.
+    /// Constructs an authenticator, and returns the error that the constructor would throw.
     static expected<Authenticator> create(boost::asio::any_io_executor executor, const Config& config,
                                           const AuthOptions& options = {});
 
     /// The type of the authenticator's executor.
     using executor_type = boost::asio::any_io_executor;
-    /// The executor that the authenticator was made with. It is the default of a completion token's handlers.
+    /// Returns the executor that the authenticator was constructed with. It is the default executor of completion
+    /// handlers.
     executor_type get_executor() const noexcept { return executor_; }
 
-    /// Takes the authenticator over; those who wait go on.
+    /// Move constructor. Operations in flight continue.
     Authenticator(Authenticator&& other) noexcept;
-    /// Closes this authenticator and takes the other one over.
+    /// Move assignment. Operations of this authenticator that wait for keys complete with `Errc::shut_down`; those of
+    /// the other one continue.
     Authenticator& operator=(Authenticator&& other) noexcept;
-    /// Ends those who wait for keys.
+    /// Destructor. Operations that wait for keys complete with `Errc::shut_down`.
     ~Authenticator();
 
-    /// Checks a token. It is read before the awaitable is returned.
+    /// Checks a token.
     ///
-    /// Errors: `Errc::jwt`; `Errc::jwks`, also at once if `PoolOptions::max_waiting` callers wait already for a fetch
-    /// of keys that another one began; `Errc::timeout` and `Errc::cancelled`, for any cancellation, while it waits for
-    /// keys, which goes no longer than `TimeoutOptions::total`; `Errc::shut_down`. If memory runs out, an awaitable
-    /// throws `std::bad_alloc`, and any other token completes with `Errc::no_memory`.
+    /// \par Effects
+    /// Reads the token before the function returns. Fetches keys, or waits for a fetch that is in flight, if they are
+    /// needed. Completes with the claims of the token.
     ///
-    /// Of `options` it uses the deadline, the time-out and `no_later_than`, which end this caller's wait and not the
-    /// fetch that others share; and the trace, if this caller begins the fetch.
+    /// Of `options`, the operation uses the deadline, the time-out and `no_later_than`. They limit how long this caller
+    /// waits, and not the fetch, which other callers share. A wait takes no longer than `TimeoutOptions::total`. The
+    /// operation also uses `trace_parent`, if this caller begins the fetch.
+    /// \par Errors
+    /// - `Errc::jwt`: The token is refused. `Error::jwt_reason` says why.
+    /// - `Errc::jwks`: The token cannot be checked because no keys are available, or because `PoolOptions::max_waiting`
+    ///   callers already wait for a fetch that another caller began. In the second case the operation completes
+    ///   immediately.
+    /// - `Errc::timeout`: The deadline passed while the operation waited for keys.
+    /// - `Errc::cancelled`: The operation was cancelled while it waited for keys.
+    /// - `Errc::shut_down`: The authenticator was destroyed or moved from.
+    ///
+    /// If memory runs out, an awaitable throws `std::bad_alloc`, and an operation with any other completion token
+    /// completes with `Errc::no_memory`.
+    /// \par Cancellation
+    /// `terminal`, `partial` and `total` cancellation are supported alike: this caller's operation completes with
+    /// `Errc::cancelled`, and other callers keep waiting. Awaiting coroutines are affected as `Client` describes under
+    /// "Cancellation of awaitables".
+    /// \par Executor
+    /// As for the operations of `Client`: a completion handler is called on its associated executor, which defaults to
+    /// `get_executor()`.
     boost::asio::awaitable<expected<Claims>> authenticate(std::string_view token, const CallOptions& options = {});
 
-    /// Checks the token of a request, given any Boost.Beast request or set of fields; they are read before the
-    /// awaitable is returned.
+    /// Checks the token of a request, which is a Boost.Beast request or set of header fields.
     ///
-    /// As `authenticate`, with `JwtReason::missing` if there is no token where `AuthOptions::source` says, and
+    /// \par Effects
+    /// Reads the fields before the function returns. Finds the token where `AuthOptions::source` says, and checks it as
+    /// `authenticate` does.
+    /// \par Errors
+    /// As for `authenticate`. `Error::jwt_reason` is `JwtReason::missing` if there is no token, and
     /// `JwtReason::malformed` if there are two.
     template <detail::request_fields Fields>
     boost::asio::awaitable<expected<Claims>> authenticate_request(const Fields& fields, const CallOptions& options = {})
@@ -157,14 +203,15 @@ public:
                                     static_cast<std::string_view>(fields["Cookie"]), options);
     }
 
-    /// Checks the token of a request, given the values of its fields `Authorization` and `Cookie`; empty if there is
-    /// none.
+    /// Checks the token of a request whose fields `Authorization` and `Cookie` have these values.
+    ///
+    /// As the overload for a Boost.Beast request. A value is empty if the request does not have the field.
     boost::asio::awaitable<expected<Claims>>
     authenticate_request(std::string_view authorization, std::string_view cookie, const CallOptions& options = {});
 
     // The operations with a completion token.
 
-    /// `authenticate` with a completion token, whose signature is `void(expected<Claims>)`.
+    /// `authenticate` with a completion token for the signature `void(expected<Claims>)`.
     template <detail::token_for<expected<Claims>> Token>
     auto authenticate(std::string_view token, const CallOptions& options, Token&& completion_token)
     {
@@ -176,7 +223,7 @@ public:
     {
         return authenticate(token, CallOptions{}, std::forward<Token>(completion_token));
     }
-    /// `authenticate_request` with a completion token, whose signature is `void(expected<Claims>)`.
+    /// `authenticate_request` with a completion token for the signature `void(expected<Claims>)`.
     template <detail::request_fields Fields, detail::token_for<expected<Claims>> Token>
     auto authenticate_request(const Fields& fields, const CallOptions& options, Token&& completion_token)
     {
@@ -189,7 +236,7 @@ public:
     {
         return authenticate_request(fields, CallOptions{}, std::forward<Token>(completion_token));
     }
-    /// `authenticate_request` with a completion token, whose signature is `void(expected<Claims>)`.
+    /// `authenticate_request` with a completion token for the signature `void(expected<Claims>)`.
     template <detail::token_for<expected<Claims>> Token>
     auto authenticate_request(std::string_view authorization, std::string_view cookie, const CallOptions& options,
                               Token&& completion_token)
@@ -226,7 +273,7 @@ private:
     executor_type executor_;
     std::shared_ptr<State> state_;
     std::shared_ptr<client::ClientState>
-        client_state_; // Those who wait, perhaps on other contexts, have no part in it.
+        client_state_; // Not owned by waiting operations, which may be on other contexts.
 };
 
 } // namespace passage
