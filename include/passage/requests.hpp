@@ -13,7 +13,7 @@
 
 namespace passage {
 
-/// A user to be created. At least one of `email` and `phone` is needed.
+/// The request of `Client::create_user`. It must have an e-mail address, a phone number, or both.
 class CreateUserRequest
 {
 public:
@@ -25,7 +25,7 @@ public:
         email_ = std::move(address);
         return *this;
     }
-    /// Sets the phone number, E.164: `+15005550007`.
+    /// Sets the phone number in E.164 format, such as `+15005550007`.
     CreateUserRequest& phone(std::string number)
     {
         phone_ = std::move(number);
@@ -39,25 +39,25 @@ public:
         (*metadata_)[key] = std::move(value);
         return *this;
     }
-    /// Sets one field of the metadata to a text.
+    /// Sets one field of the metadata to a string.
     template <class Text>
     requires std::same_as<Text, std::string> || std::same_as<Text, std::string_view> CreateUserRequest&
     metadata(std::string_view key, const Text& text)
     {
         return metadata(key, boost::json::value(boost::json::string_view{text.data(), text.size()}));
     }
-    /// Sets the metadata whole.
+    /// Replaces the metadata.
     CreateUserRequest& metadata(boost::json::object fields)
     {
         metadata_ = std::move(fields);
         return *this;
     }
 
-    /// The e-mail address, if set.
+    /// Returns the e-mail address, if set.
     const std::optional<std::string>& email() const noexcept { return email_; }
-    /// The phone number, if set.
+    /// Returns the phone number, if set.
     const std::optional<std::string>& phone() const noexcept { return phone_; }
-    /// The metadata, if set.
+    /// Returns the metadata, if set.
     const std::optional<boost::json::object>& metadata() const noexcept { return metadata_; }
 
 private:
@@ -66,15 +66,15 @@ private:
     std::optional<boost::json::object> metadata_;
 };
 
-/// What becomes of a field in an update: it is left alone, set to null, or set to a value.
+/// The change of a field in an update: the field is kept as it is, set to null, or set to a value.
 template <class T>
 class Change
 {
 public:
-    /// Left alone.
+    /// The field is kept as it is.
     Change() = default;
 
-    /// Set to a value.
+    /// The field is set to a value.
     static Change set(T value)
     {
         Change change;
@@ -82,7 +82,7 @@ public:
         change.value_ = std::move(value);
         return change;
     }
-    /// Set to null.
+    /// The field is set to null.
     static Change clear()
     {
         Change change;
@@ -90,9 +90,9 @@ public:
         return change;
     }
 
-    /// Whether the field is left alone.
+    /// Returns whether the field is kept as it is.
     bool kept() const noexcept { return kept_; }
-    /// The new value; none if the field is left alone or set to null.
+    /// Returns the new value; absent if the field is kept as it is, or set to null.
     const std::optional<T>& value() const noexcept { return value_; }
 
 private:
@@ -100,7 +100,10 @@ private:
     std::optional<T> value_;
 };
 
-/// What is to change of a user. Fields not named are left as they are; at least one must be named.
+/// The request of `Client::update_user`.
+///
+/// The service changes the fields that the request sets or clears, and keeps the others as they are. The request must
+/// set or clear at least one field.
 class UpdateUserRequest
 {
 public:
@@ -112,19 +115,19 @@ public:
         email_ = Change<std::string>::set(std::move(address));
         return *this;
     }
-    /// Removes the e-mail address.
+    /// Clears the e-mail address: it is set to null.
     UpdateUserRequest& clear_email()
     {
         email_ = Change<std::string>::clear();
         return *this;
     }
-    /// Sets the phone number, E.164: `+15005550007`.
+    /// Sets the phone number in E.164 format, such as `+15005550007`.
     UpdateUserRequest& phone(std::string number)
     {
         phone_ = Change<std::string>::set(std::move(number));
         return *this;
     }
-    /// Removes the phone number.
+    /// Clears the phone number: it is set to null.
     UpdateUserRequest& clear_phone()
     {
         phone_ = Change<std::string>::clear();
@@ -136,33 +139,33 @@ public:
         metadata_ = Change<boost::json::object>::set(std::move(fields));
         return *this;
     }
-    /// Sets one field of the metadata to be sent. Fields of the user that are not sent: as the
-    /// service has it.
+    /// Sets one field of the metadata that is sent. It depends on the service what happens to fields of the user's
+    /// metadata that are not sent.
     UpdateUserRequest& metadata(std::string_view key, boost::json::value value)
     {
         boost::json::object fields = metadata_.value().value_or(boost::json::object{});
         fields[key] = std::move(value);
         return metadata(std::move(fields));
     }
-    /// Sets one field of the metadata to be sent to a text.
+    /// Sets one field of the metadata that is sent to a string.
     template <class Text>
     requires std::same_as<Text, std::string> || std::same_as<Text, std::string_view> UpdateUserRequest&
     metadata(std::string_view key, const Text& text)
     {
         return metadata(key, boost::json::value(boost::json::string_view{text.data(), text.size()}));
     }
-    /// Sets the metadata to null.
+    /// Clears the metadata: it is set to null.
     UpdateUserRequest& clear_metadata()
     {
         metadata_ = Change<boost::json::object>::clear();
         return *this;
     }
 
-    /// What becomes of the e-mail address.
+    /// Returns the change of the e-mail address.
     const Change<std::string>& email() const noexcept { return email_; }
-    /// What becomes of the phone number.
+    /// Returns the change of the phone number.
     const Change<std::string>& phone() const noexcept { return phone_; }
-    /// What becomes of the metadata.
+    /// Returns the change of the metadata.
     const Change<boost::json::object>& metadata() const noexcept { return metadata_; }
 
 private:
