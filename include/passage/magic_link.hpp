@@ -9,75 +9,75 @@
 
 namespace passage {
 
-/// By what a magic link is sent.
+/// The channel over which a magic link is sent.
 enum class MagicLinkChannel { unknown, email, phone };
-/// The wire's texts of `MagicLinkChannel`.
+/// The texts that the API uses for `MagicLinkChannel`.
 template <>
 inline constexpr std::array<std::string_view, 2> enum_texts<MagicLinkChannel>{"email", "phone"};
 
-/// What a magic link is for.
+/// The purpose of a magic link.
 enum class MagicLinkType { unknown, login, verify_identifier };
-/// The wire's texts of `MagicLinkType`.
+/// The texts that the API uses for `MagicLinkType`.
 template <>
 inline constexpr std::array<std::string_view, 2> enum_texts<MagicLinkType>{"login", "verify_identifier"};
 
 /// The language of the message in which a magic link is sent.
 enum class MagicLinkLanguage { unknown, de, en, es, it, pl, pt, zh };
-/// The wire's texts of `MagicLinkLanguage`.
+/// The texts that the API uses for `MagicLinkLanguage`.
 template <>
 inline constexpr std::array<std::string_view, 7> enum_texts<MagicLinkLanguage>{"de", "en", "es", "it",
                                                                                "pl", "pt", "zh"};
 
 /// A link that signs a user in, or verifies an identifier, when it is opened.
 ///
-/// Texts that the service left out, or sent as null, are empty. `secret` and `url` are as good as a password.
+/// Strings that the service omits, or sends as null, are empty. Treat `secret` and `url` like a password.
 struct MagicLink
 {
     MagicLink() = default;
 
     std::string id;               ///< The link's id.
     std::string app_id;           ///< The app's id.
-    std::string user_id;          ///< The user's id; empty if nobody has the address.
-    std::string identifier;       ///< The e-mail address or phone number that it is for.
-    std::string redirect_url;     ///< Where the user comes out.
-    std::string secret;           ///< What the link carries.
-    std::string url;              ///< The link.
-    std::chrono::minutes ttl{0};  ///< How long it is good for; at most what `std::chrono::nanoseconds` counts.
-    OpenEnum<MagicLinkType> type; ///< What it is for.
-    bool activated = false;       ///< Whether it was used.
+    std::string user_id;          ///< The user's id; empty if no user has the identifier.
+    std::string identifier;       ///< The e-mail address or phone number that the link is for.
+    std::string redirect_url;     ///< Where the user is redirected after the link was opened.
+    std::string secret;           ///< The secret that the link contains.
+    std::string url;              ///< The URL of the link.
+    std::chrono::minutes ttl{0};  ///< How long the link is valid; within the range of `std::chrono::nanoseconds`.
+    OpenEnum<MagicLinkType> type; ///< The purpose of the link.
+    bool activated = false;       ///< Whether the link was used.
 
     friend bool operator==(const MagicLink&, const MagicLink&) = default;
 };
 
-/// A magic link to be created: for one e-mail address, one phone number, or one user and the channel to reach them by.
+/// The request of `Client::create_magic_link`: for an e-mail address, a phone number, or a user and a channel.
 ///
-/// What is not set is as the app is configured.
+/// Settings that are not set have the values that the app is configured with.
 class CreateMagicLinkRequest
 {
 public:
-    /// For an e-mail address.
+    /// Returns a request for an e-mail address.
     static CreateMagicLinkRequest for_email(std::string address)
     {
         return CreateMagicLinkRequest{Recipient::email, std::move(address), MagicLinkChannel::email};
     }
-    /// For a phone number, E.164: `+15005550007`.
+    /// Returns a request for a phone number in E.164 format, such as `+15005550007`.
     static CreateMagicLinkRequest for_phone(std::string number)
     {
         return CreateMagicLinkRequest{Recipient::phone, std::move(number), MagicLinkChannel::phone};
     }
-    /// For a user, by the e-mail address or phone number that the service knows.
+    /// Returns a request for a user, who gets the link at the e-mail address or phone number that the service has.
     static CreateMagicLinkRequest for_user(std::string user_id, MagicLinkChannel channel)
     {
         return CreateMagicLinkRequest{Recipient::user, std::move(user_id), channel};
     }
 
-    /// Has the service send the link to its recipient; it is only created without this.
+    /// Sets whether the service sends the link to its recipient. By default the service only creates the link.
     CreateMagicLinkRequest& send(bool sent = true)
     {
         send_ = sent;
         return *this;
     }
-    /// Sets what the link is for.
+    /// Sets the purpose of the link.
     CreateMagicLinkRequest& type(MagicLinkType type)
     {
         type_ = type;
@@ -89,7 +89,7 @@ public:
         language_ = language;
         return *this;
     }
-    /// Sets how long the link is good for; at least a minute.
+    /// Sets how long the link is valid: at least 1 minute.
     CreateMagicLinkRequest& ttl(std::chrono::minutes duration)
     {
         ttl_ = duration;
@@ -101,37 +101,37 @@ public:
         path_ = std::move(path);
         return *this;
     }
-    /// Sets where the user comes out: a path of the app, or a URL.
+    /// Sets where the user is redirected after the link was opened: a path of the app, or a URL.
     CreateMagicLinkRequest& redirect(std::string url)
     {
         redirect_ = std::move(url);
         return *this;
     }
 
-    /// Whom a link is for.
+    /// The kind of recipient.
     enum class Recipient {
-        email, ///< Somebody with an e-mail address.
-        phone, ///< Somebody with a phone number.
-        user,  ///< A user of the app.
+        email, ///< An e-mail address.
+        phone, ///< A phone number.
+        user,  ///< A user of the app, by id.
     };
 
-    /// What `recipient` is.
+    /// Returns the kind of the recipient.
     Recipient recipient_kind() const noexcept { return kind_; }
-    /// The e-mail address, phone number or user's id.
+    /// Returns the e-mail address, phone number or user id of the recipient.
     const std::string& recipient() const noexcept { return recipient_; }
-    /// By what the link is sent.
+    /// Returns the channel over which the link is sent.
     MagicLinkChannel channel() const noexcept { return channel_; }
-    /// Whether the service is to send it.
+    /// Returns whether the service sends the link.
     bool sent() const noexcept { return send_; }
-    /// What the link is for, if set.
+    /// Returns the purpose of the link, if set.
     std::optional<MagicLinkType> type() const noexcept { return type_; }
-    /// The language of the message, if set.
+    /// Returns the language of the message, if set.
     std::optional<MagicLinkLanguage> language() const noexcept { return language_; }
-    /// How long the link is good for, if set.
+    /// Returns how long the link is valid, if set.
     std::optional<std::chrono::minutes> ttl() const noexcept { return ttl_; }
-    /// The path of the app that the link leads to, if set.
+    /// Returns the path of the app that the link leads to, if set.
     const std::optional<std::string>& path() const noexcept { return path_; }
-    /// Where the user comes out, if set.
+    /// Returns where the user is redirected after the link was opened, if set.
     const std::optional<std::string>& redirect() const noexcept { return redirect_; }
 
 private:
