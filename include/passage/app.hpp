@@ -10,19 +10,19 @@
 
 namespace passage {
 
-/// A way of signing in that an app offers.
+/// The settings of one sign-in method of an app.
 struct AuthMethod
 {
     AuthMethod() = default;
 
-    bool enabled = false; ///< Whether it is offered.
-    /// How long its codes or links are good for; 0 if it has none. At most what `std::chrono::nanoseconds` counts.
+    bool enabled = false; ///< Whether the app offers the method.
+    /// How long its codes or links are valid; 0 if it has none. Within the range of `std::chrono::nanoseconds`.
     std::chrono::seconds ttl{0};
 
     friend bool operator==(const AuthMethod&, const AuthMethod&) = default;
 };
 
-/// The ways of signing in that an app may offer.
+/// The sign-in methods of an app.
 struct AuthMethods
 {
     AuthMethods() = default;
@@ -34,60 +34,60 @@ struct AuthMethods
     friend bool operator==(const AuthMethods&, const AuthMethods&) = default;
 };
 
-/// A field that an app has in its users' metadata.
+/// A field of the metadata of an app's users.
 struct UserMetadataField
 {
     UserMetadataField() = default;
 
     std::string id;            ///< The field's id.
-    std::string field_name;    ///< Its name in `user_metadata`.
-    std::string friendly_name; ///< Its name for people.
-    std::string type;          ///< Its type, in the service's words: `string`, `boolean`, `integer`, `date`, ...
-    bool profile = false;      ///< Whether users may see and edit it.
-    bool registration = false; ///< Whether it is asked for at registration.
+    std::string field_name;    ///< The name of the field in `user_metadata`.
+    std::string friendly_name; ///< The display name.
+    std::string type;          ///< The type, as the service names it: `string`, `boolean`, `integer`, `date`, ...
+    bool profile = false;      ///< Whether users may see and edit the field.
+    bool registration = false; ///< Whether the field is requested at registration.
 
     friend bool operator==(const UserMetadataField&, const UserMetadataField&) = default;
 };
 
-/// An app, as it is configured.
+/// The configuration of an app.
 ///
-/// Texts that the service left out, or sent as null, are empty. How the app's pages look is not read.
+/// Strings that the service omits, or sends as null, are empty. The appearance of the app's pages is not included.
 struct AppInfo
 {
     AppInfo() = default;
 
-    std::string id;                                      ///< The app's id.
-    std::string name;                                    ///< Its name for people.
-    std::string type;                                    ///< In the service's words: `complete`, `flex`, ...
-    Timestamp created_at = never;                        ///< When it was created.
-    std::string auth_origin;                             ///< Where it lives; older apps' tokens are for this audience.
-    std::vector<std::string> additional_auth_origins;    ///< Where it lives too.
-    std::string allowed_identifier;                      ///< `email`, `phone`, `both`, ...
-    std::string required_identifier;                     ///< The identifier that every user must have.
-    bool require_email_verification = false;             ///< Whether addresses are verified at registration.
-    bool require_identifier_verification = false;        ///< Whether identifiers are.
-    bool public_signup = false;                          ///< Whether anybody may register.
-    bool profile_management = false;                     ///< Whether users may edit their profiles.
-    AuthMethods auth_methods;                            ///< The ways of signing in.
-    std::string login_url;                               ///< The path of the page to sign in.
-    std::string redirect_url;                            ///< The path where users come out.
-    std::string application_login_uri;                   ///< The route that begins a sign-in.
-    std::vector<std::string> allowed_callback_urls;      ///< Where users may come out after signing in.
-    std::vector<std::string> allowed_logout_urls;        ///< Where users may come out after signing out.
-    bool hosted = false;                                 ///< Whether the service shows the sign-in pages itself.
-    std::string hosted_subdomain;                        ///< Where it does.
-    std::string hosted_theme;                            ///< How they look.
-    std::string default_language;                        ///< The language of pages and messages.
-    std::int64_t session_timeout_length = 0;             ///< Life of a token, as the service counts it.
-    std::int64_t id_token_lifetime = 0;                  ///< Life of an id token, as the service counts it.
-    bool refresh_enabled = false;                        ///< Whether there are refresh tokens.
-    std::int64_t refresh_absolute_lifetime = 0;          ///< Their life, as the service counts it.
-    std::int64_t refresh_inactivity_lifetime = 0;        ///< Their life if they are not used.
-    std::string rsa_public_key;                          ///< The public key of its tokens, as the service writes it.
-    std::vector<std::string> technologies;               ///< What the app is made with.
-    std::vector<UserMetadataField> user_metadata_schema; ///< The fields of its users' metadata.
-    std::string light_logo_url;                          ///< Its logo on light backgrounds.
-    std::string dark_logo_url;                           ///< Its logo on dark backgrounds.
+    std::string id;                                   ///< The app's id.
+    std::string name;                                 ///< The display name.
+    std::string type;                                 ///< The type, as the service names it: `complete`, `flex`, ...
+    Timestamp created_at = never;                     ///< The time at which the app was created.
+    std::string auth_origin;                          ///< The app's origin; tokens of older apps have this audience.
+    std::vector<std::string> additional_auth_origins; ///< Further origins of the app.
+    std::string allowed_identifier;                   ///< Permitted identifiers: `email`, `phone`, `both`, ...
+    std::string required_identifier;                  ///< The identifier that every user must have.
+    bool require_email_verification = false;          ///< Whether e-mail addresses are verified at registration.
+    bool require_identifier_verification = false;     ///< Whether identifiers are verified at registration.
+    bool public_signup = false;                       ///< Whether anyone may register.
+    bool profile_management = false;                  ///< Whether users may edit their profiles.
+    AuthMethods auth_methods;                         ///< The sign-in methods.
+    std::string login_url;                            ///< The path of the sign-in page.
+    std::string redirect_url;                         ///< The path to which users are redirected.
+    std::string application_login_uri;                ///< The route that starts a sign-in.
+    std::vector<std::string> allowed_callback_urls;   ///< Where users may be redirected after signing in.
+    std::vector<std::string> allowed_logout_urls;     ///< Where users may be redirected after signing out.
+    bool hosted = false;                              ///< Whether the service hosts the sign-in pages.
+    std::string hosted_subdomain;                     ///< The subdomain of the hosted pages.
+    std::string hosted_theme;                         ///< The theme of the hosted pages.
+    std::string default_language;                     ///< The language of pages and messages.
+    std::int64_t session_timeout_length = 0;          ///< Lifetime of a token, in the service's own unit.
+    std::int64_t id_token_lifetime = 0;               ///< Lifetime of an id token, in the service's own unit.
+    bool refresh_enabled = false;                     ///< Whether the service issues refresh tokens.
+    std::int64_t refresh_absolute_lifetime = 0;       ///< Lifetime of a refresh token, in the service's own unit.
+    std::int64_t refresh_inactivity_lifetime = 0;     ///< Lifetime of an unused refresh token, in the same unit.
+    std::string rsa_public_key;                       ///< The public key of the app's tokens, as the service sends it.
+    std::vector<std::string> technologies;            ///< The technologies that the app is built with.
+    std::vector<UserMetadataField> user_metadata_schema; ///< The fields of the users' metadata.
+    std::string light_logo_url;                          ///< The logo for light backgrounds.
+    std::string dark_logo_url;                           ///< The logo for dark backgrounds.
 
     friend bool operator==(const AppInfo&, const AppInfo&) = default;
 };
