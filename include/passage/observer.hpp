@@ -12,135 +12,148 @@
 
 namespace passage {
 
-/// How long it took to make a connection; a part that was not reached took no time.
+/// The time that it took to establish a connection. The time of a step that was not reached is 0.
 struct ConnectionTimings
 {
     ConnectionTimings() = default;
 
-    std::chrono::microseconds dns{0};     ///< Resolving the host's name; next to nothing if it was known.
-    std::chrono::microseconds connect{0}; ///< Making the TCP connection.
-    std::chrono::microseconds tls{0};     ///< The TLS handshake; 0 for plain HTTP.
+    std::chrono::microseconds dns{0};     ///< To resolve the host name; almost 0 if it was cached.
+    std::chrono::microseconds connect{0}; ///< To establish the TCP connection.
+    std::chrono::microseconds tls{0};     ///< To perform the TLS handshake; 0 for plain HTTP.
 };
 
-/// A call that begins.
+/// The start of a call.
 struct CallStarted
 {
     CallStarted() = default;
 
-    /// The operation, as the member function of `Client` is named; "authenticate" for a fetch of token keys. Static
-    /// storage.
+    /// The name of the operation, which is that of the member function of `Client`, or "authenticate" for a fetch of
+    /// token keys. Refers to static storage.
     std::string_view operation;
-    /// The method of its (first) request. Static storage.
+    /// The HTTP method of the first request of the call. Refers to static storage.
     std::string_view method;
-    /// Host and port that the client talks to. Valid during the call of the hook.
+    /// The host of the server. Valid while the hook runs.
     std::string_view server_address;
-    std::uint16_t server_port = 0; ///< See `server_address`.
-    /// What the caller gave with `CallOptions::trace_parent`.
+    std::uint16_t server_port = 0; ///< The port of the server.
+    /// The position that the caller set with `CallOptions::trace_parent`, if any.
     std::optional<TraceParent> trace_parent;
 };
 
-/// What came of an attempt.
+/// The outcome of an attempt.
 struct AttemptEnded
 {
     AttemptEnded() = default;
 
-    /// From 1, over all requests of the call.
+    /// The number of the attempt, from 1, counted over all requests of the call.
     unsigned number = 0;
-    /// From the attempt's begin until it had a connection; or to its end, if it got none.
+    /// The time from the start of the attempt until it got a connection, or until its end if it got none.
     std::chrono::microseconds waited{0};
-    /// Whether its connection had carried a request before.
+    /// Whether the connection had carried a request before.
     bool connection_reused = false;
-    /// How long the connection took to be made, if it was new. It need not have been made for this attempt alone.
+    /// The time that it took to establish the connection, if it was new. It may have been established for another
+    /// attempt.
     ConnectionTimings connection;
-    /// From the hand-over of the connection to the first byte of the response; or to the attempt's end, if none came.
+    /// The time from when the attempt got the connection to the first byte of the response, or to the end of the
+    /// attempt if no byte arrived.
     std::chrono::microseconds first_byte{0};
-    /// From the first byte of the response to its end.
+    /// The time from the first byte of the response to its end.
     std::chrono::microseconds body{0};
-    /// Status of the response; 0 if there was none.
+    /// The HTTP status of the response; 0 if there was none.
     int http_status = 0;
-    /// Why it failed; none if it succeeded.
+    /// The failure; absent if the attempt succeeded.
     std::optional<FailedAttempt> failure;
 };
 
-/// A further attempt that will be made.
+/// A retry that will be made.
 struct Retrying
 {
     Retrying() = default;
 
-    /// What made the last one fail.
+    /// The failure of the last attempt.
     FailedAttempt reason;
-    /// How long is waited before it.
+    /// The wait before the next attempt.
     std::chrono::milliseconds wait{0};
-    /// The connection had died while it was idle: the attempt is made over again at once, and does not count.
+    /// True if the connection was lost while it was idle. The attempt is then repeated immediately and is not counted.
     bool is_replay = false;
 };
 
-/// What came of a call.
+/// The outcome of a call.
 struct CallEnded
 {
     CallEnded() = default;
 
-    /// From the call's begin to its end, reading the result included.
+    /// The time from the start of the call to its end, including the decoding of the result.
     std::chrono::microseconds elapsed{0};
-    /// As in `Error::attempts`.
+    /// The number of attempts, as in `Error::attempts`.
     unsigned attempts = 0;
-    /// Why it failed; none if it succeeded.
+    /// The failure; absent if the call succeeded.
     std::optional<FailedAttempt> failure;
-    /// Whether the service acted, if the call failed.
+    /// Says whether the service acted, if the call failed.
     Effect effect = Effect::none;
-    /// As in the caller's `Error`: the service's own code and its id of the request. Valid during the call of the hook.
+    /// The error code of the service, as in `Error::api_code`. Valid while the hook runs.
     std::string_view api_code;
-    std::string_view request_id; ///< See `api_code`.
+    std::string_view request_id; ///< As in `Error::request_id`. Valid while the hook runs.
 };
 
-/// A connection that was made, or could not be.
+/// The outcome of establishing a connection.
 struct ConnectionMade
 {
     ConnectionMade() = default;
 
-    ConnectionTimings timings;            ///< How long it took.
-    std::optional<FailedAttempt> failure; ///< Why there is none.
+    ConnectionTimings timings;            ///< The time that it took.
+    std::optional<FailedAttempt> failure; ///< The failure; absent if the connection was established.
 };
 
-/// What is told of one call. Its hooks are called one after the other, from whatever thread the call is on.
+/// The observer of one call.
 ///
-/// Destroyed after `ended`; without it, if the call ended by `std::bad_alloc` or with its execution context.
-///
-/// A hook must not throw, wait, or use the client that calls it.
+/// \par Preconditions
+/// A hook must not throw, block, or use the client that calls it.
+/// \par Object lifetimes
+/// The observer is destroyed after `ended`. It is destroyed without a call of `ended` if the call ended with
+/// `std::bad_alloc` or with its execution context.
+/// \par Thread safety
+/// The hooks of one call are called one at a time, from any thread that the call runs on.
 class PASSAGE_EXPORT CallObserver
 {
 public:
     virtual ~CallObserver();
 
-    /// An attempt begins: it waits for a connection. What is returned goes out with its request as `traceparent`; if
-    /// nothing is, what the caller gave does.
+    /// Called when an attempt starts and waits for a connection.
+    ///
+    /// The return value is sent with the request as `traceparent`. If it is absent, the position that the caller set is
+    /// sent.
     virtual std::optional<TraceParent> attempt_started() noexcept;
-    /// An attempt is over.
+    /// Called when an attempt has ended.
     virtual void attempt_ended(const AttemptEnded& attempt) noexcept;
-    /// It will be made again.
+    /// Called when a further attempt will be made.
     virtual void retrying(const Retrying& retry) noexcept;
-    /// The call is over.
+    /// Called when the call has ended.
     virtual void ended(const CallEnded& call) noexcept;
 };
 
-/// What clients tell of their work, for logs, metrics and traces. See `Config::observer`.
+/// An observer of the calls and connections of clients, for logs, metrics and traces. See `Config::observer`.
 ///
-/// What is told are names, numbers and codes: no id or field of a user, no body, no text of an error, no key.
+/// An observer gets names, numbers and codes. It gets no id or field of a user, no body, no message of an error, and no
+/// API key.
 ///
-/// Hooks are called from the executors of the client and of its callers, at the same time for distinct calls, so an
-/// observer is thread-safe. A hook must not throw, wait, or use the client that calls it.
+/// \par Preconditions
+/// A hook must not throw, block, or use the client that calls it.
+/// \par Thread safety
+/// Hooks are called from the executors of the client and of its callers, and at the same time for distinct calls. An
+/// observer must therefore be thread-safe.
 class PASSAGE_EXPORT Observer
 {
 public:
     virtual ~Observer();
 
-    /// A call begins. What is returned hears of it; nobody, if there is none. On the caller's executor.
+    /// Called when a call starts, on the caller's executor.
     ///
-    /// A `coalesced_get_user` is no call of its own: the `get_user` that it shares is.
+    /// Returns the observer of the call, or null if the call is not observed. Callers of `coalesced_get_user` that
+    /// share a request are observed as one call.
     virtual std::shared_ptr<CallObserver> call_started(const CallStarted& call) noexcept;
-    /// A connection was made, or could not be. On the client's strand.
+    /// Called when a connection was established, or could not be established, on the client's strand.
     virtual void connection_made(const ConnectionMade& connection) noexcept;
-    /// The pool changed. On the client's strand.
+    /// Called when the pool changed, on the client's strand.
     virtual void pool_changed(const ClientStats& now) noexcept;
 };
 
