@@ -9,26 +9,26 @@
 
 namespace passage {
 
-/// The wire's texts of an enumeration's values, in order, from the value 1 on; specialised beside
-/// each enumeration.
+/// The texts that the API uses for the values of an enumeration, in order, from the value 1 on. Each enumeration has a
+/// specialization.
 template <class Enum>
 inline constexpr std::array<std::string_view, 0> enum_texts{};
 
-/// A value of an enumeration that the service may extend: a text that this version does not know
-/// stays readable.
+/// A value of an enumeration that the service may extend.
 ///
-/// `Enum::unknown` (0) stands for such a text, and for none at all. A value type.
+/// If the service sends a text that this version does not know, the value is `Enum::unknown` (0) and the text stays
+/// available. A value that the service does not send is `Enum::unknown` with an empty text.
 template <class Enum>
 class OpenEnum
 {
 public:
-    /// No value: unknown, with an empty text.
+    /// Constructs an absent value: `Enum::unknown` with an empty text.
     OpenEnum() = default;
 
-    /// A known value.
+    /// Constructs a known value.
     OpenEnum(Enum value) noexcept : value_{value} {}
 
-    /// The value that the wire's text stands for.
+    /// Returns the value for a text of the API.
     static OpenEnum from_text(std::string_view text)
     {
         const auto& texts = enum_texts<Enum>;
@@ -41,10 +41,10 @@ public:
         return result;
     }
 
-    /// The value; `Enum::unknown` if the text is not known.
+    /// Returns the value; `Enum::unknown` if the text is not known.
     Enum value() const noexcept { return value_; }
 
-    /// The text on the wire; empty if there was none. Valid while this object is.
+    /// Returns the text that the API uses; empty if there is none. Valid for the lifetime of this object.
     std::string_view text() const noexcept
     {
         if (value_ == Enum::unknown)
@@ -52,9 +52,9 @@ public:
         return enum_texts<Enum>[static_cast<std::size_t>(value_) - 1];
     }
 
-    /// Equal texts are equal.
+    /// Returns whether the values, and unknown texts, are equal.
     friend bool operator==(const OpenEnum&, const OpenEnum&) = default;
-    /// Whether the value is a given one.
+    /// Returns whether the value is equal to an enumerator.
     friend bool operator==(const OpenEnum& left, Enum right) noexcept { return left.value_ == right; }
 
 private:
