@@ -10,28 +10,29 @@
 
 namespace passage {
 
-/// A text that is not printed by accident, whose memory is wiped when it goes and is left out of core dumps where the
-/// system can do that (`MADV_DONTDUMP`).
+/// A string that cannot be printed by accident.
 ///
-/// There is no stream operator and no conversion back: `reveal()` is the only way to the text.
+/// Its memory is wiped when it is released. It is excluded from core dumps if the system supports that
+/// (`MADV_DONTDUMP`). There is no stream operator and no conversion to a string: only `reveal()` gives access to the
+/// text.
 class PASSAGE_EXPORT Secret
 {
 public:
     Secret() = default;
-    /// Takes a copy of a text.
+    /// Copies a string.
     Secret(std::string_view text) : Secret{join({text})} {}
-    /// Takes a copy of a text.
+    /// Copies a string.
     Secret(const char* text) : Secret{std::string_view{text}} {}
-    /// Takes a copy of a text.
+    /// Copies a string.
     Secret(const std::string& text) : Secret{std::string_view{text}} {}
-    /// Takes a copy of a text, and wipes the original.
+    /// Copies a string, and wipes the original.
     Secret(std::string&& text);
-    /// Takes a copy.
+    /// Copy constructor.
     Secret(const Secret& other) : Secret{other.reveal()} {}
-    /// Moves the text; nothing of it stays behind.
+    /// Move constructor. The other secret is empty afterwards.
     Secret(Secret&& other) noexcept : text_{std::exchange(other.text_, nullptr)}, size_{std::exchange(other.size_, 0)}
     {}
-    /// Takes the other text over; the former one is wiped.
+    /// Assignment. Wipes the previous text.
     Secret& operator=(Secret other) noexcept
     {
         std::swap(text_, other.text_);
@@ -40,12 +41,12 @@ public:
     }
     ~Secret();
 
-    /// Texts, one behind the other.
+    /// Returns the concatenation of strings.
     static Secret join(std::initializer_list<std::string_view> parts);
 
-    /// The text. Valid until this object goes or is given another one.
+    /// Returns the text. Valid until this object is destroyed or assigned to.
     std::string_view reveal() const noexcept { return {text_, size_}; }
-    /// Whether there is no text.
+    /// Returns whether the text is empty.
     bool empty() const noexcept { return size_ == 0; }
 
 private:
