@@ -10,31 +10,29 @@
 
 namespace passage {
 
-/// A place in a distributed trace, as the header field `traceparent` carries it (W3C Trace Context, section 3.2).
-///
-/// A value type.
+/// A position in a distributed trace, as the header field `traceparent` carries it (W3C Trace Context, section 3.2).
 struct TraceParent
 {
     TraceParent() = default;
 
-    /// The trace.
+    /// The id of the trace.
     std::array<std::uint8_t, 16> trace_id{};
-    /// The span in it that is the parent of what comes.
+    /// The id of the parent span.
     std::array<std::uint8_t, 8> parent_id{};
     /// Whether the trace is recorded.
     bool sampled = false;
 
-    /// Reads a field's value, of version 00 or a later one; none if it is not valid.
+    /// Parses the value of the header field, in version 00 or later. Returns an empty optional if it is not valid.
     PASSAGE_EXPORT static std::optional<TraceParent> parse(std::string_view field) noexcept;
 
-    /// Whether neither id is all zeros. One that is not valid is not sent.
+    /// Returns whether it is valid, that is, neither id is all zeros. An invalid one is not sent.
     PASSAGE_EXPORT bool is_valid() const noexcept;
 
-    /// Whether both are the same place.
+    /// Returns whether both are the same position.
     friend bool operator==(const TraceParent&, const TraceParent&) = default;
 };
 
-/// The field's value, in version 00: 55 characters.
+/// Returns the value of the header field, in version 00: 55 characters.
 PASSAGE_EXPORT std::string to_string(const TraceParent& place);
 
 } // namespace passage
