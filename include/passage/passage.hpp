@@ -1,7 +1,7 @@
 #pragma once
 
 /// \file
-/// All of the library.
+/// Includes all headers of the client library.
 
 #include <passage/app.hpp>
 #include <passage/auth.hpp>
