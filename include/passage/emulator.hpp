@@ -11,7 +11,7 @@
 #include <vector>
 
 /// \file
-/// The emulator of the Passage management API, to be run inside a test program.
+/// The emulator of the Passage management API, for use inside a test program.
 
 namespace passage {
 
@@ -19,47 +19,49 @@ namespace emulator {
 class FaultPlan;
 }
 
-/// What an Emulator is to do wrong, so that a program can be tested against it. Nothing unless
-/// asked for; what is asked for adds up.
+/// The faults that an `Emulator` injects, so that a program can be tested with them. By default there are none; faults
+/// can be combined.
 ///
-/// A rate is the share of requests, from 0 to 1, that are hit, by chance. The chances are drawn from a
-/// generator with a fixed seed, in the order in which requests come: a program that makes its calls one
-/// after the other meets the same faults in each run.
+/// A rate is the share of requests, from 0 to 1, that a fault affects at random. The random numbers come from a
+/// generator with a fixed seed, in the order in which requests arrive. A program that makes its calls one after another
+/// therefore gets the same faults in each run.
 ///
-/// Requests to `/admin/`, and what is planted from inside the program, are spared. The setters throw
-/// std::invalid_argument for a value out of its range. A value type; distinct objects may be used from
-/// distinct threads.
+/// Requests to `/admin/`, and the functions of `Emulator` that add data, are not affected.
+///
+/// \par Errors
+/// All setters throw `std::invalid_argument` if a value is out of range.
+/// \par Thread safety
+/// Distinct objects: safe. Shared objects: unsafe.
 class Faults
 {
 public:
     Faults();
 
-    /// Lets each request wait before it is looked at: for `time` and up to `jitter` more, by chance.
-    /// In milliseconds, at most a day each.
+    /// Delays each request before it is processed: by `time`, and at random by up to `jitter` more. At most a day each.
     Faults& latency(std::chrono::milliseconds time, std::chrono::milliseconds jitter = std::chrono::milliseconds{0});
-    /// Answers with this status, 400 to 599, and does nothing that was asked for. May be said for
-    /// several statuses; of those that hit one request the first holds.
+    /// Responds with this status, 400 to 599, and does not carry out the request. May be called for several statuses;
+    /// if several affect one request, the first applies.
     Faults& error(unsigned status, double rate = 1);
-    /// Ends each connection after the answer to its request number `count`, 1 or more, without having
-    /// announced it.
+    /// Closes each connection after the response to its request number `count`, 1 or more, without announcing it.
     Faults& close_after(std::uint64_t count);
-    /// Resets the connection (RST) where the answer is due. What was asked for has been done.
+    /// Resets the connection (RST) instead of sending the response. The request has been carried out.
     Faults& reset(double rate = 1);
-    /// Cuts the answer after so many of its bytes, header and body, and ends the connection without the
-    /// goodbye of TLS. What was asked for has been done. An answer that is no longer stays as it is.
+    /// Cuts off the response after this number of bytes, header included, and closes the connection without a TLS
+    /// `close_notify`. The request has been carried out. A response that is not longer is sent unchanged.
     Faults& cut_after(std::size_t bytes, double rate = 1);
-    /// Answers what exceeds so many requests a second, over all connections, with 429 and
-    /// `Retry-After`, in seconds up to a day. A second's worth, or one, may come at once.
+    /// Responds with 429 and `Retry-After` to requests that exceed this number per second, over all connections.
+    /// `retry_after` is at most a day. The requests of one second, and at least one, may arrive at once.
     Faults& throttle(double requests_per_second, std::chrono::seconds retry_after = std::chrono::seconds{1});
-    /// Draws the chances anew; 1 unless given.
+    /// Sets the seed of the random numbers. The default is 1.
     Faults& seed(std::uint64_t number);
 
-    /// Adds a fault as `passage-emulator --fault` takes it:
+    /// Adds a fault in the syntax of `passage-emulator --fault`:
     ///
     ///     latency=MS[,jitter=MS]   error=STATUS[@RATE]   close=COUNT   reset[@RATE]
     ///     cut=BYTES[@RATE]         throttle=COUNT/s[,retry-after=SECONDS]   seed=NUMBER
     ///
-    /// Throws std::invalid_argument for anything else.
+    /// \par Errors
+    /// Throws `std::invalid_argument` if `text` has another form.
     Faults& add(std::string_view text);
 
 private:
@@ -79,46 +81,55 @@ private:
     std::uint64_t seed_ = 1;
 };
 
-/// How an Emulator is to be. Everything has a default that suits a test: data in memory, a free
-/// port of the loopback interface, a key made for this run, a certificate authority made for the data.
+/// The options of an `Emulator`.
+///
+/// The defaults suit a test: data in memory, a free port of the loopback interface, an API key for this run, and a
+/// certificate authority of its own.
 class EmulatorOptions
 {
 public:
     EmulatorOptions();
 
-    /// Keeps the data in this SQLite file, made if missing; an empty name keeps it in memory. The file holds
-    /// private keys: permissions of others than its owner are taken from it, also if it was there before.
+    /// Sets the SQLite file that holds the data. The file is created if it does not exist. An empty name, which is the
+    /// default, keeps the data in memory.
+    ///
+    /// The file contains private keys. The emulator removes the permissions of everybody but its owner, even if the
+    /// file existed before.
     EmulatorOptions& data_file(std::filesystem::path file);
-    /// IP address to listen on; unless given `localhost`, which is 127.0.0.1 and ::1 both.
+    /// Sets the IP address to listen on. The default is `localhost`, which means both 127.0.0.1 and ::1.
     EmulatorOptions& address(std::string address);
-    /// TCP port to listen on; 0, the default, takes a free one.
+    /// Sets the TCP port to listen on. The default is 0, which means a free port.
     EmulatorOptions& port(std::uint16_t port);
-    /// Id of the app that is there at the start: 1 to 64 letters, digits, `-` or `_`. Unless given, the
-    /// one that the data file began with, or made up.
+    /// Sets the id of the app that exists at the start: 1 to 64 letters, digits, `-` or `_`. The default is the app
+    /// that the data file was created with, or a generated id.
     EmulatorOptions& app_id(std::string id);
-    /// API key of that app: visible ASCII characters. Made up unless given; one that the data file
-    /// knows from an earlier run is replaced.
+    /// Sets the API key of that app: visible ASCII characters. By default a key is generated. It replaces the key that
+    /// the data file has from an earlier run.
     EmulatorOptions& api_key(std::string key);
-    /// Number of users to invent; the same number gives the same users. The data file remembers how many
-    /// its app was given: only the rest is added, so that one that was changed or deleted stays so. An
-    /// invented user whose id, e-mail or phone is taken is left out.
+    /// Sets the number of users to generate. The same number gives the same users.
+    ///
+    /// The data file records how many users were generated for its app, and only the remaining ones are added. A
+    /// generated user that was changed or deleted is therefore not restored. A generated user whose id, e-mail address
+    /// or phone number is already in use is skipped.
     EmulatorOptions& seed(std::size_t users);
-    /// Number of threads that serve connections; 1 unless given.
+    /// Sets the number of threads that serve connections. The default is 1.
     EmulatorOptions& threads(unsigned count);
-    /// PEM files of a certificate authority and its private key. Unless given, one is made at the first start
-    /// and kept in the data file, so that clients that trust it do so beyond a restart. It is good for 396 days;
-    /// in the last 30 of them a start makes a new one.
+    /// Sets the PEM files of a certificate authority and of its private key.
+    ///
+    /// By default the emulator creates an authority at the first start and keeps it in the data file, so that clients
+    /// that trust it still do after a restart. It is valid for 396 days. A start in the last 30 days replaces it.
     EmulatorOptions& authority(std::filesystem::path certificate, std::filesystem::path key);
-    /// How long a connection may wait for its next request; 75 s unless given.
+    /// Sets how long a connection may wait for its next request. The default is 75 s.
     EmulatorOptions& idle_timeout(std::chrono::milliseconds time);
-    /// How long a request may take from its first byte to its last before it is answered 408, and
-    /// a TLS handshake before it is cut; 30 s unless given.
+    /// Sets the maximum time from the first byte of a request to its last, and of a TLS handshake. The default is 30 s.
+    /// A request that takes longer gets 408; a handshake that takes longer is aborted.
     EmulatorOptions& request_timeout(std::chrono::milliseconds time);
-    /// How long a client may take to accept an answer before it is cut off; 30 s unless given.
+    /// Sets the maximum time that a client may take to accept a response. The default is 30 s. After that the
+    /// connection is closed.
     EmulatorOptions& response_timeout(std::chrono::milliseconds time);
-    /// What it does wrong from the start; nothing unless given.
+    /// Sets the faults that are injected from the start. By default there are none.
     EmulatorOptions& faults(Faults faults);
-    /// Logs a line for each request to std::clog, without its headers and body.
+    /// Sets whether a line for each request, without its header and body, is logged to `std::clog`.
     EmulatorOptions& verbose(bool on);
 
 private:
@@ -140,81 +151,97 @@ private:
     bool verbose_ = false;
 };
 
-/// A service with the Passage management API, over HTTPS, on threads of its own.
+/// A server with the Passage management API over HTTPS, on its own threads.
 ///
-/// Every function may be called from any thread. Those that plant things do it at once, with the
-/// same effect as if the service had brought them about; they throw std::invalid_argument if the
-/// text is not what it should be, or there is no such user, and std::runtime_error if it cannot be
-/// stored.
+/// \par Effects
+/// The functions that add data take effect before they return, as if the service had created the data.
+/// \par Errors
+/// The functions that add data throw `std::invalid_argument` if an argument is invalid or there is no such user, and
+/// `std::runtime_error` if the data cannot be stored.
+/// \par Thread safety
+/// Every function may be called from any thread.
 class Emulator
 {
 public:
-    /// Listens once this returns. Throws std::runtime_error with a sentence that says what to do:
-    /// port taken, data file not writable, damaged or of a newer version, unusable certificate.
+    /// Starts the server, which listens when the constructor returns.
+    ///
+    /// \par Errors
+    /// Throws `std::runtime_error` if the port is in use, if the data file is not writable, is damaged or is of a newer
+    /// version, or if the certificate is unusable. `what()` says how to correct it.
     explicit Emulator(const EmulatorOptions& options = EmulatorOptions{});
-    /// As stop().
+    /// Destructor. Calls `stop()`.
     ~Emulator();
 
     Emulator(const Emulator&) = delete;
     Emulator& operator=(const Emulator&) = delete;
 
-    /// Stops listening, lets requests that are on their way end within a few seconds, closes all
-    /// connections, and returns when no thread runs any more. What was planted or written stays
-    /// readable only in the data file.
+    /// Stops the server.
+    ///
+    /// Stops listening, gives requests in flight a few seconds to complete, closes all connections, and returns when
+    /// its threads have ended. Afterwards the data is available only in the data file.
     void stop();
 
-    /// `https://localhost:PORT/v1`.
+    /// Returns the URL of the API: `https://localhost:PORT/v1`.
     std::string base_url() const;
-    /// Where the keys that sign tokens are: as base_url().
+    /// Returns the URL of the token keys, which is `base_url()`.
     std::string auth_url() const;
-    /// The TCP port it listens on.
+    /// Returns the TCP port that the server listens on.
     std::uint16_t port() const;
-    /// Certificate of the authority that clients have to trust, as PEM.
+    /// Returns the certificate of the authority that clients must trust, as PEM.
     std::string ca_pem() const;
-    /// The app that was there at the start.
+    /// Returns the id of the first app, which is the app that existed at the start.
     std::string app_id() const;
-    /// The API key of that app.
+    /// Returns the API key of the first app.
     std::string api_key() const;
 
-    /// Adds an app, or gives it another key; returns the key.
+    /// Adds an app, or gives an existing app a new API key. Returns the API key.
     std::string add_app(std::string_view app_id);
 
-    /// Adds a user to the first app, in any state. `json` is a user as the service shows it
-    /// (`email` or `phone`, and what else matters of `id`, `status`, `login_count`, `created_at`,
-    /// `webauthn_devices`, `recent_events`, ...). Returns the user's id.
+    /// Adds a user in any state to the first app. Returns the user's id.
+    ///
+    /// `json` is a user as the API writes it. It has `email` or `phone`; all other members, such as `id`, `status`,
+    /// `login_count`, `created_at`, `webauthn_devices` and `recent_events`, are optional.
     std::string plant_user(std::string_view json);
-    /// Adds a device to a user of the first app; `json` is a device as the service shows it, any
-    /// member may be missing. Returns the device's id.
+    /// Adds a device to a user of the first app. Returns the device's id.
+    ///
+    /// `json` is a device as the API writes it. All members are optional.
     std::string plant_device(std::string_view user_id, std::string_view json = "{}");
-    /// Adds an event, likewise.
+    /// Adds an event to a user of the first app. Returns the event's id.
+    ///
+    /// `json` is an event as the API writes it. All members are optional.
     std::string plant_event(std::string_view user_id, std::string_view json = "{}");
-    /// Connects a user with `apple`, `github` or `google`, likewise.
+    /// Connects a user of the first app with a provider: `apple`, `github` or `google`.
+    ///
+    /// `json` is a social connection as the API writes it. All members are optional.
     void plant_social_connection(std::string_view user_id, std::string_view provider, std::string_view json = "{}");
 
-    /// Returns a token by which a user of the first app signs in: a JWT, signed by RS256. `claims` is a
-    /// JSON object whose members take the place of the usual ones, where null leaves one out:
-    /// `{"exp":1600000000}` has expired, `{"aud":["other"]}` is for another app. Unless given, `aud` is an
-    /// array of the app and of its auth origin, `https://localhost`, `iss` is the app, and the token is good
-    /// for 24 hours from now.
+    /// Returns a token with which a user of the first app signs in: a JWT that is signed by RS256.
+    ///
+    /// `claims` is a JSON object whose members replace the default claims; null omits a claim. For example,
+    /// `{"exp":1600000000}` makes a token that has expired, and `{"aud":["other"]}` one for another app. By default,
+    /// `aud` is an array of the app's id and its origin `https://localhost`, `iss` is the app's id, and the token
+    /// expires after 24 hours.
     std::string issue_token(std::string_view user_id, std::string_view claims = "{}");
-    /// Has tokens be signed by a new key from now on, and lists it beside those before. Returns its id,
+    /// Creates a key that signs all further tokens, and lists it besides the previous keys. Returns the id of the key,
     /// which tokens name as their `kid`.
     std::string rotate_key();
-    /// Lists this key no more: tokens that it has signed are good no more. The newest of those that
-    /// remain signs, or a new one if there is none. Throws std::invalid_argument if there is no such key.
+    /// Removes a key from the list. Tokens that it signed are no longer valid.
+    ///
+    /// The newest remaining key signs further tokens, or a new key if none remains.
+    /// \par Errors
+    /// Throws `std::invalid_argument` if there is no such key.
     void retire_key(std::string_view key_id);
 
-    /// Does these things wrong from the next request on, in place of those before, with chances drawn
-    /// from the beginning. `Faults{}` lets all be well again.
+    /// Replaces the injected faults from the next request on, and restarts the random numbers. `Faults{}` injects none.
     void set_faults(const Faults& faults);
 
-    /// Connections accepted since the start.
+    /// Returns the number of connections accepted since the start.
     std::uint64_t connections_accepted() const;
-    /// Requests answered since the start.
+    /// Returns the number of requests served since the start.
     std::uint64_t requests_served() const;
-    /// Connections open now.
+    /// Returns the number of open connections.
     std::uint64_t connections_open() const;
-    /// The most connections that were open at one time.
+    /// Returns the maximum number of connections that were open at the same time.
     std::uint64_t most_connections() const;
 
 private:
