@@ -17,13 +17,13 @@
 
 namespace passage::detail {
 
-/// What says how a batch completes that yields a `T`: a completion token for `void(std::exception_ptr, T)`.
+/// A completion token for a batch that yields a `T`, with the signature `void(std::exception_ptr, T)`.
 template <class Token, class T>
 concept batch_token_for = !std::convertible_to<Token, const BatchOptions&> &&
                           asio::completion_token_for<std::decay_t<Token>, void(std::exception_ptr, T)>;
 
-/// A batch that has read its arguments, and begins when it is started. It yields a `T`, or what a function of the
-/// caller's has thrown.
+/// A batch that has read its arguments and is not started yet. It yields a `T`, or the exception that a function of the
+/// caller threw.
 template <class T>
 class BatchOperation
 {
@@ -31,10 +31,10 @@ public:
     using Ptr = std::shared_ptr<BatchOperation>;
     using Handler = detail::Handler<std::exception_ptr, T>;
 
-    /// Starts the batch on the handler's executor, which is `executor`. Called at most once.
+    /// Starts the batch on `executor`, which is the executor of the handler. Called at most once.
     virtual void start(Handler handler, asio::any_io_executor executor) = 0;
 
-    /// What the batch yields if it is cancelled and never started.
+    /// Returns what the batch yields if it is cancelled before it is started.
     virtual T cancelled() = 0;
 
 protected:
@@ -49,7 +49,7 @@ template <class T>
 class BatchInitiation
 {
 public:
-    /// The default of the handler's executor.
+    /// The type of the default executor of handlers.
     using executor_type = asio::any_io_executor;
 
     explicit BatchInitiation(executor_type executor) noexcept : executor_{std::move(executor)} {}
@@ -67,7 +67,7 @@ private:
     executor_type executor_;
 };
 
-/// Begins a batch as a completion token says. `executor` is the default of the handler's.
+/// Initiates a batch with a completion token. `executor` is the default executor of the handler.
 template <class Token, class T>
 auto initiate(std::shared_ptr<BatchOperation<T>> batch, asio::any_io_executor executor, Token&& token)
 {

@@ -17,7 +17,7 @@
 #include <type_traits>
 #include <utility>
 
-// How `passage::for_each` does its work; not for use.
+// The implementation of `passage::for_each`; not for use by programs.
 
 namespace passage::detail {
 
@@ -29,14 +29,16 @@ struct AwaitedResult<asio::awaitable<expected<T>>>
     using Type = expected<T>;
 };
 
-/// What an operation on an item yields.
+/// The result of an operation on an item.
 template <class Operation, class Item>
 using OperationResult = typename AwaitedResult<std::invoke_result_t<Operation&, Item&, const CallOptions&>>::Type;
 
-/// The part of a batch that does not depend on its items: when something is begun, and when all ends.
+/// The part of a batch that does not depend on the type of its items. It decides when items are begun, and when the
+/// batch completes.
 ///
-/// Workers, which are coroutines on a strand of the handler's executor, call all functions but `start` and `cancelled`.
-/// They own the batch, which owns the handler: a context that is destroyed takes all of them along.
+/// Workers are coroutines on a strand of the handler's executor. They call all functions except `start` and
+/// `cancelled`. They own the batch, which owns the handler, so an execution context that is destroyed destroys all of
+/// them.
 class PASSAGE_EXPORT BatchCore : public BatchOperation<BatchSummary>, public std::enable_shared_from_this<BatchCore>
 {
 public:
@@ -50,37 +52,40 @@ public:
 protected:
     explicit BatchCore(BatchOptions options);
 
-    /// Whether an item is left to be begun.
+    /// Returns whether an item is left that was not begun.
     virtual bool has_next() = 0;
-    /// Begins items until there is none, or the batch stopped. Cancelling it throws nothing.
+    /// Begins items until none is left or the batch stops. Does not throw when it is cancelled.
     virtual asio::awaitable<void> work() = 0;
 
-    /// The settings of each item's call.
+    /// Returns the options of the call for each item.
     const CallOptions& call_options() const noexcept { return call_options_; }
     bool is_in_order() const noexcept { return options_.in_order(); }
 
-    /// Whether nothing more may be begun. The deadline holds from its time on, not from when its timer fires.
+    /// Returns whether nothing more may be begun. The deadline applies from its time on, even if its timer has not
+    /// fired.
     bool is_over();
 
-    /// Whether the service throttles, so that nothing may be begun yet.
+    /// Returns whether the batch is paused because the service throttles.
     bool is_paused() const;
-    /// Returns when the pause is over.
+    /// Waits for the end of the pause.
     asio::awaitable<void> pace();
 
-    /// Whether no item may be begun before the results of those before it are delivered.
+    /// Returns whether no item may be begun until earlier results are delivered.
     bool is_full(std::size_t undelivered) const;
-    /// Returns to one of those who wait when a result was delivered.
+    /// Waits until a result is delivered. Each delivered result resumes one waiting worker.
     asio::awaitable<void> wait_for_room();
-    /// Says that a result is delivered.
+    /// Resumes one worker in `wait_for_room`, after a result was delivered.
     void make_room();
 
-    /// Whether an item whose call ended with an error is to be asked for again, after `pace`.
+    /// Returns whether the call of an item that ended with this error is repeated, after `pace`. `times` is the number
+    /// of earlier repetitions.
     bool asks_again(const Error& error, unsigned times);
-    /// Adds to the error of an item that was asked for again what `before` tells of the earlier calls.
+    /// Adds the attempts and the effect of the earlier calls of an item, which are in `before`, to the error of its
+    /// last call.
     static void add_earlier(Error& error, const Error& before);
-    /// Counts an item's result. `error` is null if it is none.
+    /// Counts the result of an item. `error` is null if the item succeeded.
     void settle(Error* error);
-    /// Tells `BatchOptions::on_progress`.
+    /// Calls `BatchOptions::on_progress`.
     void report() const;
 
 private:
@@ -88,10 +93,10 @@ private:
 
     const BatchOptions options_;
     CallOptions call_options_;
-    std::unique_ptr<Running> running_; ///< Null until it is started.
+    std::unique_ptr<Running> running_; ///< Null until the batch is started.
 };
 
-/// A batch as an awaitable.
+/// Returns a batch as an awaitable.
 PASSAGE_EXPORT asio::awaitable<BatchSummary> await_batch(BatchOperation<BatchSummary>::Ptr batch);
 
 template <class Range, class Operation, class Deliver>
@@ -126,7 +131,7 @@ private:
             Item item = **next_;
             ++*next_;
             const std::size_t index = begun_++;
-            std::optional<Result> result; // of the last call; an error tells of those before it too
+            std::optional<Result> result; // of the last call; an error includes the earlier ones
             std::optional<CallOptions> repeating;
             for (unsigned times = 0;; ++times) {
                 if (is_paused())
@@ -156,7 +161,7 @@ private:
         }
     }
 
-    /// Takes the result of an item; absent if there will be none.
+    /// Takes the result of an item, which is absent if the item has no result.
     void deliver_in_order(std::size_t index, std::optional<Result> result)
     {
         results_.put(index, std::move(result), [this](std::size_t number, std::optional<Result>&& value) {
@@ -169,9 +174,9 @@ private:
     Range range_;
     Operation operation_;
     Deliver deliver_;
-    std::optional<std::ranges::iterator_t<Range>> next_; ///< Absent before the first item.
+    std::optional<std::ranges::iterator_t<Range>> next_; ///< Absent until the range is read.
     std::size_t begun_ = 0;
-    ReorderBuffer<std::optional<Result>> results_; ///< Unused unless they are to be in order.
+    ReorderBuffer<std::optional<Result>> results_; ///< Used only if results are delivered in order.
 };
 
 } // namespace passage::detail

@@ -17,7 +17,7 @@ class Client;
 
 namespace passage::detail {
 
-/// A batch that yields the results of all its items in their order.
+/// A batch that yields the results of all items in the order of the items.
 template <class T>
 using BatchOf = std::shared_ptr<BatchOperation<std::vector<expected<T>>>>;
 

@@ -23,10 +23,11 @@ namespace passage::detail {
 
 namespace asio = boost::asio;
 
-/// A completion handler of any type, for the signature `void(Args...)`.
+/// A completion handler of any type for the signature `void(Args...)`.
 ///
-/// Small handlers are kept in place; others, and those that have an allocator of their own, in memory of their
-/// associated allocator. `asio::any_completion_handler` always allocates.
+/// A small handler is stored in place. A larger handler, or one with an associated allocator other than
+/// `std::allocator`, is stored in memory of its associated allocator. (`asio::any_completion_handler` always
+/// allocates.)
 template <class... Args>
 class Handler
 {
@@ -58,11 +59,11 @@ public:
 
     asio::cancellation_slot cancellation_slot() const noexcept { return slot_; }
 
-    /// Calls the handler, whose memory is free by then.
+    /// Releases the memory of the handler, then calls the handler.
     void operator()(Args... args) && { std::exchange(functions_, nullptr)->call(storage_, std::move(args)...); }
 
-    /// For an operation that is complete when it is initiated: has the handler called on its associated immediate
-    /// executor, or, where Boost has none, posted to `executor`.
+    /// Completes an operation that is complete when it is initiated. Dispatches the handler to its associated immediate
+    /// executor, or posts it to `executor` if this version of Boost has no immediate executors.
     void complete_immediately(const asio::any_io_executor& executor, Args... args) &&
     {
         std::exchange(functions_, nullptr)->call_immediately(storage_, executor, std::move(args)...);
@@ -87,7 +88,7 @@ private:
         void (*destroy)(void* storage) noexcept;
     };
 
-    /// Calls what `Storage` keeps.
+    /// Calls the handler that `Storage` stores.
     template <class Storage>
     struct Calls
     {
@@ -151,7 +152,7 @@ private:
         static Kept take(void* storage)
         {
             Kept* const kept = at(storage);
-            // A handler that was moved from need not know its allocator any more.
+            // A moved-from handler may have lost its allocator.
             const AllocatorOf<Kept> allocator{asio::get_associated_allocator(*kept)};
             Kept handler = std::move(*kept);
             free(kept, allocator);

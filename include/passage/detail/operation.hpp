@@ -18,26 +18,26 @@
 
 namespace passage::detail {
 
-/// What says how an operation completes that yields a `Result`: a completion token for `void(Result)`.
+/// A completion token for an operation that yields a `Result`, with the signature `void(Result)`.
 template <class Token, class Result>
 concept token_for =
     !std::convertible_to<Token, const CallOptions&> && asio::completion_token_for<std::decay_t<Token>, void(Result)>;
 
-/// An operation that has read its arguments, and begins when it is started.
+/// An operation that has read its arguments and is not started yet.
 template <class Result>
 class Operation
 {
 public:
     using Ptr = std::shared_ptr<Operation>;
 
-    /// Starts the operation. The handler is called on its executor, which is `executor`, with the operation itself.
-    /// `runs_executor`: this thread runs the executor. Called at most once.
+    /// Starts the operation. Calls the handler with the operation itself on `executor`, which is the executor of the
+    /// handler. `runs_executor` says whether this thread runs the executor. Called at most once.
     virtual void start(Handler<Ptr> handler, asio::any_io_executor executor, bool runs_executor) = 0;
 
-    /// The result. To be called once, by the handler.
+    /// Returns the result. Called once, by the handler.
     virtual Result take() = 0;
 
-    /// Cancels the operation, also if it is started later. Any thread, but not during `start`.
+    /// Cancels the operation, even if it is started afterwards. May be called from any thread, but not during `start`.
     virtual void cancel() = 0;
 
 protected:
@@ -47,7 +47,8 @@ protected:
     ~Operation() = default;
 };
 
-/// The result of an operation of which nothing is left when this returns: its handler may destroy all that it needed.
+/// Returns the result of an operation and destroys the operation. The handler may then destroy everything that the
+/// operation used.
 template <class Result>
 Result take_last(std::shared_ptr<Operation<Result>>&& operation)
 {
@@ -67,8 +68,8 @@ struct ResultHandler
     H handler;
 };
 
-/// As `ResultHandler`, for a handler with an executor that is no I/O executor, as `asio::any_completion_executor`: it
-/// is handed over to that executor from the client's.
+/// As `ResultHandler`, for a handler whose executor is not an I/O executor, such as `asio::any_completion_executor`. It
+/// is called on the client's executor, and submits the handler to the executor of the handler.
 template <class Result, class H>
 class ForwardedHandler
 {
@@ -97,7 +98,7 @@ template <class Result>
 class Initiation
 {
 public:
-    /// The default of the handler's executor.
+    /// The type of the default executor of handlers.
     using executor_type = asio::any_io_executor;
 
     explicit Initiation(executor_type executor) noexcept : executor_{std::move(executor)} {}
@@ -122,7 +123,7 @@ private:
     executor_type executor_;
 };
 
-/// Begins an operation as a completion token says. `executor` is the default of the handler's.
+/// Initiates an operation with a completion token. `executor` is the default executor of the handler.
 template <class Token, class Result>
 auto initiate(std::shared_ptr<Operation<Result>> operation, asio::any_io_executor executor, Token&& token)
 {
@@ -132,7 +133,7 @@ auto initiate(std::shared_ptr<Operation<Result>> operation, asio::any_io_executo
 
 } // namespace passage::detail
 
-// What is associated with a handler is associated with its wrapper.
+// The wrappers have the associated objects of the handlers that they wrap.
 
 template <template <class, class> class Associator, class Result, class H, class Default>
 struct boost::asio::associator<Associator, passage::detail::ResultHandler<Result, H>, Default> : Associator<H, Default>

@@ -9,15 +9,16 @@
 
 namespace passage::detail {
 
-/// Passes values on in the order of their numbers, which count from 0, whatever order they arrive in.
+/// A buffer that passes values on in the order of their numbers, which count from 0, regardless of the order in which
+/// the values arrive.
 template <class T>
 class ReorderBuffer
 {
 public:
-    /// The number of the value that is passed on next.
+    /// Returns the number of the value that is passed on next.
     std::size_t next() const noexcept { return next_; }
 
-    /// Takes a value, and passes on all that no earlier one is missing for, by `take(number, value)`.
+    /// Adds a value. Calls `take(number, value)` for each value that is next in order.
     template <class Take>
     void put(std::size_t number, T value, const Take& take)
     {
@@ -33,7 +34,7 @@ public:
     }
 
 private:
-    std::deque<std::optional<T>> waiting_; ///< From `next_` on; absent if it has not arrived.
+    std::deque<std::optional<T>> waiting_; ///< Values from number `next_` on; absent if not arrived yet.
     std::size_t next_ = 0;
 };
 

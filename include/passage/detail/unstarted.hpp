@@ -7,8 +7,8 @@
 
 namespace passage::detail {
 
-/// An operation that was not started. It is moved into what starts it, so that an operation that is deferred can't be
-/// copied and started twice.
+/// A pointer to an operation that is not started. It can be moved but not copied, so that a deferred operation cannot
+/// be started twice.
 template <class Operation>
 class Unstarted
 {
