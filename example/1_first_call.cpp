@@ -37,6 +37,6 @@ try {
     context.run();
     return good.get() ? 0 : 1;
 } catch (const std::exception& error) {
-    std::cerr << error.what() << '\n'; // a setting that can't be
+    std::cerr << error.what() << '\n'; // an invalid setting
     return 2;
 }
