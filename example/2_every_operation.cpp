@@ -1,7 +1,7 @@
-// Every operation in turn, one failure on purpose, and a thousand calls at once.
+// Calls every operation in turn, provokes one failure, and makes a thousand calls at once.
 //
-// Needs a service with some users, of which at least one has a device: `passage-emulator --seed 100`.
-// Ends with 0 only if every result was what it should be.
+// Needs a service with some users, at least one of which has a device: `passage-emulator --seed 100`.
+// Exits with 0 only if every result was as expected.
 
 #include <passage/passage.hpp>
 
@@ -32,7 +32,7 @@ double milliseconds_since(Clock::time_point begin)
     return std::chrono::duration<double, std::milli>{Clock::now() - begin}.count();
 }
 
-/// Prints a line for each call and keeps in mind whether all were as they should be.
+/// Prints a line for each call and records whether all results were as expected.
 class Report
 {
 public:
@@ -57,14 +57,14 @@ private:
     bool good_ = true;
 };
 
-/// An address that no earlier run has taken.
+/// Returns an address that no earlier run has used.
 std::string new_address()
 {
     std::random_device random;
     return "demo-" + std::to_string(random()) + "@example.com";
 }
 
-/// The first user that has a device; an empty one if there is none.
+/// Returns the first user that has a device; an empty user if there is none.
 asio::awaitable<passage::UserInfo> find_user_with_device(passage::Client& client)
 {
     passage::UserRange users = client.users(passage::ListUsersRequest{}.limit(100));
@@ -148,7 +148,7 @@ asio::awaitable<void> every_operation(passage::Client& client, Report& report)
     report.line("get_user, to fail", milliseconds_since(begin), refused, gone ? gone->id : to_string(gone.error()));
 }
 
-/// Starts all calls at once; they share the client's connections.
+/// Starts all calls at once. They share the client's connections.
 asio::awaitable<void> many_at_once(passage::Client& client, Report& report, std::size_t calls)
 {
     const auto page = co_await client.list_users(passage::ListUsersRequest{}.limit(1));

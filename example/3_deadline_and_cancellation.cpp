@@ -1,4 +1,4 @@
-// A call that may take 200 ms, and one that is given up as soon as something else happens.
+// Makes a call that may take 200 ms, and a call that is cancelled as soon as something else happens.
 
 #include <passage/passage.hpp>
 
@@ -18,12 +18,12 @@ using namespace std::chrono_literals;
 
 asio::awaitable<bool> look_up(passage::Client& client)
 {
-    // A deadline is a setting of the call, and its end is an error like any other.
+    // A deadline is an option of the call. If it passes, the call fails with an error like any other.
     const auto user = co_await client.get_user("nobody", passage::CallOptions{}.timeout(200ms));
     std::cout << "within 200 ms: " << (user ? user->id : to_string(user.error())) << '\n';
 
-    // What the caller waits for beside the call may be anything: here, a timer that is over at once. The call that
-    // loses is cancelled, and its connection is dropped if the request went out on it.
+    // The caller may wait for anything besides the call: here, for a timer that expires immediately. The call is then
+    // cancelled, and its connection is dropped if the request was sent on it.
     asio::steady_timer other{co_await asio::this_coro::executor, 0ms};
     const auto first = co_await (client.get_user("nobody") || other.async_wait(asio::use_awaitable));
     std::cout << "the first to end: " << (first.index() == 0 ? "the call" : "the timer") << '\n';

@@ -1,4 +1,4 @@
-// Creates, reads and deletes a few hundred users, some at a time, and shows how far it is.
+// Creates, reads and deletes a few hundred users, several at a time, and shows the progress.
 
 #include <passage/passage.hpp>
 
@@ -34,7 +34,7 @@ asio::awaitable<bool> work(passage::Client& client)
         else
             std::cerr << user.error() << '\n';
 
-    // The results of a range of any length are handed over one by one.
+    // The range may be of any length. Results are delivered one by one.
     std::cout << "reading\n";
     std::size_t pending = 0;
     auto read = [&](const std::string& id, const passage::CallOptions& call) { return client.get_user(id, call); };

@@ -1,4 +1,4 @@
-// Tells whose token it is given, as a server would that gets it with a request. The token is in PASSAGE_TOKEN.
+// Says whose token PASSAGE_TOKEN contains, as a server does that receives the token with a request.
 
 #include <passage/passage.hpp>
 
@@ -14,7 +14,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// The status that a request deserves which carries these fields.
+/// Returns the status for a request that has this `Authorization` field.
 asio::awaitable<int> answer(passage::Authenticator& authenticator, std::string authorization)
 {
     const auto claims = co_await authenticator.authenticate_request(authorization, "");
@@ -22,7 +22,8 @@ asio::awaitable<int> answer(passage::Authenticator& authenticator, std::string a
         std::cout << "200: " << claims->user_id << " is signed in\n";
         co_return 200;
     }
-    // A token that is no good is its bearer's business; keys that can't be had are ours.
+    // If the token is refused, the user must sign in again (401). If no keys are available, the server has failed
+    // (503).
     const int status = passage::is_token_refused(claims.error()) ? 401 : 503;
     std::cout << status << ": " << claims.error() << '\n';
     co_return status;

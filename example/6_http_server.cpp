@@ -1,5 +1,5 @@
-// A server that asks the service in each request: GET /users/{id} answers with a few fields of a user. A call ends when
-// its time is over, or when nobody waits for the answer any more. Ctrl-C or SIGTERM ends the server in good order.
+// A server that calls the service for each request: GET /users/{id} responds with some fields of a user. A call ends
+// when its deadline passes, or when the peer has disconnected. Ctrl-C or SIGTERM shuts the server down gracefully.
 //
 //     example_6_http_server [PORT]
 
@@ -39,8 +39,8 @@ namespace {
 
 using Response = http::response<http::string_body>;
 
-constexpr auto request_time = 2s; ///< For what is asked of the service.
-constexpr auto idle_time = 60s;   ///< Between two requests, and to send one.
+constexpr auto request_time = 2s; ///< For the call of the service.
+constexpr auto idle_time = 60s;   ///< For the next request to arrive.
 constexpr auto write_time = 10s;
 constexpr std::size_t max_connections = 1'000;
 constexpr std::size_t max_header = 8 * 1024;
@@ -60,7 +60,7 @@ Response refuse(http::status status)
     return respond(status, std::move(body));
 }
 
-/// What a failed call is to those who asked this server. The rest is for the log.
+/// Returns the response for a failed call. The error itself is logged.
 Response refuse(const passage::Error& error)
 {
     if (passage::is_rate_limited(error)) {
@@ -93,29 +93,29 @@ Response show(const passage::UserInfo& user)
     return respond(http::status::ok, std::move(body));
 }
 
-/// Whether something came that is no request.
+/// Returns whether the peer sent something that is not a request.
 bool is_malformed(const error_code& error)
 {
     const error_code end = http::error::end_of_stream;
     return error != end && error.category() == end.category();
 }
 
-/// Ends when the peer has gone.
+/// Completes when the peer has disconnected.
 asio::awaitable<void> peer_gone(tcp::socket& socket)
 {
-    // What the peer sends already, its next request, is only looked at: it stays for the next read.
+    // If the peer already sends its next request, this only peeks at it: the data stays for the next read.
     char next = 0;
     error_code error;
     do {
         co_await socket.async_wait(tcp::socket::wait_read, asio::use_awaitable);
         socket.receive(asio::buffer(&next, 1), tcp::socket::message_peek, error);
     } while (error == asio::error::would_block);
-    // Before that request is read, no end can be seen behind it, but a reset.
+    // Until that request is read, only a reset of the connection can be detected.
     if (!error)
         co_await socket.async_wait(tcp::socket::wait_error, asio::use_awaitable);
 }
 
-/// Lives on one thread: a context run by several would need a strand for each connection.
+/// Runs on one thread. If several threads ran the execution context, each connection would need a strand.
 class Server
 {
 public:
@@ -130,7 +130,7 @@ public:
 
     std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
 
-    /// Takes no more requests; those under way are answered.
+    /// Accepts no more requests. Requests in flight are completed.
     void stop()
     {
         acceptor_.close();
@@ -152,7 +152,7 @@ private:
     {
         while (!is_stopping()) {
             auto [error, socket] = co_await acceptor_.async_accept(as_tuple);
-            if (error && !is_stopping()) { // most likely, too many files are open
+            if (error && !is_stopping()) { // most likely too many files are open
                 std::clog << "accept: " << error.message() << '\n';
                 asio::steady_timer pause{context_, 100ms};
                 co_await pause.async_wait(as_tuple);
@@ -183,7 +183,7 @@ private:
                 break;
 
             Response response = refuse(http::status::bad_request);
-            const bool is_sound = !error && parser.is_done(); // a body is not read: no request here has one
+            const bool is_sound = !error && parser.is_done(); // bodies are not read: no request here has one
             if (is_sound) {
                 auto first = co_await (answer(parser.get()) || peer_gone(stream.socket()));
                 if (first.index() == 1)
@@ -255,7 +255,7 @@ try {
     asio::signal_set signals{context, SIGINT, SIGTERM};
     signals.async_wait([&](error_code, int) {
         server.stop();
-        signals.clear(); // a second one ends the process at once
+        signals.clear(); // a second signal ends the process immediately
     });
     std::cout << "http://127.0.0.1:" << server.port() << "/users/{id}" << std::endl;
     context.run();

@@ -1,5 +1,5 @@
-// The same operations with other completion tokens than awaitables: futures, callbacks, deferred operations; and how an
-// operation is cancelled.
+// Calls operations with completion tokens instead of coroutines: futures, callbacks and deferred operations. Also shows
+// how to cancel an operation.
 
 #include <passage/passage.hpp>
 
@@ -29,7 +29,7 @@ bool print(std::string_view what, const User& user)
     return user.has_value();
 }
 
-/// A callback is called on its associated executor, or else on the client's; here it starts the next operation.
+/// A callback is called on its associated executor, which defaults to the client's. Here it starts the next operation.
 void read_and_deactivate(passage::Client& client, const std::string& id, bool& good)
 {
     client.get_user(id, [&client, &good](const User& user) {
@@ -41,7 +41,7 @@ void read_and_deactivate(passage::Client& client, const std::string& id, bool& g
     });
 }
 
-/// A deferred operation starts when it is given its token, and can be combined with others before.
+/// A deferred operation starts when it gets a completion token. Before that it can be combined with others.
 auto read_status(passage::Client& client, const std::string& id)
 {
     return client.get_user(id, asio::deferred)(asio::deferred([](const User& user) {
@@ -49,7 +49,7 @@ auto read_status(passage::Client& client, const std::string& id)
     }));
 }
 
-/// A signal cancels an operation. Signals and slots are not thread-safe, so a strand keeps both to one thread.
+/// A signal cancels an operation. Signals and slots are not thread-safe, so both are used only on a strand.
 void start_and_cancel(passage::Client& client, asio::cancellation_signal& signal, bool& cancelled)
 {
     const auto strand = asio::make_strand(client.get_executor());
@@ -76,14 +76,14 @@ try {
     bool cancelled = false;
     bool deactivated = false;
     asio::thread_pool pool{1};
-    asio::cancellation_signal signal; // goes before the pool, as what it cancels holds an executor of the pool
+    asio::cancellation_signal signal; // destroyed before the pool: its slot holds an executor of the pool
     passage::Client client{pool, *config};
 
-    // The first call has a connection to make, so no answer is faster than the signal.
+    // The first call must establish a connection, so no response can arrive before the signal.
     start_and_cancel(client, signal, cancelled);
 
     std::string status;
-    // A future is waited for, by a thread that runs no handlers.
+    // This thread runs no handlers, so it may wait for a future.
     const User user =
         client.create_user(passage::CreateUserRequest{}.email("future@example.com"), asio::use_future).get();
     if (print("future", user)) {

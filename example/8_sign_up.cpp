@@ -1,5 +1,5 @@
-// A server on four threads, for users who sign up and sign in: POST /sign-up takes an e-mail address, GET /me a token.
-// What is asked of the service has 300 ms, and ends at once if whoever asked goes away.
+// A server with four threads where users sign up and sign in: POST /sign-up takes an e-mail address, GET /me a token.
+// Calls of the service may take 300 ms, and are cancelled when the peer disconnects.
 //
 //     example_8_sign_up [PORT]
 
@@ -52,7 +52,7 @@ Response respond(http::status status, boost::json::object body)
     return response;
 }
 
-/// What the server's users are told; the rest is for the log.
+/// Returns the response for a failed call. The error itself is logged.
 Response refuse(const passage::Error& error)
 {
     std::clog << error << '\n';
@@ -74,7 +74,7 @@ struct Users
     {
         const auto request = passage::CreateUserRequest{}.email(email);
         auto user = co_await client.create_user(request, options);
-        // No answer came: it may have been done.
+        // No response arrived: the service may have created the user.
         if (!user && user.error().effect == passage::Effect::unknown)
             user = co_await client.get_user_by_identifier(email, options);
         co_return user;
@@ -111,7 +111,8 @@ struct Users
     }
 };
 
-/// Ends when the peer has gone; at the latest when it sends more, which is left for the next read.
+/// Completes when the peer has disconnected. If the peer has sent more data, which stays for the next read, only a
+/// reset is detected.
 asio::awaitable<void> peer_gone(tcp::socket& socket)
 {
     char next = 0;
@@ -152,11 +153,11 @@ asio::awaitable<void> serve(beast::tcp_stream stream, Users& users)
 asio::awaitable<void> accept(tcp::acceptor& acceptor, Users& users)
 {
     for (;;) {
-        // All of a connection runs on its strand, whatever thread that is on.
+        // Each connection runs on its own strand, whichever thread runs the strand.
         auto [error, socket] = co_await acceptor.async_accept(asio::make_strand(acceptor.get_executor()), as_tuple);
         if (error == asio::error::operation_aborted)
             co_return;
-        if (error) { // most likely, too many files are open
+        if (error) { // most likely too many files are open
             asio::steady_timer pause{acceptor.get_executor(), 100ms};
             co_await pause.async_wait(as_tuple);
             continue;
