@@ -1,4 +1,4 @@
-// A web application with users: an existing Beast server, into which the library is fitted.
+// A web application with users: an existing Beast server that uses the library.
 
 #include "app/access.hpp"
 #include "app/account_pages.hpp"
@@ -45,9 +45,9 @@ void run(const po::variables_map& given)
     const std::filesystem::path root{given["root"].as<std::string>()};
     const app::View view{web::Templates::from_folder(root / "templates")};
 
-    // All that the site needs of the library: a client, and who checks the tokens of those who sign in.
+    // All that the site needs of the library: a client, and an authenticator for the tokens of visitors.
     passage::Config config = passage::Config::from_environment().value();
-    config.timeouts.total = 10s; // nobody waits longer for a page
+    config.timeouts.total = 10s; // the maximum wait for a page
     passage::AuthOptions by_cookie;
     by_cookie.source = passage::TokenSource::cookie;
     asio::io_context context;
@@ -76,7 +76,7 @@ void run(const po::variables_map& given)
     web::Server server{context.get_executor(), endpoint, site};
     asio::signal_set signals{context, SIGINT, SIGTERM};
     signals.async_wait([&](boost::system::error_code, int) {
-        signals.clear(); // the next one ends the program
+        signals.clear(); // the next signal ends the program
         import_pages.stop();
         server.stop([&] {
             client.close();

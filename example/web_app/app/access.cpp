@@ -12,13 +12,13 @@ Access::Access(passage::Client& client, passage::Authenticator& authenticator, c
         administrators_.insert(web::to_lower(address));
 }
 
-/// A token says who signed in, but neither the user's address nor whether the user was deactivated since.
+/// A token says who signed in, but not the user's e-mail address, and not whether the user was deactivated afterwards.
 asio::awaitable<passage::expected<Visitor>> Access::who_asks(const web::Request& request) const
 {
     const auto claims = co_await authenticator_.authenticate_request(request.message);
     if (!claims)
         co_return passage::unexpected{claims.error()};
-    // Not coalesced_get_user: a call that visitors share goes on when they have gone away.
+    // Not coalesced_get_user, whose result may be as old as a request that another visitor began.
     auto user = co_await client_.get_user(claims->user_id);
     if (!user)
         co_return passage::unexpected{user.error()};

@@ -15,15 +15,15 @@ namespace app {
 
 namespace asio = boost::asio;
 
-/// Answers a request of a visitor who may make it.
+/// Responds to a request of a visitor who is permitted to make it.
 using Page = std::function<asio::awaitable<web::Response>(const web::Request&, const Visitor&)>;
 
-/// Lets visitors in: whoever signed in, or administrators alone. Who may not come in is not asked for the body of the
-/// request.
+/// Admits visitors: those who are signed in, or only administrators. The body of a request is not read if its visitor
+/// is not admitted.
 class Access
 {
 public:
-    /// Administrators are users who verified one of these e-mail addresses, which are compared in any case.
+    /// Administrators are users who have verified one of these e-mail addresses. The case of letters is ignored.
     Access(passage::Client& client, passage::Authenticator& authenticator, const View& view,
            const std::vector<std::string>& administrators);
 

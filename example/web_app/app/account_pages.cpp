@@ -10,7 +10,7 @@ namespace app {
 namespace {
 
 constexpr const char* token_cookie = "psg_auth_token";
-constexpr std::chrono::seconds sign_out_time{3}; ///< Who leaves does not wait as long as for a page.
+constexpr std::chrono::seconds sign_out_time{3}; ///< Shorter than for other pages, so that signing out is quick.
 
 std::string_view trimmed(std::string_view text)
 {
@@ -45,7 +45,7 @@ void AccountPages::add_to(web::Site& site, const Access& access)
     }));
 }
 
-/// Where the service's own page or a magic link set the cookie, a site has no need of this.
+/// A site does not need this if a page of the service or a magic link sets the cookie.
 asio::awaitable<web::Response> AccountPages::sign_in(const web::Request& request, bool behind_tls)
 {
     const std::string token{trimmed(request.form["token"])};
@@ -64,7 +64,7 @@ asio::awaitable<web::Response> AccountPages::sign_in(const web::Request& request
     co_return response;
 }
 
-/// The cookie is cleared whatever the service says of the token and of its user.
+/// Clears the cookie, whatever the service says about the token and its user.
 asio::awaitable<web::Response> AccountPages::sign_out(const web::Request& request, bool behind_tls)
 {
     const auto revoked = co_await revoke_tokens(request);
@@ -74,8 +74,8 @@ asio::awaitable<web::Response> AccountPages::sign_out(const web::Request& reques
     co_return response;
 }
 
-/// Revokes the refresh tokens of the user who asks; succeeds as well if the token is not good any more, or its user
-/// gone.
+/// Revokes the refresh tokens of the visitor. Also succeeds if the token is no longer accepted, or its user no longer
+/// exists.
 asio::awaitable<passage::expected<void>> AccountPages::revoke_tokens(const web::Request& request)
 {
     const auto claims = co_await authenticator_.authenticate_request(request.message);

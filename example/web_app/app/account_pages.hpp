@@ -4,7 +4,7 @@
 
 namespace app {
 
-/// The pages by which users sign in and out, and see their own account.
+/// The pages where users sign in and out, and see their own account.
 class AccountPages
 {
 public:
@@ -12,7 +12,7 @@ public:
         : client_{client}, authenticator_{authenticator}, view_{view}
     {}
 
-    /// These pages must live as long as the site.
+    /// This object must outlive the site.
     void add_to(web::Site& site, const Access& access);
 
 private:

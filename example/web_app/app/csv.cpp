@@ -5,7 +5,7 @@
 namespace app {
 namespace {
 
-/// Reads a text record by record.
+/// Parses text record by record.
 class Reader
 {
 public:
@@ -19,7 +19,8 @@ public:
     bool at_end() const { return rest_.empty(); }
     std::size_t line() const { return line_; }
 
-    /// The fields of the next record, or why it can't be read; then the line where it began is skipped.
+    /// Returns the fields of the next record, or the reason why it cannot be read. In that case the line where it began
+    /// is skipped.
     std::pair<std::vector<std::string>, std::string> next()
     {
         const std::string_view start = rest_;
@@ -103,7 +104,7 @@ CsvTable read_csv(std::string_view text)
         if (!reason.empty()) {
             table.bad_lines.push_back({line, std::move(reason)});
             if (table.header.empty())
-                break; // without it, the rest says nothing
+                break; // the rest is meaningless without the header
         } else if (fields.size() == 1 && fields.front().empty()) {
             continue;
         } else if (table.header.empty()) {

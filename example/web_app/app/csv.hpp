@@ -7,14 +7,15 @@
 
 namespace app {
 
-/// A table as RFC 4180 has it: fields between commas, in quotes where they hold commas, quotes or ends of lines.
+/// A table in CSV format (RFC 4180): fields are separated by commas, and quoted if they contain commas, quotes or line
+/// ends.
 struct CsvTable
 {
-    static constexpr std::size_t max_fields = 100; ///< Of a row.
+    static constexpr std::size_t max_fields = 100; ///< In a row.
 
     struct Row
     {
-        std::size_t line; ///< Where it begins, from 1.
+        std::size_t line; ///< The line where the row begins, from 1.
         std::vector<std::string> fields;
     };
     struct BadLine
@@ -24,12 +25,12 @@ struct CsvTable
     };
 
     std::vector<std::string> header;
-    std::vector<Row> rows;          ///< Each has as many fields as the header.
-    std::vector<BadLine> bad_lines; ///< What could not be read; reading went on with the line after.
+    std::vector<Row> rows;          ///< Each row has as many fields as the header.
+    std::vector<BadLine> bad_lines; ///< Lines that could not be read; parsing continued at the next line.
 };
 
-/// Reads a table whose first row is its header. Lines end with LF or CR LF; empty ones are skipped, and so is a byte
-/// order mark.
+/// Reads a table whose first row is the header. Lines end with LF or CR LF. Empty lines and a byte order mark are
+/// skipped.
 CsvTable read_csv(std::string_view text);
 
 } // namespace app

@@ -8,17 +8,17 @@
 
 namespace app {
 
-/// What a visitor is told of an error of the library.
+/// The message to a visitor about an error of the library.
 struct Failure
 {
-    unsigned status; ///< Of the page that says so.
+    unsigned status; ///< The HTTP status of the page.
     std::string text;
     std::optional<std::chrono::seconds> retry_after;
 };
 
 Failure explain(const passage::Error& error);
 
-/// Why a sign-in failed, in a sentence.
+/// Returns a sentence that says why a sign-in failed.
 std::string explain(passage::JwtReason reason);
 
 } // namespace app

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t users_at_a_time = 16;
 
-/// What columns are known by: `email` and `phone` are named in any case, and `E-mail` is an e-mail address too.
+/// Returns the canonical name of a column: `email` and `phone` in any case, and `E-mail` for `email`.
 std::string column_of(const std::string& name)
 {
     std::string lower = web::to_lower(name);
@@ -28,7 +28,7 @@ std::string column_of(const std::string& name)
     return lower == "phone" ? lower : name;
 }
 
-/// The request that a row is; fields without a value are left out.
+/// Returns the request for a row. Fields without a value are omitted.
 passage::CreateUserRequest to_request(const std::vector<std::string>& columns, const std::vector<std::string>& fields)
 {
     passage::CreateUserRequest request;
@@ -45,8 +45,8 @@ passage::CreateUserRequest to_request(const std::vector<std::string>& columns, c
     return request;
 }
 
-/// Whether a user was asked for. What stops an import, such as its cancellation or a refused key, is also the error of
-/// the users whose turn had not come.
+/// Returns whether a request for the user was made. If an import is stopped, for instance by cancellation or a refused
+/// key, users that were not begun have the same error.
 bool was_tried(const passage::Error& error)
 {
     using passage::Errc;

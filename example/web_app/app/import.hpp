@@ -18,36 +18,37 @@ namespace app {
 
 namespace asio = boost::asio;
 
-/// A line of an import, and why no user came of it.
+/// A line of an import for which no user was created, and the reason.
 struct FailedLine
 {
     std::size_t line;
-    std::string who; ///< The e-mail address or phone number, if it could be read.
+    std::string who; ///< The e-mail address or phone number, if it can be read.
     std::string reason;
 };
 
-/// The users that a table asks for, and the lines that ask for none.
+/// The users to create from a table, and the lines that cannot be used.
 struct ImportPlan
 {
     std::vector<passage::CreateUserRequest> requests;
-    std::vector<std::size_t> lines; ///< Of each request.
+    std::vector<std::size_t> lines; ///< The line of each request.
     std::vector<FailedLine> failed_lines;
 };
 
-/// Reads a table with a column `email` (or `e-mail`) or `phone` or both, named in any case; any other column is a field
-/// of the users' metadata, named as it is. If there is no such table, a sentence that says why.
+/// Reads a table with a column `email` (or `e-mail`), `phone` or both. The case of these names is ignored. Each other
+/// column is a field of the users' metadata with the name of the column. If this is not such a table, the error is a
+/// sentence that says why.
 std::variant<ImportPlan, std::string> plan_import(const CsvTable& table);
 
-/// Creates users, some at a time, in the background of requests. May be asked from any thread.
+/// Creates users in the background, several at a time. May be used from any thread.
 class Import : public std::enable_shared_from_this<Import>
 {
 public:
     struct Progress
     {
-        std::size_t total = 0;   ///< Lines.
-        std::size_t done = 0;    ///< Of these, those that came to an end.
-        std::size_t failed = 0;  ///< Of these, those of which no user came, as far as is known.
-        std::size_t untried = 0; ///< Those whose turn did not come before the import was stopped.
+        std::size_t total = 0;   ///< The number of lines.
+        std::size_t done = 0;    ///< Lines that are done.
+        std::size_t failed = 0;  ///< Lines that are done and for which no user was created, as far as is known.
+        std::size_t untried = 0; ///< Lines that were not begun before the import was stopped.
         bool is_running = true;
         bool is_cancelled = false;
     };
@@ -56,21 +57,21 @@ public:
 
     void start();
 
-    /// Begins no more users. Those under way may or may not come to be.
+    /// Stops creating users. Users whose requests are in flight may or may not be created.
     void cancel();
 
     Progress progress() const;
 
-    /// Complete once nothing runs any more; in the order of the lines. Without those that were not tried.
+    /// Returns the failed lines in their order, without those that were not begun. Complete when the import has ended.
     std::vector<FailedLine> failed_lines() const;
 
 private:
     asio::awaitable<void> run();
 
     asio::any_io_executor strand_;
-    asio::cancellation_signal cancellation_; // Used on the strand alone.
+    asio::cancellation_signal cancellation_; // Used only on the strand.
     passage::Client& client_;
-    ImportPlan plan_; // Constant but for the failed lines.
+    ImportPlan plan_; // Constant, except for the failed lines.
 
     mutable std::mutex mutex_; // Guards the progress and the failed lines.
     Progress progress_;

@@ -76,7 +76,7 @@ asio::awaitable<web::Response> ImportPages::show(const web::Request& request, co
     const Import::Progress now = import->progress();
     if (now.is_running) {
         json::object values = to_json(now);
-        values["refresh"] = 1; // seconds, where no script shows the progress
+        values["refresh"] = 1; // seconds; for browsers without the script that shows the progress
         co_return view_.page(http::status::ok, "importing", "Importing users", request, &visitor, std::move(values));
     }
 

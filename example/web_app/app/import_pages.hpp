@@ -10,7 +10,7 @@
 
 namespace app {
 
-/// The administrators' pages that import users. Each administrator has one import, the last one.
+/// The pages where administrators import users. Each administrator has one import, which is the last one.
 class ImportPages
 {
 public:
@@ -18,10 +18,10 @@ public:
         : executor_{executor}, client_{client}, view_{view}
     {}
 
-    /// These pages must live as long as the site.
+    /// This object must outlive the site.
     void add_to(web::Site& site, const Access& access);
 
-    /// Cancels all imports, so that the context can run out of work. From any thread.
+    /// Cancels all imports, so that the context can run out of work. May be called from any thread.
     void stop();
 
 private:
@@ -30,9 +30,10 @@ private:
     asio::awaitable<web::Response> cancel(const web::Request& request, const Visitor& visitor);
     asio::awaitable<web::Response> progress(const web::Request& request, const Visitor& visitor);
 
-    /// The import of an administrator; null if there is none.
+    /// Returns the import of an administrator; null if there is none.
     std::shared_ptr<Import> find(const Visitor& visitor) const;
-    /// Makes this the administrator's import; false if the last one is still running, or none may start any more.
+    /// Sets the import of an administrator. Returns false if the last one is still running, or no import may start any
+    /// more.
     bool replace(const Visitor& visitor, const std::shared_ptr<Import>& import);
     web::Response form(http::status status, const web::Request& request, const Visitor& visitor,
                        json::object values) const;
@@ -41,7 +42,7 @@ private:
     passage::Client& client_;
     const View& view_;
 
-    mutable std::mutex mutex_; // Guards what follows.
+    mutable std::mutex mutex_; // Guards the members below.
     std::map<std::string, std::shared_ptr<Import>> imports_;
     bool stopped_ = false;
 };

@@ -37,7 +37,7 @@ passage::UserOrder order_of(std::string_view name)
     return field::created_at.descending();
 }
 
-/// The number that a text is; none if it is no number above zero.
+/// Parses a positive number; absent if the text is not one.
 std::optional<std::int64_t> read_number(std::string_view text)
 {
     std::int64_t number = 0;
@@ -47,7 +47,7 @@ std::optional<std::int64_t> read_number(std::string_view text)
     return number;
 }
 
-/// What a query of the list asks the library for.
+/// Returns the request for the library that a query of the list stands for.
 passage::ListUsersRequest read_list(const web::Fields& query)
 {
     passage::ListUsersRequest request;
@@ -57,7 +57,7 @@ passage::ListUsersRequest read_list(const web::Fields& query)
     if (const auto status = passage::OpenEnum<passage::UserStatus>::from_text(query["status"]);
         status.value() != passage::UserStatus::unknown)
         request.where(field::status == status.value());
-    // Pages are those of the set as it was on the first one.
+    // All pages show the set of users as it was for the first page.
     if (const auto before = read_number(query["before"]))
         request.created_before(std::chrono::sys_seconds{std::chrono::seconds{*before}});
     return request;
@@ -72,7 +72,7 @@ json::array options(const std::array<Choice, count>& choices, std::string_view c
     return list;
 }
 
-/// The address of another page of a list.
+/// Returns the address of another page of a list.
 std::string page_path(const web::Fields& query, const passage::UserPage& list, std::int64_t page)
 {
     std::string path = "/admin/users?page=" + std::to_string(page) +
@@ -101,7 +101,7 @@ std::string to_text(const json::object& metadata)
     return metadata.empty() ? "" : json::serialize(metadata);
 }
 
-/// The metadata that a text is; none if it is no JSON object.
+/// Parses metadata; absent if the text is not a JSON object.
 std::optional<json::object> read_metadata(std::string_view text)
 {
     boost::system::error_code error;
@@ -111,7 +111,8 @@ std::optional<json::object> read_metadata(std::string_view text)
     return std::move(metadata.as_object());
 }
 
-/// What the form of a user begins with: what the user is. It is sent back with what was entered, as `was_...`.
+/// Returns the initial values of the form of a user. The form sends them back as `was_...`, together with the entered
+/// values.
 json::object fields_of(const passage::UserInfo& user)
 {
     const std::string metadata = to_text(user.user_metadata);
@@ -119,7 +120,7 @@ json::object fields_of(const passage::UserInfo& user)
             {"was_email", user.email}, {"was_phone", user.phone}, {"was_metadata", metadata}};
 }
 
-/// What a form was sent with.
+/// Returns the values that a form was sent with.
 json::object fields_of(const web::Fields& form)
 {
     json::object fields;
@@ -128,16 +129,16 @@ json::object fields_of(const web::Fields& form)
     return fields;
 }
 
-/// What a form changes of a user.
+/// The changes of a user that a form makes.
 struct Edit
 {
     passage::UpdateUserRequest request;
     bool is_empty = true;
-    std::string overwritten; ///< Of what it changes, what somebody else has changed since the form was made.
-    json::object fields;     ///< The form as it is to be shown again then: made of the user as it is now.
+    std::string overwritten; ///< Fields that the form changes and that another administrator has changed since.
+    json::object fields;     ///< The form to show in this case, with the current values of the user.
 };
 
-/// Only what was changed in the form is changed of the user, so that a form that was made a while ago undoes nothing.
+/// Changes only the fields that were changed in the form, so that an outdated form reverts nothing.
 passage::expected<Edit> read_edit(const web::Fields& form, const passage::UserInfo& user)
 {
     const std::optional<json::object> metadata = read_metadata(form["metadata"]);

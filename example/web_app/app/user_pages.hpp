@@ -4,13 +4,13 @@
 
 namespace app {
 
-/// The administrators' pages of users: the list, and one user with all that can be done.
+/// The pages of users for administrators: the list, and one user with all actions.
 class UserPages
 {
 public:
     UserPages(passage::Client& client, const View& view) : client_{client}, view_{view} {}
 
-    /// These pages must live as long as the site.
+    /// This object must outlive the site.
     void add_to(web::Site& site, const Access& access);
 
 private:
@@ -26,7 +26,7 @@ private:
     Answer ask_to_delete_device(const web::Request& request, const Visitor& visitor);
     Answer delete_device(const web::Request& request, const Visitor& visitor);
 
-    /// The page of a user; above the form what it got wrong, and in the form what was entered.
+    /// Returns the page of a user, with the mistake above the form and the entered values in the form.
     web::Response user_page(http::status status, const passage::UserInfo& user, const web::Request& request,
                             const Visitor& visitor, json::object values) const;
 

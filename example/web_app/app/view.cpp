@@ -9,7 +9,8 @@
 namespace app {
 namespace {
 
-/// What was done, by the name that a redirection gives it. Texts are not taken from the address: anyone can write one.
+/// Returns the notice for the name in a redirection. The address does not contain the text, because anyone can write
+/// one.
 std::string_view notice(std::string_view name)
 {
     static constexpr std::array<std::pair<std::string_view, std::string_view>, 7> notices{{
@@ -50,7 +51,7 @@ web::Response View::failure(const web::Request& request, const Visitor* visitor,
 web::Response View::failure(const web::Request& request, const Visitor* visitor, const passage::Error& error) const
 {
     const Failure failed = explain(error);
-    // What the visitor got wrong is no matter of the operators; nor is that the visitor went away.
+    // Mistakes of visitors, and visitors who disconnect, are not logged for the operators.
     if (failed.status >= 500 && !passage::is_cancelled(error))
         std::clog << to_string(error) + "\n";
     web::Response response = failure(request, visitor, http::int_to_status(failed.status), failed.text);

@@ -16,25 +16,25 @@ namespace app {
 namespace http = web::http;
 namespace json = boost::json;
 
-/// Who asks: a user of the app, signed in.
+/// A visitor: a user of the app who is signed in.
 struct Visitor
 {
     passage::UserInfo user;
     bool is_administrator = false;
 };
 
-/// Makes pages of templates, with what all of them have: title, navigation, the token of forms, a notice of what was
-/// done.
+/// Makes pages from templates, with the parts that all pages have: title, navigation, the token of forms, and a notice
+/// of the last action.
 class View
 {
 public:
     explicit View(web::Templates templates) : templates_{std::move(templates)} {}
 
-    /// A page; `visitor` is null for one who is not signed in.
+    /// Returns a page. `visitor` is null if the visitor is not signed in.
     web::Response page(http::status status, std::string_view name, std::string_view title, const web::Request& request,
                        const Visitor* visitor, json::object values = {}) const;
 
-    /// A page that says why something can't be done. The log has the errors of the library that operators can see to.
+    /// Returns a page that says why an action failed. Errors of the library that concern the operators are logged.
     web::Response failure(const web::Request& request, const Visitor* visitor, http::status status,
                           std::string_view text) const;
     web::Response failure(const web::Request& request, const Visitor* visitor, const passage::Error& error) const;
@@ -43,13 +43,13 @@ private:
     web::Templates templates_;
 };
 
-/// A time as people read it: `2024-03-11 09:21 UTC`; "never" if it never was.
+/// Returns a time in the form `2024-03-11 09:21 UTC`, or "never".
 std::string to_text(passage::Timestamp time);
 
-/// What tables and lists show of a user.
+/// Returns the values of a user that tables and lists show.
 json::object to_json(const passage::UserSummary& user);
 
-/// What lists show of a user's devices.
+/// Returns the values of a user's devices that lists show.
 json::array to_json(const std::vector<passage::WebAuthnDevice>& devices);
 
 } // namespace app

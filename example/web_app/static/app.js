@@ -1,8 +1,8 @@
-// Every page works without this. It saves a paste, and reloads.
+// Every page works without this script. It avoids having to paste the token and to reload pages.
 
 const token = document.getElementById("token");
 if (token && location.hash.length > 1) {
-    // A fragment is sent to no server, and is gone from the history at once.
+    // A fragment is not sent to the server, and is removed from the history immediately.
     token.value = decodeURIComponent(location.hash.slice(1));
     history.replaceState(null, "", location.pathname);
 }
@@ -16,7 +16,7 @@ if (bar) {
         bar.value = now.done;
         document.getElementById("done").textContent = now.done;
         document.getElementById("failed").textContent = now.failed;
-        // Not every step is worth being read aloud.
+        // Screen readers announce only some of the steps.
         const tenths = Math.floor((10 * now.done) / now.total);
         if (tenths > announced) {
             announced = tenths;

@@ -6,20 +6,20 @@
 
 namespace web {
 
-/// The value of a cookie in a request's field `Cookie`; empty if there is none.
+/// Returns the value of a cookie in the field `Cookie` of a request; empty if there is none.
 std::string_view find_cookie(std::string_view field, std::string_view name);
 
-/// How a cookie is set. No script can read it, and no other site's form sends it.
+/// A cookie to set. Scripts cannot read it, and forms of other sites do not send it.
 struct Cookie
 {
     std::string name;
     std::string value;
-    bool secure = false; ///< Over TLS alone.
-    /// For how long; until the browser is closed if it is zero, and over at once if it is less.
+    bool secure = false; ///< Whether it is sent only over TLS.
+    /// The lifetime. Zero means until the browser is closed; a negative value deletes the cookie.
     std::chrono::seconds max_age{0};
 };
 
-/// The value of the field `Set-Cookie` that sets a cookie.
+/// Returns the value of the field `Set-Cookie` that sets a cookie.
 std::string to_field(const Cookie& cookie);
 
 } // namespace web

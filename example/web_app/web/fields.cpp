@@ -8,7 +8,8 @@
 namespace web {
 namespace {
 
-/// What stands before the separator, which is cut off the text together with it; all of it if there is none.
+/// Removes and returns the part of the text before a separator, and removes the separator; the whole text if there is
+/// none.
 std::string_view cut(std::string_view& text, std::string_view separator)
 {
     const std::size_t end = std::min(text.find(separator), text.size());
@@ -24,7 +25,8 @@ std::string_view trimmed(std::string_view text)
     return text.substr(0, text.find_last_not_of(blank) + 1);
 }
 
-/// Cuts what ends at a semicolon off a header field's value. One in quotes, where `\"` is no end, does not count.
+/// Removes and returns the part of a header field's value before a semicolon. Semicolons in quotes, where `\"` does not
+/// end the quotes, are ignored.
 std::string_view cut_parameter(std::string_view& field)
 {
     bool quoted = false;
@@ -40,7 +42,7 @@ std::string_view cut_parameter(std::string_view& field)
     return parameter;
 }
 
-/// The value of a parameter such as `name="csv"` behind a header field's value; browsers write `"` in it as %22.
+/// Returns the value of a parameter of a header field, such as `name="csv"`. Browsers write `"` in it as %22.
 std::optional<std::string_view> find_parameter(std::string_view field, std::string_view name)
 {
     cut_parameter(field);
@@ -55,13 +57,13 @@ std::optional<std::string_view> find_parameter(std::string_view field, std::stri
     return std::nullopt;
 }
 
-/// What stands before the parameters of a header field's value, in lower case.
+/// Returns a header field's value without its parameters, in lower case.
 std::string main_value(std::string_view field)
 {
     return to_lower(cut_parameter(field));
 }
 
-/// The name of a form's field, by the header of its part.
+/// Returns the name of a form's field from the header of its part.
 std::optional<std::string_view> part_name(std::string_view header)
 {
     while (!header.empty()) {

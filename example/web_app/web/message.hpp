@@ -12,15 +12,15 @@ namespace web {
 
 namespace http = boost::beast::http;
 
-/// A request, with what its path, query and body say.
+/// A request, with the fields of its path, query and body.
 struct Request
 {
     http::request<http::string_body> message;
-    Fields names; ///< What the path has where the route's pattern has a name in braces.
+    Fields names; ///< Segments of the path where the route's pattern has names in braces.
     Fields query;
     Fields form;
-    std::string form_token;      ///< What every form must send as its field `csrf`.
-    bool has_form_token = false; ///< Whether the browser has that token already.
+    std::string form_token;      ///< The value that every form must send as its field `csrf`.
+    bool has_form_token = false; ///< Whether the browser already has that token.
 };
 
 using Response = http::response<http::string_body>;
@@ -33,7 +33,8 @@ inline Response respond(http::status status, std::string content_type, std::stri
     return response;
 }
 
-/// Has the browser get another page of this site; after a form it will not be sent twice.
+/// Returns a response that makes the browser get another page of this site. After a form was sent, this prevents the
+/// browser from sending it twice.
 inline Response redirect(std::string path)
 {
     Response response{http::status::see_other, 11};

@@ -61,14 +61,14 @@ asio::awaitable<void> Server::accept()
         const asio::any_io_executor own = asio::make_strand(executor_);
         auto [error, socket] = co_await acceptor_.async_accept(own, use_tuple);
         if (error) {
-            // What is exhausted, such as descriptors, may come free.
+            // Exhausted resources, such as descriptors, may become available again.
             asio::steady_timer pause{strand, 100ms};
             if (acceptor_.is_open())
                 co_await pause.async_wait(use_tuple);
             continue;
         }
         if (!acceptor_.is_open())
-            break; // it came while the server was being stopped, and nobody else would end it
+            break; // accepted while the server was being stopped, so nothing else would close it
         const auto session = *sessions_.insert(std::make_shared<Session>(std::move(socket), site_)).first;
         asio::co_spawn(own, session->run(), asio::bind_executor(strand, [this, session](std::exception_ptr failure) {
                            forget(session);

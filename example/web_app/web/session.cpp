@@ -22,13 +22,13 @@ using namespace std::chrono_literals;
 
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
-constexpr auto read_time = 30s;  ///< For a request to come, and for its body.
-constexpr auto write_time = 30s; ///< For an answer to be accepted.
-constexpr auto close_time = 2s;  ///< For the browser to read the last answer.
+constexpr auto read_time = 30s;  ///< For a request to arrive, and for its body.
+constexpr auto write_time = 30s; ///< For the browser to accept a response.
+constexpr auto close_time = 2s;  ///< For the browser to read the last response.
 constexpr std::size_t max_header = 32 * 1024;
-constexpr std::string_view interim_answer = "HTTP/1.1 100 Continue\r\n\r\n"; ///< Clients pass over it.
+constexpr std::string_view interim_answer = "HTTP/1.1 100 Continue\r\n\r\n"; ///< Clients ignore it.
 
-/// The status with which a request is refused that can't be read; none if there is nobody to tell.
+/// Returns the status for a request that cannot be read; absent if the connection is closed without a response.
 std::optional<http::status> refusal(const error_code& error)
 {
     if (error == http::error::header_limit)
@@ -79,7 +79,7 @@ asio::awaitable<void> Session::run()
     co_await close();
 }
 
-/// Whether the head of a request has come, whose body is to be had.
+/// Reads the head of a request. Returns whether the request is to be served.
 asio::awaitable<bool> Session::read_head(Parser& parser)
 {
     parser.header_limit(max_header);
@@ -99,7 +99,7 @@ asio::awaitable<bool> Session::read_head(Parser& parser)
     co_return !error && !refused;
 }
 
-/// Whether the body of a request has come.
+/// Reads the body of a request. Returns whether it is complete.
 asio::awaitable<bool> Session::read_body(Parser& parser)
 {
     stream_.expires_after(read_time);
@@ -109,15 +109,15 @@ asio::awaitable<bool> Session::read_body(Parser& parser)
     co_return !error;
 }
 
-/// Whether the connection goes on.
+/// Serves one request. Returns whether the connection stays open.
 asio::awaitable<bool> Session::serve(Parser& parser)
 {
     const bool keep_alive = parser.keep_alive();
     const bool is_head = parser.get().method() == http::verb::head;
-    const bool may_probe = parser.get().version() > 10; // HTTP/1.0 has no interim answers
+    const bool may_probe = parser.get().version() > 10; // HTTP/1.0 has no interim responses
     Request request;
     request.message.base() = parser.get().base();
-    stream_.expires_never(); // handlers have deadlines of their own
+    stream_.expires_never(); // handlers have their own deadlines
     auto decision = co_await unless_gone(site_.admit(request), may_probe);
     if (!decision)
         co_return false;
@@ -137,13 +137,13 @@ asio::awaitable<bool> Session::serve(Parser& parser)
     } else {
         response = std::get<Response>(std::move(*decision));
     }
-    // A body that was not read would be taken for the next request.
+    // A body that was not read would be parsed as the next request.
     response->keep_alive(keep_alive && parser.is_done() && !finishing_);
     const bool goes_on = co_await write(std::move(*response), is_head);
     co_return goes_on;
 }
 
-/// What some work comes to; none if the browser goes away before, which needs no answer: the work is cancelled.
+/// Returns the result of `work`. If the browser disconnects first, cancels the work and returns no result.
 template <class T>
 asio::awaitable<std::optional<T>> Session::unless_gone(asio::awaitable<T> work, bool may_probe)
 {
@@ -153,12 +153,12 @@ asio::awaitable<std::optional<T>> Session::unless_gone(asio::awaitable<T> work, 
     co_return result;
 }
 
-/// Ends when the browser has closed the connection, or reset it. Of one that sends more already, and of one that speaks
-/// HTTP/1.0 and sends no more, only a reset can be seen.
+/// Completes when the browser has closed or reset the connection. If the browser has already sent more data, or uses
+/// HTTP/1.0 and has shut down its sending side, only a reset is detected.
 asio::awaitable<void> Session::peer_gone(bool may_probe)
 {
     asio::ip::tcp::socket& socket = stream_.socket();
-    error_code error = asio::error::would_block; // said also where a wait ends for what was read already
+    error_code error = asio::error::would_block; // also the result of a wait that completes for data already read
     while (error == asio::error::would_block) {
         std::tie(error) = co_await socket.async_wait(asio::socket_base::wait_read, use_tuple);
         char byte{};
@@ -166,7 +166,8 @@ asio::awaitable<void> Session::peer_gone(bool may_probe)
             socket.receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, error);
     }
     if (error == asio::error::eof) {
-        // It may have ended its sending and still read. If it reads no more, an interim answer makes it reset.
+        // The browser may have shut down its sending side and still read. If it does not read, it resets the connection
+        // when it receives an interim response.
         error = {};
         if (may_probe)
             socket.send(asio::buffer(interim_answer), 0, error);
@@ -175,12 +176,12 @@ asio::awaitable<void> Session::peer_gone(bool may_probe)
         co_await socket.async_wait(asio::socket_base::wait_error, use_tuple);
 }
 
-/// Whether the connection goes on.
+/// Writes a response. Returns whether the connection stays open.
 asio::awaitable<bool> Session::write(Response response, bool is_head)
 {
     const bool keep_alive = response.keep_alive();
     error_code error;
-    if (response.result() != http::status::not_modified) // its length would be that of the file
+    if (response.result() != http::status::not_modified) // its length is that of the file
         response.prepare_payload();
     stream_.expires_after(write_time);
     if (is_head) {
@@ -201,8 +202,8 @@ asio::awaitable<void> Session::refuse(http::status status)
     co_await write(std::move(response), false);
 }
 
-/// Says that no more comes, and waits for the browser to say so: if it still sends, a socket closed at once would take
-/// the last answer away from it.
+/// Shuts down the sending side and waits until the browser does the same. If the socket was closed while the browser
+/// still sends, the browser could lose the last response.
 asio::awaitable<void> Session::close()
 {
     error_code error;

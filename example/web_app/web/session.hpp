@@ -11,19 +11,19 @@
 
 namespace web {
 
-/// One connection with a browser. All of it happens on the socket's executor, a strand.
+/// One connection with a browser. Runs on the executor of the socket, which is a strand.
 class Session : public std::enable_shared_from_this<Session>
 {
 public:
     Session(asio::ip::tcp::socket socket, const Site& site);
 
-    /// Answers requests until there are no more.
+    /// Serves requests until there are no more.
     asio::awaitable<void> run();
 
-    /// Answers the request that has come, and no more. From any thread.
+    /// Completes the request in flight and serves no more. May be called from any thread.
     void finish();
 
-    /// Ends at once; what is being answered is cancelled. From any thread.
+    /// Closes the connection and cancels the request in flight. May be called from any thread.
     void cut();
 
 private:

@@ -31,7 +31,7 @@ std::string_view path_of(std::string_view target)
     return target.substr(0, target.find('?'));
 }
 
-/// Whether a segment of a pattern stands for any text.
+/// Returns whether a segment of a pattern matches any text.
 bool is_name(std::string_view segment)
 {
     return segment.starts_with('{');
@@ -44,7 +44,7 @@ bool matches(const std::vector<std::string>& pattern, const std::vector<std::str
     });
 }
 
-/// HEAD is answered as GET, without the body.
+/// HEAD is served as GET, without the body.
 http::verb effective(http::verb method)
 {
     return method == http::verb::head ? http::verb::get : method;
@@ -54,7 +54,7 @@ constexpr std::string_view no_form_of_ours =
     "This form is out of date, or of another site. Go back, load the page again, and repeat.";
 constexpr std::size_t token_length = 32;
 
-/// 128 bits of the system's chance.
+/// Returns 128 random bits of the system.
 std::string random_token()
 {
     std::random_device device;
@@ -67,7 +67,7 @@ std::string random_token()
     return token;
 }
 
-/// Whether two tokens are equal, found out in a time that does not tell where they differ.
+/// Returns whether two tokens are equal. The time that it takes does not depend on where they differ.
 bool equal_tokens(std::string_view left, std::string_view right)
 {
     int difference = left.size() == token_length && right.size() == token_length ? 0 : 1;
@@ -76,7 +76,7 @@ bool equal_tokens(std::string_view left, std::string_view right)
     return difference == 0;
 }
 
-/// Whether a page of another site sent the request, as far as its browser says.
+/// Returns whether a page of another site sent the request, according to the browser.
 bool is_from_elsewhere(const http::request<http::string_body>& message)
 {
     const std::string_view origin = message[http::field::origin];
@@ -154,7 +154,7 @@ std::size_t Site::body_limit(const http::request_header<>& head) const
 
 asio::awaitable<Decision> Site::admit(Request& request) const
 {
-    // Whom the answer is for may go away meanwhile; handlers see that as an error of what they wait for.
+    // The browser may disconnect. Handlers see this as an error of the operation that they await.
     co_await asio::this_coro::throw_if_cancelled(false);
 
     const std::string_view cookie = find_cookie(request.message[http::field::cookie], form_cookie());
@@ -195,10 +195,10 @@ Response Site::failure(const Request& request, const std::exception& error) cons
     return failure_page_(request, http::status::internal_server_error, "Something went wrong here.");
 }
 
-/// What all answers have.
+/// Adds the header fields that all responses have.
 void Site::complete(const Request& request, Response& response) const
 {
-    // What caches may keep is nobody's own.
+    // Responses that caches may store contain nothing personal.
     const bool is_kept = response.count(http::field::cache_control) > 0;
     set_headers(response, behind_tls_);
     if (!request.has_form_token && !is_kept)
@@ -231,7 +231,7 @@ asio::awaitable<Decision> Site::route(Request& request) const
     co_return co_await found->admission(request);
 }
 
-/// Reads the form of a request that has one; the answer if that is not to be used.
+/// Reads the form of a request, if it has one. Returns a response if the form is refused.
 std::optional<Response> Site::read_form(Request& request) const
 {
     if (request.message.method() != http::verb::post)

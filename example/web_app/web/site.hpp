@@ -19,45 +19,45 @@ namespace web {
 
 namespace asio = boost::asio;
 
-/// Answers a request, which lives until the answer is there.
+/// Responds to a request. The request lives until the response is complete.
 using Handler = std::function<asio::awaitable<Response>(const Request&)>;
 
-/// What is to be done with a request: it is answered by a handler, or refused by an answer that is there already.
+/// The decision on a request: the handler that responds to it, or a response that refuses it.
 using Decision = std::variant<Handler, Response>;
 
-/// Decides on a request that has come but for its body and its form; it lives until the decision is there.
+/// Decides on a request whose body and form were not read yet. The request lives until the decision is made.
 using Admission = std::function<asio::awaitable<Decision>(const Request&)>;
 
-/// The page that says why a request was not served.
+/// Returns the page that says why a request was not served.
 using FailurePage = std::function<Response(const Request&, http::status, std::string_view text)>;
 
-/// What a site consists of, and what holds for all of it: forms of other sites are refused, browsers are told to be
-/// strict, and what may be cached sets no cookie. Routes are added before the first request; after that any thread may
-/// ask.
+/// The routes of a site, and the rules for all of them: forms of other sites are refused, header fields make browsers
+/// strict, and responses that may be cached set no cookie. Routes must be added before the first request. After that,
+/// any thread may use the site.
 class Site
 {
 public:
-    /// The largest body that any route takes, and the one that routes take unless they say otherwise.
+    /// The maximum size of a body for any route, and the default for a route.
     static constexpr std::size_t max_body = 8 * 1024 * 1024, usual_body = 64 * 1024;
 
-    /// With `behind_tls`, browsers send the site's cookies over TLS alone, and are told to use nothing else.
+    /// With `behind_tls`, browsers send the site's cookies only over TLS, and are told to use only TLS.
     Site(bool behind_tls, FailurePage failure_page) : behind_tls_{behind_tls}, failure_page_{std::move(failure_page)} {}
 
-    /// A pattern is a path whose segments may be names in braces: `/users/{id}`.
+    /// Adds a route. A pattern is a path whose segments may be names in braces: `/users/{id}`.
     void get(std::string_view pattern, Handler handler) { get(pattern, admit_all(std::move(handler))); }
     void get(std::string_view pattern, Admission admission);
     void post(std::string_view pattern, Handler handler) { post(pattern, admit_all(std::move(handler))); }
     void post(std::string_view pattern, Admission admission, std::size_t body_limit = usual_body);
     void add(StaticFile file);
 
-    /// The largest body that a request may have.
+    /// Returns the maximum size of the body of a request.
     std::size_t body_limit(const http::request_header<>& head) const;
 
-    /// Decides on a request of which the message's head is there, and fills in what that says. Of a body that is
-    /// refused nothing needs to be read. Throws nothing: an exception is logged, and refused with 500.
+    /// Decides on a request whose head was read, and fills in the fields of the request that the head contains. The
+    /// body of a refused request need not be read. Does not throw: an exception is logged, and the response is 500.
     asio::awaitable<Decision> admit(Request& request) const;
 
-    /// Has a request that was admitted, and whose message is complete, answered. Throws nothing, as `admit`.
+    /// Responds to a request that was admitted and whose message is complete. Does not throw, like `admit`.
     asio::awaitable<Response> answer(Request& request, Handler handler) const;
 
     bool behind_tls() const noexcept { return behind_tls_; }

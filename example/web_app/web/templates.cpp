@@ -84,7 +84,7 @@ Templates Templates::from_folder(const std::filesystem::path& folder)
     return Templates{sources};
 }
 
-/// Reads up to the end of the section that `rest` is in; up to the end of the text if it is in none.
+/// Parses to the end of the section that `rest` is in, or to the end of the text if it is in none.
 Templates::Nodes Templates::parse(std::string_view& rest, std::string_view section)
 {
     using Mark = std::pair<char, Node::Kind>;

@@ -10,32 +10,35 @@
 
 namespace web {
 
-/// Pages of HTML with places for values. Whatever is put in is escaped: there is no way around it.
+/// HTML pages with placeholders for values. All values are escaped, without exception.
 ///
-///     {{name}}                   a text or a number; a name that has no value is an error
+///     {{name}}                   a string or a number; a name that has no value is an error
 ///     {{#name}} ... {{/name}}    once for each object of an array, or for an object
-///     {{?name}} ... {{/name}}    if the value is there, and not false, null or empty
-///     {{^name}} ... {{/name}}    if it is not
+///     {{?name}} ... {{/name}}    if the value exists, and is not false, null or empty
+///     {{^name}} ... {{/name}}    otherwise
 ///     {{>name}}                  another template
 ///
-/// A name is looked up in the object at hand, then in those around it. Immutable, so that any thread may render.
+/// A name is looked up in the current object, then in the enclosing ones. Templates are immutable, so any thread may
+/// render.
 class Templates
 {
 public:
-    /// Takes the templates' texts by their names; throws std::runtime_error for one that is malformed.
+    /// Constructs templates from their texts by name. Throws `std::runtime_error` if one is malformed.
     explicit Templates(const std::map<std::string, std::string>& sources);
 
-    /// The templates in the `.html` files of a folder, named without the extension.
+    /// Returns the templates in the `.html` files of a folder. Their names are those of the files without the
+    /// extension.
     static Templates from_folder(const std::filesystem::path& folder);
 
-    /// Throws std::runtime_error if there is no such template, or no value that it needs.
+    /// Renders a template. Throws `std::runtime_error` if there is no such template, or a value that it needs is
+    /// missing.
     std::string render(std::string_view name, const boost::json::object& values) const;
 
 private:
     struct Node
     {
         enum class Kind { text, value, each, present, absent, partial } kind;
-        std::string text; ///< Of `text`, itself; else the name.
+        std::string text; ///< The text of a `text` part; otherwise the name.
         std::vector<Node> children;
     };
     using Nodes = std::vector<Node>;
@@ -48,7 +51,7 @@ private:
     std::map<std::string, Nodes, std::less<>> templates_;
 };
 
-/// A text that is safe between tags and in quoted attributes.
+/// Escapes text so that it is safe between tags and in quoted attributes.
 std::string escape_html(std::string_view text);
 
 } // namespace web

@@ -5,7 +5,7 @@
 
 namespace web {
 
-/// A text with the letters of ASCII in lower case, for what is compared in any case.
+/// Returns a string with its ASCII letters in lower case, for comparisons that ignore case.
 inline std::string to_lower(std::string_view text)
 {
     std::string lower{text};
