@@ -175,8 +175,8 @@ public:
     /// - `Errc::cancelled`: The operation was cancelled while it waited for keys.
     /// - `Errc::shut_down`: The authenticator was destroyed or moved from.
     ///
-    /// If memory runs out, an awaitable throws `std::bad_alloc`, and an operation with any other completion token
-    /// completes with `Errc::no_memory`.
+    /// If memory runs out, the awaitable of an operation without a completion token throws `std::bad_alloc`. An
+    /// operation with a completion token completes with `Errc::no_memory`.
     /// \par Cancellation
     /// `terminal`, `partial` and `total` cancellation are supported alike: this caller's operation completes with
     /// `Errc::cancelled`, and other callers keep waiting. Awaiting coroutines are affected as `Client` describes under

@@ -60,8 +60,9 @@ class SharedReads;
 ///   has a success status that the operation does not have. The client closes the connection, and another call that
 ///   uses the connection at that moment fails in the same way.
 ///
-/// If memory runs out, an awaitable throws `std::bad_alloc`, and an operation with any other completion token completes
-/// with `Errc::no_memory`. The initiating function may also throw `std::bad_alloc`. Operations throw nothing else.
+/// If memory runs out, the awaitable of an operation without a completion token throws `std::bad_alloc`. An operation
+/// with a completion token completes with `Errc::no_memory`. The initiating function may also throw `std::bad_alloc`.
+/// Operations throw nothing else.
 ///
 /// \par Retries
 /// All operations are idempotent except `create_user` and `create_magic_link`. The client retries idempotent operations
@@ -104,7 +105,7 @@ class SharedReads;
 /// ends it with `operation_aborted`. This also applies to an awaitable of an operation that is passed to `co_spawn`:
 /// the operation is never started, and sends nothing. Boost 1.81 throws the exception out of the `run()` of the
 /// execution context and does not call the completion handler, for instance under `boost::asio::detached`. Operations
-/// with a completion token are not affected.
+/// that no `co_spawn` runs, such as one with a callback, are not affected.
 ///
 /// \par Executor
 /// The I/O runs on a strand of the client's executor. A completion handler is called on its associated executor, which

@@ -35,7 +35,7 @@ enum class Errc {
     shut_down,    ///< The client was closed or destroyed.
     jwt,          ///< The token is refused; `Error::jwt_reason` says why.
     jwks,         ///< The token could not be checked, because no keys of the app are available.
-    no_memory,    ///< Memory ran out. Awaitables throw `std::bad_alloc` instead.
+    no_memory,    ///< Memory ran out. Without a completion token, `std::bad_alloc` is thrown instead.
 };
 
 /// Returns the error category of `Errc`. Its name is "passage".
