@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+/// The client library.
 namespace passage {
 
 class UserRange;
