@@ -8,7 +8,9 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/beast/http/fields.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
@@ -146,6 +148,85 @@ BOOST_AUTO_TEST_CASE(a_callers_deadline_ends_its_own_wait_alone)
     BOOST_TEST(is_timeout(own->error()), own->error());
     BOOST_TEST(is_retryable(own->error()));
     BOOST_TEST(own->error().operation == "authenticate");
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(every_form_of_a_check_takes_a_deadline)
+{
+    Script script = answering(test::response(200, {}, keys()));
+    script.steps.insert(script.steps.begin() + 2, steps::hold());
+    server.plan({script});
+    const auto options = CallOptions{}.timeout(1ms);
+    const std::string authorization = "Bearer " + token();
+    boost::beast::http::fields fields;
+    fields.set("Authorization", authorization);
+
+    constexpr int forms = 6;
+    int ended = 0;
+    int late = 0;
+    const auto end = [&](const expected<Claims>& claims) {
+        late += !claims && is_timeout(claims.error());
+        if (++ended == forms)
+            server.release();
+    };
+    const auto spawn = [&](asio::awaitable<expected<Claims>> check) {
+        asio::co_spawn(context, std::move(check),
+                       [&](std::exception_ptr, const expected<Claims>& claims) { end(claims); });
+    };
+    spawn(authenticator->authenticate(token(), options));
+    spawn(authenticator->authenticate_request(fields, options));
+    spawn(authenticator->authenticate_request(authorization, "", options));
+    authenticator->authenticate(token(), options, end);
+    authenticator->authenticate_request(fields, options, end);
+    authenticator->authenticate_request(authorization, "", options, end);
+    context.run();
+    BOOST_TEST(ended == forms);
+    BOOST_TEST(late == forms);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(who_gives_up_while_the_server_is_silent_is_told_so)
+{
+    asio::cancellation_signal signal;
+    const auto arrive = [&](test::Peer&) {
+        asio::post(context, [&] { signal.emit(asio::cancellation_type::terminal); });
+    };
+    Script script = answering(test::response(200, {}, keys()));
+    script.steps.insert(script.steps.begin() + 2, {arrive, steps::hold()});
+    server.plan({script});
+    std::optional<expected<Claims>> ended;
+    const auto end = [&](expected<Claims> claims) {
+        ended.emplace(std::move(claims));
+        server.release();
+    };
+    authenticator->authenticate(token(), asio::bind_cancellation_slot(signal.slot(), end));
+    context.run();
+    BOOST_TEST_REQUIRE((ended && !*ended));
+    BOOST_TEST((ended->error().code == Errc::cancelled), ended->error());
+    BOOST_TEST((ended->error().stage == Stage::response), ended->error());
+    BOOST_TEST(ended->error().attempts == 1u);
+    finish();
+}
+
+BOOST_AUTO_TEST_CASE(keys_are_fetched_with_the_trace_of_the_caller_who_begins_it)
+{
+    Script script = answering(test::response(200, {}, keys()));
+    script.steps.insert(script.steps.begin() + 2, steps::hold());
+    server.plan({script});
+    const std::string first = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const std::string second = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    int good = 0;
+    for (const std::string& place : {first, second})
+        authenticator->authenticate(token(), CallOptions{}.trace_parent(*TraceParent::parse(place)),
+                                    [&](const expected<Claims>& claims) { good += claims.has_value(); });
+    context.poll();
+    server.release();
+    context.run();
+    BOOST_TEST(good == 2);
+    const auto requests = server.requests();
+    BOOST_TEST_REQUIRE(requests.size() == 1u);
+    BOOST_TEST(requests.front().bytes.find("\r\ntraceparent: " + first + "\r\n") != std::string::npos,
+               requests.front().bytes);
     finish();
 }
 
