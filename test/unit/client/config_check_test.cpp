@@ -46,6 +46,15 @@ BOOST_AUTO_TEST_CASE(the_defaults_with_credentials_are_good)
     BOOST_TEST(url->tls);
 }
 
+BOOST_AUTO_TEST_CASE(there_is_no_default_for_where_the_server_is)
+{
+    Config config;
+    config.app_id = "app";
+    config.api_key = "key";
+    BOOST_TEST(client::check_config(config).error().message.starts_with("base_url is empty: "));
+    BOOST_TEST(config.auth_url == "");
+}
+
 BOOST_AUTO_TEST_CASE(settings_within_their_bounds_are_good)
 {
     const std::vector<std::function<void(Config&)>> changes{
