@@ -12,9 +12,16 @@ using structure::Snippet;
 
 namespace {
 
+const std::filesystem::path root{PASSAGE_SOURCE_DIR};
+
+std::string read(const std::filesystem::path& path)
+{
+    std::ifstream file{path};
+    return {std::istreambuf_iterator<char>{file}, {}};
+}
+
 std::vector<Snippet> documented_snippets()
 {
-    const std::filesystem::path root{PASSAGE_SOURCE_DIR};
     std::vector<std::filesystem::path> texts{root / "README.md"};
     for (const auto& entry : std::filesystem::recursive_directory_iterator{root / "doc"})
         if (entry.path().extension() == ".md")
@@ -22,9 +29,7 @@ std::vector<Snippet> documented_snippets()
 
     std::vector<Snippet> snippets;
     for (const auto& path : texts) {
-        std::ifstream file{path};
-        const std::string markdown{std::istreambuf_iterator<char>{file}, {}};
-        for (const Snippet& snippet : structure::find_snippets(path.lexically_relative(root), markdown))
+        for (const Snippet& snippet : structure::find_snippets(path.lexically_relative(root), read(path)))
             snippets.push_back(snippet);
     }
     return snippets;
@@ -56,6 +61,13 @@ BOOST_AUTO_TEST_CASE(readme_shows_code)
     const std::vector<Snippet> snippets = documented_snippets();
     BOOST_REQUIRE(!snippets.empty());
     BOOST_TEST(snippets.front().file == "README.md");
+}
+
+// The example is compiled and run by tests of its own.
+BOOST_AUTO_TEST_CASE(first_program_of_the_readme_is_the_first_example)
+{
+    const std::string example = read(root / "example/1_first_call.cpp");
+    BOOST_TEST(documented_snippets().front().code == example.substr(example.find("#include")));
 }
 
 BOOST_AUTO_TEST_CASE(fences_of_cpp_are_found_and_others_are_not)
