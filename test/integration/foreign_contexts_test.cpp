@@ -14,9 +14,11 @@
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -108,6 +110,30 @@ BOOST_AUTO_TEST_CASE(a_call_that_nobody_awaits_any_more_is_broken_off)
     while (client->stats().connections > 0) // the server is still holding
         context.run_one();
     BOOST_TEST(run(context, client->get_user("v")).value().id == "v");
+    client.reset();
+    context.restart();
+    context.run();
+    BOOST_TEST(server.finish() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_deadline_is_noticed_by_who_runs_the_clients_context)
+{
+    server.plan({holding()});
+    asio::io_context context;
+    std::optional<Client> client{std::in_place, context, config()};
+    asio::io_context other;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds{20};
+    std::optional<expected<UserInfo>> user;
+    asio::co_spawn(other, client->get_user("u", CallOptions{}.deadline(deadline)),
+                   [&](std::exception_ptr, expected<UserInfo> result) { user.emplace(std::move(result)); });
+    other.run_until(deadline + std::chrono::milliseconds{20});
+    BOOST_TEST(!user);
+    context.run();
+    BOOST_TEST(!user); // its handler belongs to the other one
+    other.run();
+    BOOST_TEST_REQUIRE((user && !*user));
+    BOOST_TEST(is_timeout(user->error()), user->error());
+    server.release();
     client.reset();
     context.restart();
     context.run();

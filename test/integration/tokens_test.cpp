@@ -965,4 +965,37 @@ BOOST_AUTO_TEST_CASE(a_cancelled_coroutine_stays_cancelled)
     held.end();
 }
 
+BOOST_AUTO_TEST_CASE(a_coroutine_that_was_cancelled_throws_at_its_next_wait_until_it_resets_its_state)
+{
+    HoldingFixture held;
+    asio::cancellation_signal signal;
+    std::optional<Errc> cancelled;
+    std::optional<boost::system::error_code> thrown;
+    std::optional<std::string> after;
+    asio::co_spawn(
+        held.context,
+        [&]() -> asio::awaitable<void> {
+            cancelled = code_of(co_await held.client->get_user("u"));
+            try {
+                co_await held.client->get_user("v");
+            } catch (const boost::system::system_error& error) {
+                thrown = error.code();
+            }
+            co_await asio::this_coro::reset_cancellation_state();
+            after = id_of(co_await held.client->get_user("w"));
+        },
+        asio::bind_cancellation_slot(signal.slot(), asio::detached));
+    held.run_until_held();
+    signal.emit(cancellation_type::terminal);
+    while (!cancelled)
+        held.context.run_one();
+    held.server.release();
+    held.context.run();
+    BOOST_TEST((cancelled == Errc::cancelled));
+    BOOST_TEST((thrown == asio::error::operation_aborted));
+    BOOST_TEST((after == "w"));
+    BOOST_TEST(held.server.requests().size() == 2u);
+    held.end();
+}
+
 BOOST_AUTO_TEST_SUITE_END()
