@@ -17,8 +17,14 @@ set(pc_emulator_libs "")
 if(NOT BUILD_SHARED_LIBS)
     set(pc_requires "libssl libcrypto")
     string(PREPEND pc_libs "-lboost_url ")
+    if(PASSAGE_HTTP2)
+        string(APPEND pc_requires " libnghttp2")
+    endif()
     set(pc_emulator_requires "libssl libcrypto sqlite3 >= 3.37")
     set(pc_emulator_libs "-lboost_json -pthread")
+    if(PASSAGE_HTTP2)
+        string(APPEND pc_emulator_requires " libnghttp2")
+    endif()
 endif()
 
 # install_component(NAME TARGETS_FILE PC_FILE): what makes it be found.
@@ -44,6 +50,7 @@ install(TARGETS passage EXPORT passageClientTargets COMPONENT client)
 write_basic_package_version_file(passageConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES
     "${PROJECT_SOURCE_DIR}/cmake/passageConfig.cmake"
+    "${PROJECT_SOURCE_DIR}/cmake/FindNGHTTP2.cmake"
     "${PROJECT_BINARY_DIR}/passageConfigVersion.cmake"
     DESTINATION "${package_folder}" COMPONENT client)
 install_component(client passageClientTargets passage.pc)

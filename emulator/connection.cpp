@@ -1,6 +1,7 @@
 #include "connection.hpp"
 
 #include "fault_plan.hpp"
+#include "http2_connection.hpp"
 #include "request_reader.hpp"
 #include "response_bytes.hpp"
 
@@ -10,8 +11,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <iostream>
-#include <sstream>
 
 namespace passage::emulator {
 namespace asio = boost::asio;
@@ -20,13 +19,6 @@ namespace {
 
 constexpr std::size_t read_size = 4096;
 constexpr std::size_t max_empty_lines_size = 8;
-constexpr std::chrono::milliseconds farewell{2'000};
-
-/// What tests use to set the stage is spared from faults.
-bool can_have_faults(const Request& request)
-{
-    return !request.target.starts_with("/admin/");
-}
 
 } // namespace
 
@@ -36,12 +28,19 @@ Connection::Connection(asio::ip::tcp::socket socket, SSL_CTX* context, Service& 
     stream_.expires_after(service_.patience.request);
 }
 
+Connection::~Connection() = default;
+
 // g++ 12 compiles a co_await inside &&, || and ?: wrongly: each stands in a statement of its own.
 
 asio::awaitable<void> Connection::run()
 {
     if (co_await stream_.handshake()) {
         co_return; // no TLS, no words
+    }
+    if (stream_.protocol() == http2_protocol) {
+        http2_ = make_http2_connection(stream_, service_);
+        co_await http2_->run();
+        co_return;
     }
     while (co_await next_request_begins()) {
         const After after = co_await serve_request();
@@ -104,10 +103,7 @@ asio::awaitable<bool> Connection::receive(RequestReader& reader)
         }
         if (state == RequestReader::State::head) {
             const Request head = reader.request();
-            const auto start = Clock::now();
-            if (const auto response = refusal_of_head(service_.store, head)) {
-                log(head, *response, start);
-                ++service_.requests_served;
+            if (const auto response = refuse_head(service_, head)) {
                 co_await send(to_bytes(*response, false, head.method == "HEAD"));
                 co_return false;
             }
@@ -153,8 +149,7 @@ asio::awaitable<Connection::After> Connection::serve_request()
     if (fate.delay.count() > 0) {
         co_await wait(fate.delay);
     }
-    const Response response = answer_to(request, fate);
-    ++service_.requests_served;
+    const Response response = answer_to(service_, request, fate);
     if (fate.reset) {
         stream_.reset();
         co_return After::silence;
@@ -188,33 +183,20 @@ asio::awaitable<void> Connection::wait(std::chrono::milliseconds time)
     co_await delay_.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
-Response Connection::answer_to(const Request& request, const Fate& fate)
+void Connection::check_deadline(Clock::time_point now)
 {
-    const auto start = Clock::now();
-    Response response;
-    if (fate.refused_with != 0) {
-        response = refusal(fate.refused_with, fate.refused_with == 429 ? "too_many_requests" : "fault",
-                           "The emulator was told to fail this request.");
-        response.retry_after = fate.retry_after;
-    } else {
-        response = answer(service_.store, request);
-    }
-    log(request, response, start);
-    return response;
-}
-
-void Connection::log(const Request& request, const Response& response, Clock::time_point start)
-{
-    if (service_.verbose) {
-        const auto time = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
-        std::ostringstream line; // written at once, for other threads write too
-        line << request.method << ' ' << request.target << ' ' << response.status << ' ' << time.count() << " us\n";
-        std::clog << line.str() << std::flush;
+    stream_.check_deadline(now);
+    if (http2_) {
+        http2_->check_deadlines(now);
     }
 }
 
 void Connection::drain()
 {
+    if (http2_) {
+        http2_->drain();
+        return;
+    }
     draining_ = true;
     delay_.cancel();
     if (idle_) {

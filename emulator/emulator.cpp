@@ -4,6 +4,7 @@
 #include "certificates.hpp"
 #include "connection.hpp"
 #include "fault_plan.hpp"
+#include "http2_connection.hpp"
 #include "keys.hpp"
 #include "random.hpp"
 #include "requests.hpp"
@@ -168,6 +169,12 @@ EmulatorOptions& EmulatorOptions::faults(Faults faults)
     return *this;
 }
 
+EmulatorOptions& EmulatorOptions::http1(bool alone)
+{
+    http1_ = alone;
+    return *this;
+}
+
 EmulatorOptions& EmulatorOptions::verbose(bool on)
 {
     verbose_ = on;
@@ -186,6 +193,7 @@ public:
           service_{store_,
                    faults_,
                    {options.idle_timeout_, options.request_timeout_, options.response_timeout_},
+                   has_http2() && !options.http1_,
                    options.verbose_},
           server_(prepared(options), make_server_identity(authority_, options.address_), options.address_,
                   options.port_, options.threads_)

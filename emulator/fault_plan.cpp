@@ -41,7 +41,15 @@ Fate FaultPlan::next(Clock::time_point now, std::uint64_t number)
         fate.retry_after = faults_.retry_after_;
     }
     fate.last = faults_.close_after_ != 0 && number >= faults_.close_after_;
+    fate.refused = faults_.refuse_rate_ > 0 && happens(faults_.refuse_rate_);
+    fate.goaway = faults_.goaway_after_ != 0 && number >= faults_.goaway_after_;
     return fate;
+}
+
+std::optional<std::uint32_t> FaultPlan::max_streams()
+{
+    const std::scoped_lock lock(mutex_);
+    return faults_.max_streams_;
 }
 
 /// From 0 to less than 1.

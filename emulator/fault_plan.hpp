@@ -21,6 +21,9 @@ struct Fate
     bool reset = false;                              ///< the connection, in place of the answer
     std::optional<std::size_t> cut_after;            ///< bytes of the answer
     bool last = false;                               ///< the connection ends after the answer
+    // On connections of HTTP/2:
+    bool refused = false; ///< its stream, and nothing is done
+    bool goaway = false;  ///< the connection takes no requests after this one
 };
 
 /// Decides on requests by the faults that are switched on. Any thread may ask and switch.
@@ -35,6 +38,8 @@ public:
     /// `number` is the request's on its connection, from 1. Each request takes the same count of
     /// random numbers, so that what befalls one does not depend on what befell those before.
     Fate next(Clock::time_point now, std::uint64_t number);
+    /// How many streams a new connection of HTTP/2 may have at a time; nothing if that is not given.
+    std::optional<std::uint32_t> max_streams();
 
 private:
     double draw();

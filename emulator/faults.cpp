@@ -1,5 +1,7 @@
 #include <passage/emulator.hpp>
 
+#include "http2_connection.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <map>
@@ -13,24 +15,32 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds longest = std::chrono::hours{24};
+constexpr std::uint32_t most_streams = 1000;
 
-[[noreturn]] void refuse(const std::string& why)
+[[noreturn]] void fail(const std::string& why)
 {
     throw std::invalid_argument("fault: " + why);
 }
 
 /// Refuses a fault that was given as text.
-[[noreturn]] void refuse(std::string_view text, std::string_view why)
+[[noreturn]] void fail(std::string_view text, std::string_view why)
 {
     std::string sentence{'"'};
     sentence.append(text).append("\" ").append(why);
-    refuse(sentence);
+    fail(sentence);
+}
+
+void require_http2(const std::string& name)
+{
+    if (!emulator::has_http2()) {
+        fail(name + " needs HTTP/2, and this emulator was built without it");
+    }
 }
 
 double checked_rate(double rate)
 {
     if (!(rate >= 0 && rate <= 1)) {
-        refuse("a rate must be a number from 0 to 1");
+        fail("a rate must be a number from 0 to 1");
     }
     return rate;
 }
@@ -39,7 +49,7 @@ template <class Time>
 Time checked_time(Time time)
 {
     if (time < Time{0} || time > longest) {
-        refuse("a time must be from 0 to a day");
+        fail("a time must be from 0 to a day");
     }
     return time;
 }
@@ -51,7 +61,7 @@ Number number_of(std::string_view text, std::string_view whole)
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, number);
     if (error != std::errc{} || stop != end) {
-        refuse(whole, "has no number where one is due");
+        fail(whole, "has no number where one is due");
     }
     return number;
 }
@@ -79,7 +89,7 @@ public:
             std::optional<std::string_view> option = take(rest, ',');
             const std::string_view name = take(option, '=');
             if (!option || !options_.emplace(name, *option).second) {
-                refuse(text, "is malformed");
+                fail(text, "is malformed");
             }
         }
     }
@@ -91,7 +101,7 @@ public:
     {
         std::string_view text = value_.value_or(std::string_view{});
         if (!text.ends_with(unit)) {
-            refuse(whole_, std::string{"must be in the unit "}.append(unit));
+            fail(whole_, std::string{"must be in the unit "}.append(unit));
         }
         text.remove_suffix(unit.size());
         return number_of<Number>(text, whole_);
@@ -111,7 +121,7 @@ public:
     void end() const
     {
         if (rate_ || !options_.empty()) {
-            refuse(whole_, "says more than this fault knows");
+            fail(whole_, "says more than this fault knows");
         }
     }
 
@@ -137,7 +147,7 @@ Faults& Faults::latency(milliseconds time, milliseconds jitter)
 Faults& Faults::error(unsigned status, double rate)
 {
     if (status < 400 || status > 599) {
-        refuse("the status of an error must be 400 to 599");
+        fail("the status of an error must be 400 to 599");
     }
     errors_.emplace_back(status, checked_rate(rate));
     return *this;
@@ -146,7 +156,7 @@ Faults& Faults::error(unsigned status, double rate)
 Faults& Faults::close_after(std::uint64_t count)
 {
     if (count == 0) {
-        refuse("a connection can be closed after 1 request or more");
+        fail("a connection can be closed after 1 request or more");
     }
     close_after_ = count;
     return *this;
@@ -168,10 +178,37 @@ Faults& Faults::cut_after(std::size_t bytes, double rate)
 Faults& Faults::throttle(double requests_per_second, seconds retry_after)
 {
     if (!(requests_per_second > 0 && requests_per_second <= 1e9)) {
-        refuse("the requests a second must be more than 0, and at most 1e9");
+        fail("the requests a second must be more than 0, and at most 1e9");
     }
     retry_after_ = checked_time(retry_after);
     requests_per_second_ = requests_per_second;
+    return *this;
+}
+
+Faults& Faults::refuse(double rate)
+{
+    require_http2("refuse");
+    refuse_rate_ = checked_rate(rate);
+    return *this;
+}
+
+Faults& Faults::goaway_after(std::uint64_t count)
+{
+    require_http2("goaway");
+    if (count == 0) {
+        fail("a connection can go away after 1 request or more");
+    }
+    goaway_after_ = count;
+    return *this;
+}
+
+Faults& Faults::max_streams(std::uint32_t count)
+{
+    require_http2("streams");
+    if (count > most_streams) {
+        fail("a connection can have 0 to 1000 streams");
+    }
+    max_streams_ = count;
     return *this;
 }
 
@@ -196,11 +233,17 @@ Faults& Faults::add(std::string_view text)
         cut_after(words.value<std::size_t>(), words.rate());
     } else if (words.kind() == "throttle") {
         throttle(words.value<double>("/s"), seconds{words.option<std::int64_t>("retry-after", 1)});
+    } else if (words.kind() == "refuse" && !words.has_value()) {
+        refuse(words.rate());
+    } else if (words.kind() == "goaway") {
+        goaway_after(words.value<std::uint64_t>());
+    } else if (words.kind() == "streams") {
+        max_streams(words.value<std::uint32_t>());
     } else if (words.kind() == "seed") {
         seed(words.value<std::uint64_t>());
     } else {
-        refuse(text,
-               "is none of latency=MS, error=STATUS, close=COUNT, reset, cut=BYTES, throttle=COUNT/s, seed=NUMBER");
+        fail(text, "is none of latency=MS, error=STATUS, close=COUNT, reset, cut=BYTES, throttle=COUNT/s, refuse, "
+                   "goaway=COUNT, streams=COUNT, seed=NUMBER");
     }
     words.end();
     return *this;
@@ -209,7 +252,7 @@ Faults& Faults::add(std::string_view text)
 bool Faults::any() const
 {
     return latency_.count() > 0 || jitter_.count() > 0 || !errors_.empty() || close_after_ != 0 || reset_rate_ > 0 ||
-           cut_rate_ > 0 || requests_per_second_ > 0;
+           cut_rate_ > 0 || requests_per_second_ > 0 || refuse_rate_ > 0 || goaway_after_ != 0;
 }
 
 } // namespace passage

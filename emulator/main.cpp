@@ -26,7 +26,7 @@ namespace po = boost::program_options;
 constexpr const char* usage = R"(passage-emulator - a stand-in for the Passage management API
 
 Serves HTTPS with a certificate authority of its own, kept with the data, and prints the environment
-variables that point a client at it. Ctrl-C, SIGTERM or SIGHUP ends it.
+variables that point a client at it. Clients choose HTTP/2 or HTTP/1.1 by ALPN. Ctrl-C, SIGTERM or SIGHUP ends it.
 
 )";
 
@@ -69,6 +69,15 @@ given. The same chances are drawn in each run. Requests to /admin/ are spared.
     --fault throttle=COUNT/s[,retry-after=S]  429 for what exceeds it, with Retry-After (1 s)
     --fault seed=NUMBER                       draws other chances
 
+Of HTTP/2 alone; requests over HTTP/1.1 are spared:
+
+    --fault refuse[@RATE]                     the stream refused (REFUSED_STREAM); nothing is done
+    --fault goaway=COUNT                      GOAWAY after so many requests; later ones are ignored
+    --fault streams=COUNT                     so many requests of a connection at a time; 0 to 1000
+
+Over HTTP/2, close, reset and cut end the connection with all its requests; cut counts the bytes of
+the frames of one answer. Requests that wait do not hold up others.
+
     passage-emulator --fault error=503@0.1 --fault latency=50,jitter=20 --fault reset@0.01
 )";
 
@@ -96,6 +105,7 @@ po::options_description describe_options()
     add("ca-key", po::value<std::string>(), "its private key (PEM)");
     add("env-out", po::value<std::string>(), "file for the environment variables, readable by its owner alone");
     add("threads", po::value<long>()->default_value(1), "threads that serve connections");
+    add("http1", "offer HTTP/1.1 alone, no HTTP/2");
     add("fault", po::value<std::vector<std::string>>(), "what to do wrong, see below; may be given several times");
     add("verbose", "log a line for each request to standard error");
     add("version", "print the version");
@@ -146,6 +156,7 @@ passage::EmulatorOptions emulator_options(const po::variables_map& given)
         .seed(number_of<std::size_t>(given, "seed", 0, 1'000'000))
         .authority(text("ca-cert"), text("ca-key"))
         .threads(number_of<unsigned>(given, "threads", 1, 256))
+        .http1(given.count("http1") != 0)
         .faults(faults_of(given))
         .verbose(given.count("verbose") != 0);
     return options;

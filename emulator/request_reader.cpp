@@ -1,6 +1,7 @@
 #include "request_reader.hpp"
 
-#include "percent.hpp"
+#include "limits.hpp"
+#include "request_target.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
@@ -16,9 +17,6 @@ namespace http = beast::http;
 
 namespace {
 
-constexpr std::uint32_t max_header_size = 16 * 1024;
-constexpr std::uint64_t max_body_size = 4 * 1024 * 1024;
-constexpr std::uint64_t max_small_body_size = 16 * 1024;
 // A chunked body has more bytes on the wire than in it, for each chunk may have an extension.
 constexpr std::size_t max_wire_size = max_header_size + 2 * max_body_size;
 constexpr std::string_view end_of_chunks = "0\r\n\r\n";
@@ -36,71 +34,6 @@ std::optional<std::string_view> single(const http::fields& fields, http::field n
         return std::nullopt;
     }
     return std::next(first) == last ? to_std(first->value()) : std::string_view{};
-}
-
-bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/// A name, which may be empty, or an IP address.
-bool is_host(std::string_view text)
-{
-    const auto consists_of = [](std::string_view part, std::string_view others) {
-        return std::ranges::all_of(part, [&](char c) {
-            return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                   others.find(c) != std::string_view::npos;
-        });
-    };
-    if (text.starts_with('[')) {
-        return text.size() > 2 && text.ends_with(']') && consists_of(text.substr(1, text.size() - 2), ":.");
-    }
-    return consists_of(text, "-._~!$&'()*+,;=%") && percent_decode(text);
-}
-
-/// A host, and a port if need be.
-bool is_authority(std::string_view text)
-{
-    const std::size_t colon = text.find(':', text.starts_with('[') ? text.find(']') : 0);
-    const std::string_view port = text.substr(std::min(text.size(), colon));
-    return is_host(text.substr(0, colon)) && std::ranges::all_of(port.substr(port.empty() ? 0 : 1), is_digit);
-}
-
-/// The parts of `https://authority/path?query`, which servers must take too; nothing for another target.
-struct AbsoluteTarget
-{
-    std::string_view authority;
-    std::string_view path; ///< with the query; empty stands for `/`
-};
-std::optional<AbsoluteTarget> split_absolute(std::string_view target)
-{
-    for (const std::string_view scheme : {"https://", "http://"}) {
-        if (beast::iequals(target.substr(0, scheme.size()), scheme)) {
-            const std::string_view rest = target.substr(scheme.size());
-            const std::size_t end = std::min(rest.find_first_of("/?"), rest.size());
-            return AbsoluteTarget{rest.substr(0, end), rest.substr(end)};
-        }
-    }
-    return std::nullopt;
-}
-
-std::string_view path_of(std::string_view target)
-{
-    const auto absolute = split_absolute(target);
-    return absolute ? absolute->path : target;
-}
-
-/// The forms of RFC 9112, section 3.2, but for the one of CONNECT.
-bool is_target(std::string_view method, std::string_view target)
-{
-    if (target.find('#') != std::string_view::npos) {
-        return false;
-    }
-    if (const auto absolute = split_absolute(target)) {
-        const bool has_host = !absolute->authority.empty() && !absolute->authority.starts_with(':');
-        return has_host && is_authority(absolute->authority);
-    }
-    return target.starts_with('/') || (target == "*" && method == "OPTIONS");
 }
 
 /// What RFC 9112 has a server refuse and Beast lets pass; empty if the header is in order.

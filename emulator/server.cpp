@@ -37,7 +37,22 @@ struct ContextFree
 };
 using Context = std::unique_ptr<SSL_CTX, ContextFree>;
 
-Context make_context(const Identity& identity)
+constexpr unsigned char protocols[] = "\x02h2\x08http/1.1"; // in the order of preference
+constexpr std::size_t protocols_size = sizeof protocols - 1;
+constexpr std::size_t http2_size = 3;
+
+int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* size, const unsigned char* offered,
+                    unsigned offered_size, void* service)
+{
+    const std::size_t begin = static_cast<const Service*>(service)->http2 ? 0 : http2_size;
+    unsigned char* name = nullptr;
+    const int outcome = SSL_select_next_proto(&name, size, protocols + begin,
+                                              static_cast<unsigned>(protocols_size - begin), offered, offered_size);
+    *chosen = name;
+    return outcome == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+Context make_context(const Identity& identity, Service& service)
 {
     Context context(SSL_CTX_new(TLS_server_method()));
     if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1 ||
@@ -45,6 +60,7 @@ Context make_context(const Identity& identity)
         SSL_CTX_use_PrivateKey(context.get(), identity.key.get()) != 1) {
         throw std::runtime_error("OpenSSL cannot serve with the certificate made");
     }
+    SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, &service);
     SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_mode(context.get(),
                      SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
@@ -244,7 +260,7 @@ class Server::Impl
 {
 public:
     Impl(Service& service, const Identity& identity, const std::string& address, std::uint16_t port, unsigned threads)
-        : context_(make_context(identity))
+        : context_(make_context(identity, service))
     {
         for (unsigned i = 0; i < std::max(1U, threads); ++i) {
             workers_.push_back(std::make_unique<Worker>(service, context_.get(), counters_));

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <new>
+#include <utility>
 
 namespace passage::emulator {
 namespace asio = boost::asio;
@@ -58,11 +59,29 @@ long TlsStream::before_io(BIO* bio, int operation, const char*, std::size_t, int
     return -1;
 }
 
-/// Repeats a step of OpenSSL's until it needs to wait for the socket no more.
+/// What a step of OpenSSL's has failed with; would_block if it needs to wait for the socket.
+TlsStream::ErrorCode TlsStream::error_of(int result)
+{
+    switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return asio::error::would_block;
+    case SSL_ERROR_ZERO_RETURN:
+        return asio::error::eof;
+    default:
+        return asio::error::connection_reset;
+    }
+}
+
+/// Repeats a step of OpenSSL's until it needs to wait for the socket no more, or is interrupted, if that is possible.
 template <class Step>
-asio::awaitable<int> TlsStream::run(Step step, ErrorCode& error)
+asio::awaitable<int> TlsStream::run(Step step, ErrorCode& error, bool* interrupted)
 {
     while (true) {
+        if (interrupted != nullptr && std::exchange(*interrupted, false)) {
+            error = asio::error::interrupted;
+            co_return 0;
+        }
         if (Clock::now() >= deadline_) {
             error = asio::error::timed_out;
             co_return 0;
@@ -73,20 +92,12 @@ asio::awaitable<int> TlsStream::run(Step step, ErrorCode& error)
             error = {};
             co_return result;
         }
-        auto direction = asio::socket_base::wait_read;
-        switch (SSL_get_error(ssl_.get(), result)) {
-        case SSL_ERROR_WANT_READ:
-            break;
-        case SSL_ERROR_WANT_WRITE:
-            direction = asio::socket_base::wait_write;
-            break;
-        case SSL_ERROR_ZERO_RETURN:
-            error = asio::error::eof;
-            co_return 0;
-        default:
-            error = asio::error::connection_reset;
+        error = error_of(result);
+        if (error != asio::error::would_block) {
             co_return 0;
         }
+        const auto direction =
+            SSL_want_write(ssl_.get()) ? asio::socket_base::wait_write : asio::socket_base::wait_read;
         const auto [failure] = co_await socket_.async_wait(direction, asio::as_tuple(asio::use_awaitable));
         if (failure && failure != asio::error::operation_aborted) {
             error = failure;
@@ -103,11 +114,27 @@ asio::awaitable<TlsStream::ErrorCode> TlsStream::handshake()
     co_return error;
 }
 
+std::string_view TlsStream::protocol() const
+{
+    const unsigned char* name = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+    return {reinterpret_cast<const char*>(name), size};
+}
+
 asio::awaitable<std::size_t> TlsStream::read_some(asio::mutable_buffer buffer, ErrorCode& error)
 {
-    const int size =
-        co_await run([&] { return SSL_read(ssl_.get(), buffer.data(), static_cast<int>(buffer.size())); }, error);
+    const int size = co_await run([&] { return SSL_read(ssl_.get(), buffer.data(), static_cast<int>(buffer.size())); },
+                                  error, &interrupted_);
     co_return static_cast<std::size_t>(size);
+}
+
+std::size_t TlsStream::try_read(asio::mutable_buffer buffer, ErrorCode& error)
+{
+    ERR_clear_error();
+    const int size = SSL_read(ssl_.get(), buffer.data(), static_cast<int>(buffer.size()));
+    error = size > 0 ? ErrorCode{} : error_of(size);
+    return size > 0 ? static_cast<std::size_t>(size) : 0;
 }
 
 asio::awaitable<TlsStream::ErrorCode> TlsStream::write(std::string_view bytes)
@@ -141,10 +168,16 @@ asio::awaitable<void> TlsStream::discard_rest()
     }
 }
 
-void TlsStream::expires_after(std::chrono::milliseconds time)
+void TlsStream::interrupt()
+{
+    interrupted_ = true;
+    cancel();
+}
+
+void TlsStream::expires_at(Clock::time_point time)
 {
     if (!aborted_) {
-        deadline_ = Clock::now() + time;
+        deadline_ = time;
     }
 }
 

@@ -33,8 +33,13 @@ public:
     boost::asio::any_io_executor get_executor() { return socket_.get_executor(); }
 
     boost::asio::awaitable<ErrorCode> handshake();
-    /// Zero bytes come with an error alone; a proper end is asio::error::eof.
+    /// What the client has chosen by ALPN; empty if nothing.
+    std::string_view protocol() const;
+    /// Zero bytes come with an error alone; a proper end is asio::error::eof, a call of interrupt()
+    /// asio::error::interrupted.
     boost::asio::awaitable<std::size_t> read_some(boost::asio::mutable_buffer buffer, ErrorCode& error);
+    /// The same without waiting: asio::error::would_block if nothing has come.
+    std::size_t try_read(boost::asio::mutable_buffer buffer, ErrorCode& error);
     boost::asio::awaitable<ErrorCode> write(std::string_view bytes);
     /// Tells the client that nothing more will come.
     void say_goodbye();
@@ -42,8 +47,12 @@ public:
     /// on unread bytes would make the kernel throw away an answer that is on its way.
     boost::asio::awaitable<void> discard_rest();
 
+    /// Ends the read that waits, or else the next one.
+    void interrupt();
+
     /// Lets the stream expire after this time, which takes the place of the one before.
-    void expires_after(std::chrono::milliseconds time);
+    void expires_after(std::chrono::milliseconds time) { expires_at(Clock::now() + time); }
+    void expires_at(Clock::time_point time);
     /// What waits for the client sees only now that the stream has expired; to be called now and then, which costs
     /// less than a timer for each stream.
     void check_deadline(Clock::time_point now);
@@ -62,7 +71,8 @@ private:
     };
 
     template <class Step>
-    boost::asio::awaitable<int> run(Step step, ErrorCode& error);
+    boost::asio::awaitable<int> run(Step step, ErrorCode& error, bool* interrupted = nullptr);
+    ErrorCode error_of(int result);
     void cancel();
     static long before_io(BIO* bio, int operation, const char* data, std::size_t size, int, long, int result,
                           std::size_t* processed);
@@ -71,6 +81,7 @@ private:
     std::unique_ptr<SSL, Free> ssl_;
     Clock::time_point deadline_ = Clock::time_point::max();
     int io_left_; // reads and writes of the socket until others have their turn
+    bool interrupted_ = false;
     bool aborted_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,20 +39,35 @@ public:
     Faults();
 
     /// Delays each request before it is processed: by `time`, and at random by up to `jitter` more. At most a day each.
+    /// Over HTTP/2 the requests of a connection are delayed side by side.
     Faults& latency(std::chrono::milliseconds time, std::chrono::milliseconds jitter = std::chrono::milliseconds{0});
     /// Responds with this status, 400 to 599, and does not carry out the request. May be called for several statuses;
     /// if several affect one request, the first applies.
     Faults& error(unsigned status, double rate = 1);
-    /// Closes each connection after the response to its request number `count`, 1 or more, without announcing it.
+    /// Closes each connection after the response to its request number `count`, 1 or more, without announcing it. Over
+    /// HTTP/2 there is no GOAWAY, and other requests in flight get no response.
     Faults& close_after(std::uint64_t count);
-    /// Resets the connection (RST) instead of sending the response. The request has been carried out.
+    /// Resets the connection (RST) instead of sending the response. The request has been carried out. Over HTTP/2 this
+    /// ends all requests of the connection.
     Faults& reset(double rate = 1);
     /// Cuts off the response after this number of bytes, header included, and closes the connection without a TLS
-    /// `close_notify`. The request has been carried out. A response that is not longer is sent unchanged.
+    /// `close_notify`. The request has been carried out. A response that is not longer is sent unchanged. Over HTTP/2
+    /// the bytes of its HEADERS and DATA frames count, and all requests of the connection end.
     Faults& cut_after(std::size_t bytes, double rate = 1);
     /// Responds with 429 and `Retry-After` to requests that exceed this number per second, over all connections.
     /// `retry_after` is at most a day. The requests of one second, and at least one, may arrive at once.
     Faults& throttle(double requests_per_second, std::chrono::seconds retry_after = std::chrono::seconds{1});
+    /// Refuses the stream of a request (RST_STREAM with REFUSED_STREAM). The request is not carried out.
+    ///
+    /// This function, `goaway_after` and `max_streams` affect HTTP/2 only. They throw `std::invalid_argument` if the
+    /// emulator was built without HTTP/2.
+    Faults& refuse(double rate = 1);
+    /// Ends each HTTP/2 connection with a GOAWAY that names its request number `count`, 1 or more, as the last one.
+    /// Requests up to it get their responses; later ones are ignored.
+    Faults& goaway_after(std::uint64_t count);
+    /// Limits the requests that an HTTP/2 connection may have in flight (SETTINGS_MAX_CONCURRENT_STREAMS), 0 to 1000.
+    /// The default is 100. Existing connections keep their limit.
+    Faults& max_streams(std::uint32_t count);
     /// Sets the seed of the random numbers. The default is 1.
     Faults& seed(std::uint64_t number);
 
@@ -59,6 +75,7 @@ public:
     ///
     ///     latency=MS[,jitter=MS]   error=STATUS[@RATE]   close=COUNT   reset[@RATE]
     ///     cut=BYTES[@RATE]         throttle=COUNT/s[,retry-after=SECONDS]   seed=NUMBER
+    ///     refuse[@RATE]            goaway=COUNT                  streams=COUNT
     ///
     /// \par Errors
     /// Throws `std::invalid_argument` if `text` has another form.
@@ -78,6 +95,9 @@ private:
     double cut_rate_ = 0;
     double requests_per_second_ = 0;
     std::chrono::seconds retry_after_{0};
+    double refuse_rate_ = 0;
+    std::uint64_t goaway_after_ = 0;
+    std::optional<std::uint32_t> max_streams_;
     std::uint64_t seed_ = 1;
 };
 
@@ -122,11 +142,16 @@ public:
     /// Sets how long a connection may wait for its next request. The default is 75 s.
     EmulatorOptions& idle_timeout(std::chrono::milliseconds time);
     /// Sets the maximum time from the first byte of a request to its last, and of a TLS handshake. The default is 30 s.
-    /// A request that takes longer gets 408; a handshake that takes longer is aborted.
+    /// A request that takes longer gets 408; a handshake that takes longer is aborted. Over HTTP/2 the other requests
+    /// of the connection go on, unless a header has no end.
     EmulatorOptions& request_timeout(std::chrono::milliseconds time);
     /// Sets the maximum time that a client may take to accept a response. The default is 30 s. After that the
-    /// connection is closed.
+    /// connection is closed. Over HTTP/2 a response whose window stays closed is cancelled, and the other requests go
+    /// on.
     EmulatorOptions& response_timeout(std::chrono::milliseconds time);
+    /// Sets whether only HTTP/1.1 is offered. By default a client may choose HTTP/2 (ALPN), if the emulator was built
+    /// with it.
+    EmulatorOptions& http1(bool alone);
     /// Sets the faults that are injected from the start. By default there are none.
     EmulatorOptions& faults(Faults faults);
     /// Sets whether a line for each request, without its header and body, is logged to `std::clog`.
@@ -147,6 +172,7 @@ private:
     std::chrono::milliseconds idle_timeout_;
     std::chrono::milliseconds request_timeout_;
     std::chrono::milliseconds response_timeout_;
+    bool http1_ = false;
     Faults faults_;
     bool verbose_ = false;
 };

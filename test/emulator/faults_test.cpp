@@ -1,4 +1,5 @@
 #include "fault_plan.hpp"
+#include "http2_connection.hpp"
 #include "tls_client.hpp"
 
 #include <passage/emulator.hpp>
@@ -65,7 +66,7 @@ bool same(const Fate& left, const Fate& right)
 {
     return left.delay == right.delay && left.refused_with == right.refused_with &&
            left.retry_after == right.retry_after && left.reset == right.reset && left.cut_after == right.cut_after &&
-           left.last == right.last;
+           left.last == right.last && left.refused == right.refused && left.goaway == right.goaway;
 }
 
 bool same(const std::vector<Fate>& left, const std::vector<Fate>& right)
@@ -159,7 +160,7 @@ BOOST_AUTO_TEST_SUITE(texts)
 
 BOOST_AUTO_TEST_CASE(each_text_says_the_same_as_its_setter)
 {
-    const std::vector<std::pair<std::string, Faults>> pairs{
+    std::vector<std::pair<std::string, Faults>> pairs{
         {"latency=40", Faults{}.latency(40ms)},
         {"latency=40,jitter=20", Faults{}.latency(40ms, 20ms)},
         {"error=503", Faults{}.error(503)},
@@ -172,12 +173,28 @@ BOOST_AUTO_TEST_CASE(each_text_says_the_same_as_its_setter)
         {"throttle=2/s", Faults{}.throttle(2)},
         {"throttle=0.5/s,retry-after=9", Faults{}.throttle(0.5, 9s)},
     };
+    if (passage::emulator::has_http2()) {
+        pairs.emplace_back("refuse", Faults{}.refuse());
+        pairs.emplace_back("refuse@0.5", Faults{}.refuse(0.5));
+        pairs.emplace_back("goaway=3", Faults{}.goaway_after(3));
+    }
     for (const auto& [text, faults] : pairs) {
         const auto run = fates(Faults{}.add(text), 100);
         BOOST_TEST(same(run, fates(faults, 100)), text);
         BOOST_TEST(!same(run, fates(Faults{}, 100)), text);
     }
     BOOST_TEST(same(fates(Faults{}.add("reset@0.5").add("seed=4"), 100), fates(Faults{}.reset(0.5).seed(4), 100)));
+}
+
+BOOST_AUTO_TEST_CASE(faults_of_http_2_are_refused_where_it_is_not_built_in)
+{
+    for (const char* text : {"refuse", "goaway=1", "streams=1"}) {
+        if (passage::emulator::has_http2()) {
+            BOOST_CHECK_NO_THROW(Faults{}.add(text));
+        } else {
+            BOOST_CHECK_THROW(Faults{}.add(text), std::invalid_argument);
+        }
+    }
 }
 
 BOOST_DATA_TEST_CASE(text_that_is_no_fault_is_refused,
@@ -207,6 +224,12 @@ BOOST_DATA_TEST_CASE(text_that_is_no_fault_is_refused,
                                  "throttle=0/s",
                                  "throttle=inf/s",
                                  "throttle=5/s,retry-after=-1",
+                                 "refuse=1",
+                                 "refuse@2",
+                                 "goaway",
+                                 "goaway=0",
+                                 "streams",
+                                 "streams=1001",
                                  "seed=x"}),
                      text)
 {

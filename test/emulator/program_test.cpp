@@ -127,6 +127,15 @@ BOOST_AUTO_TEST_CASE(printed_environment_points_a_client_at_it)
     BOOST_TEST(emulator.client().call("GET", keys, {}).status == 200U);
 }
 
+BOOST_AUTO_TEST_CASE(http_2_can_be_left_out)
+{
+    RunningProgram emulator({"--http1"});
+    const std::vector<std::string> both{"h2", "http/1.1"};
+    TlsClient client(emulator.port(), content_of(emulator["PASSAGE_CA_FILE"]), both);
+    BOOST_TEST(client.protocol() == "http/1.1");
+    BOOST_TEST(client.call("GET", users, key).status == 200U);
+}
+
 BOOST_DATA_TEST_CASE_F(WithFolder, environment_file_appears_when_ready_and_goes_at_the_end,
                        data::make({SIGINT, SIGTERM, SIGHUP}), number)
 {

@@ -55,6 +55,18 @@ TlsClient::TlsClient(std::uint16_t port, const std::string& ca_pem, SSL_SESSION*
     connect(port, "localhost");
 }
 
+TlsClient::TlsClient(std::uint16_t port, const std::string& ca_pem, const std::vector<std::string>& protocols)
+    : context_(trusting(ca_pem)), stream_(io_, context_)
+{
+    std::string wire;
+    for (const std::string& protocol : protocols) {
+        wire.append(1, static_cast<char>(protocol.size())).append(protocol);
+    }
+    SSL_set_alpn_protos(stream_.native_handle(), reinterpret_cast<const unsigned char*>(wire.data()),
+                        static_cast<unsigned>(wire.size()));
+    connect(port, "localhost");
+}
+
 void TlsClient::connect(std::uint16_t port, const std::string& host)
 {
     stream_.set_verify_callback(asio::ssl::host_name_verification(host));
@@ -99,6 +111,21 @@ Reply TlsClient::call(std::string_view method, std::string_view target, std::str
 {
     send(request(method, target, key, body));
     return receive(method == "HEAD");
+}
+
+std::string TlsClient::protocol()
+{
+    const unsigned char* name = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(stream_.native_handle(), &name, &size);
+    return {reinterpret_cast<const char*>(name), size};
+}
+
+std::string TlsClient::receive_some(boost::system::error_code& end)
+{
+    std::string bytes(16 * 1024, '\0');
+    bytes.resize(stream_.read_some(asio::buffer(bytes), end));
+    return bytes;
 }
 
 std::string TlsClient::receive_rest(boost::system::error_code& end)

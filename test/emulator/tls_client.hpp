@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 struct Reply
 {
@@ -30,6 +31,8 @@ class TlsClient
 public:
     /// `host` is what the certificate must name.
     TlsClient(std::uint16_t port, const std::string& ca_pem, const std::string& host = "localhost");
+    /// Offers these protocols (ALPN).
+    TlsClient(std::uint16_t port, const std::string& ca_pem, const std::vector<std::string>& protocols);
 
     void send(std::string_view bytes);
     /// The next answer, in full; `head` if it is one to HEAD.
@@ -39,6 +42,11 @@ public:
     static std::string request(std::string_view method, std::string_view target, std::string_view key,
                                std::string_view body = {});
 
+    /// The protocol that the server has chosen (ALPN); empty if none.
+    std::string protocol();
+
+    /// What comes next, at least a byte unless the connection ends.
+    std::string receive_some(boost::system::error_code& end);
     /// All that comes until the connection ends, and how it ends.
     std::string receive_rest(boost::system::error_code& end);
     /// Whether the server has sent something that was not received yet.
