@@ -1,10 +1,12 @@
 #pragma once
 
 #include <passage/expected.hpp>
+#include <passage/http_version.hpp>
 #include <passage/secret.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -101,6 +103,25 @@ struct LimitOptions
     std::size_t interim_responses = 8;
 };
 
+/// How HTTP/2 is used.
+struct Http2Options
+{
+    Http2Options() = default;
+
+    /// The maximum number of HTTP/2 connections at a time; at least 1. Another connection is made only if the existing
+    /// ones carry as many calls as the server permits. `PoolOptions::max_connections` also applies.
+    std::size_t max_connections = 8;
+    /// The number of bytes of one response that the server may send before the client has read them (RFC 9113, section
+    /// 5.2); 65,535 to 2,147,483,647.
+    std::uint32_t stream_window = 1024 * 1024;
+    /// The same for all responses on a connection together.
+    std::uint32_t connection_window = 16 * 1024 * 1024;
+    /// How long a connection with calls in flight may be silent before the client sends a PING (RFC 9113, section 6.7).
+    std::chrono::milliseconds ping_after = std::chrono::seconds{15};
+    /// How long the server may take to answer a PING before the connection is given up as lost.
+    std::chrono::milliseconds ping_timeout = std::chrono::seconds{5};
+};
+
 /// The configuration of a `Client` or an `Authenticator`, which copies and checks it when it is constructed.
 ///
 /// \par Thread safety
@@ -126,11 +147,15 @@ struct Config
     /// and ::1, because the network could read the API key.
     bool allow_plain_http = false;
 
+    /// The version of HTTP that the client uses.
+    HttpVersion http_version = HttpVersion::automatic;
+
     TlsOptions tls;          ///< Verification of the server.
     PoolOptions pool;        ///< The connection pool.
     TimeoutOptions timeouts; ///< Time limits.
     RetryOptions retry;      ///< Retries.
     LimitOptions limits;     ///< Size limits.
+    Http2Options http2;      ///< HTTP/2.
 
     /// The observer of all calls and connections. Clients may share it. If null, nothing is observed, at no cost.
     std::shared_ptr<Observer> observer;

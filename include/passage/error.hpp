@@ -24,7 +24,7 @@ enum class Errc {
     timeout,              ///< A deadline passed; `Error::stage` says at which stage.
     pool_timeout,         ///< No connection became available: too many calls wait already, or the deadline passed while
                           ///< the call waited. The message and the cause say if connections could not be established.
-    protocol,     ///< The server sent no valid HTTP/1.1 response (RFC 9112), or not the response to this request.
+    protocol,     ///< The server sent no valid HTTP response (RFC 9112, RFC 9113), or not the response to this request.
     truncated,    ///< The connection ended before the response was complete.
     too_large,    ///< A request or response exceeds a limit; the message names the limit.
     decode,       ///< The response reports success, but its body is not what the API documents.

@@ -2,6 +2,7 @@
 
 #include <passage/client_stats.hpp>
 #include <passage/error.hpp>
+#include <passage/http_version.hpp>
 #include <passage/trace_parent.hpp>
 
 #include <chrono>
@@ -32,6 +33,9 @@ struct CallStarted
     std::string_view operation;
     /// The HTTP method of the first request of the call. Refers to static storage.
     std::string_view method;
+    /// The path of the first request below the app's, with placeholders for ids, such as "/users/{user_id}". Refers to
+    /// static storage.
+    std::string_view path_template;
     /// The host of the server. Valid while the hook runs.
     std::string_view server_address;
     std::uint16_t server_port = 0; ///< The port of the server.
@@ -53,6 +57,11 @@ struct AttemptEnded
     /// The time that it took to establish the connection, if it was new. It may have been established for another
     /// attempt.
     ConnectionTimings connection;
+    /// The version of HTTP that was used; absent if the attempt got no connection.
+    std::optional<HttpVersion> http_version;
+    /// The IP address of the server; empty if the attempt got no connection. Valid while the hook runs.
+    std::string_view peer_address;
+    std::uint16_t peer_port = 0; ///< The port of the server.
     /// The time from when the attempt got the connection to the first byte of the response, or to the end of the
     /// attempt if no byte arrived.
     std::chrono::microseconds first_byte{0};

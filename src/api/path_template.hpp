@@ -20,7 +20,7 @@ public:
     };
 
     /// `text` must have static storage.
-    constexpr PathTemplate(const char* text) : rest_{text}
+    constexpr PathTemplate(const char* text) : text_{text}, rest_{text}
     {
         for (std::size_t begin = rest_.find('{'); begin != rest_.npos; begin = rest_.find('{')) {
             const std::size_t end = rest_.find('}', begin);
@@ -33,6 +33,7 @@ public:
         literal_size_ += rest_.size();
     }
 
+    constexpr std::string_view text() const noexcept { return text_; }
     constexpr std::span<const Placeholder> placeholders() const noexcept { return {placeholders_.data(), count_}; }
     /// The text after the last placeholder.
     constexpr std::string_view rest() const noexcept { return rest_; }
@@ -42,6 +43,7 @@ public:
 private:
     std::array<Placeholder, 2> placeholders_{};
     std::size_t count_ = 0;
+    std::string_view text_;
     std::string_view rest_;
     std::size_t literal_size_ = 0;
 };

@@ -52,17 +52,9 @@ Error answer_of_another()
     return Error{Errc::protocol, "the answer names another than the one that was asked for"};
 }
 
-Question::Question(const Requests& requests, std::string_view request) noexcept
-    : requests_{requests}, request_{request}, target_{request.substr(request.find(' ') + 1)}
-{
-    target_ = target_.substr(0, target_.find(' '));
-}
-
-std::string_view Question::body() const noexcept
-{
-    constexpr std::string_view end_of_head = "\r\n\r\n";
-    return request_.substr(std::min(request_.size(), request_.find(end_of_head) + end_of_head.size()));
-}
+Question::Question(const Requests& requests, const http::Request& request) noexcept
+    : requests_{requests}, target_{request.target}, body_{request.body}
+{}
 
 std::string_view Question::identifier() const noexcept
 {
@@ -85,14 +77,14 @@ bool Question::is_answered_by(const UserSummary& found) const
 
 bool Question::created(const UserInfo& user) const
 {
-    const auto asked = json::decode_recipient(body());
+    const auto asked = json::decode_recipient(body_);
     return asked && (asked->email.empty() || is_same_email(asked->email, user.email)) &&
            (asked->phone.empty() || asked->phone == user.phone);
 }
 
 bool Question::is_answered_by(const MagicLink& link) const
 {
-    const auto asked = json::decode_recipient(body());
+    const auto asked = json::decode_recipient(body_);
     if (!asked)
         return false;
     if (!asked->user_id.empty())

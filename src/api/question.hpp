@@ -7,6 +7,12 @@
 
 #include <string_view>
 
+namespace passage::http {
+
+struct Request;
+
+} // namespace passage::http
+
 namespace passage::api {
 
 class Requests;
@@ -14,7 +20,7 @@ class Requests;
 /// The error of an answer that names another than the one that was asked for.
 Error answer_of_another();
 
-/// What a request asked for, read from its bytes: an answer that names its user, app or identifier must name the same.
+/// What a request asked for: an answer that names its user, app or identifier must name the same.
 ///
 /// Connections on which answers are out of step, behind a server or a proxy, are found by this alone. What the answer
 /// does not name is not checked: an empty answer, a list, devices.
@@ -22,7 +28,7 @@ class Question
 {
 public:
     /// `request` must outlive the question.
-    Question(const Requests& requests, std::string_view request) noexcept;
+    Question(const Requests& requests, const http::Request& request) noexcept;
 
     /// The identifier by which a user was looked for, percent-encoded; empty if none was.
     std::string_view identifier() const noexcept;
@@ -43,11 +49,9 @@ public:
     bool may_have_body(std::string_view body) const;
 
 private:
-    std::string_view body() const noexcept;
-
     const Requests& requests_;
-    std::string_view request_;
     std::string_view target_;
+    std::string_view body_;
     std::string_view earlier_identifier_;
 };
 

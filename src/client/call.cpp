@@ -24,8 +24,8 @@ void prefetch(const void* begin, std::size_t size) noexcept
 
 } // namespace
 
-Call::Call(std::shared_ptr<ClientState> client_state, const api::Operation& operation, Secret request, bool retries,
-           Effect before)
+Call::Call(std::shared_ptr<ClientState> client_state, const api::Operation& operation, http::Request&& request,
+           bool retries, Effect before)
     : client_state_{std::move(client_state)},
       request_{std::move(request)},
       fsm_{operation, retries, before, client_state_->policy()}
@@ -91,7 +91,7 @@ void Call::perform(CallAction action, Clock::time_point now)
         case Kind::await_place:
             if (Pending::is_linked()) {
                 waits_for_ = Wait::connection;
-                return client_state_->connections().parked_calls().park(*this, shared_from_this());
+                return client_state_->connections().parked_calls().park(shared_from_this());
             }
             action = look_for_place(now);
             break;
@@ -103,7 +103,7 @@ void Call::perform(CallAction action, Clock::time_point now)
             break;
         case Kind::await_exchange:
             waits_for_ = Wait::exchange;
-            return (*lease_)->wait(shared_from_this());
+            return (*lease_)->wait(lease_->exchange, shared_from_this());
         case Kind::break_off:
             return break_off();
         case Kind::end_attempt:
@@ -139,7 +139,7 @@ void Call::is_next() const noexcept
 {
     // Thousands of calls that wait are in no cache any more.
     prefetch(this, sizeof *this);
-    prefetch(request_.reveal().data(), request_.reveal().size());
+    prefetch(request_.target.data(), request_.target.size());
 }
 
 void Call::refused(const Failure& failure)
@@ -172,7 +172,11 @@ CallAction Call::prepare_exchange(const CallAction& action, Clock::time_point no
 
 CallAction Call::send(Clock::time_point now)
 {
-    const bool has_to_wait = (*lease_)->begin(observation->add_trace(request_.reveal()), progress_);
+    lease_->exchange.request = &request_;
+    lease_->exchange.trace_parent = observation->trace_parent();
+    lease_->exchange.progress = &progress_;
+    lease_->exchange.call = this;
+    const bool has_to_wait = (*lease_)->begin(lease_->exchange);
     observation->advance(progress_);
     if (!has_to_wait)
         return advance_exchange({}, now);
@@ -181,7 +185,7 @@ CallAction Call::send(Clock::time_point now)
 
 CallAction Call::advance_exchange(const boost::system::error_code& ec, Clock::time_point now)
 {
-    auto result = (*lease_)->advance(progress_);
+    auto result = (*lease_)->advance(lease_->exchange);
     observation->advance(progress_);
     if (!result && ec)
         result.emplace(unexpected{net::connection_lost(ec)});
@@ -246,7 +250,7 @@ void Call::break_off()
         client_state_->connections().parked_calls().resume(*this);
         break;
     case Wait::exchange:
-        (*lease_)->cancel();
+        (*lease_)->cancel(lease_->exchange);
         break;
     case Wait::backoff:
         backoff_->cancel();

@@ -3,17 +3,16 @@
 #include "api/operation.hpp"
 #include "client/connections.hpp"
 #include "client/observation.hpp"
+#include "http/request.hpp"
 #include "http/response.hpp"
 #include "policy/call_fsm.hpp"
 
 #include <passage/error.hpp>
-#include <passage/secret.hpp>
 
 #include <boost/asio/cancellation_type.hpp>
 
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 namespace passage::client {
@@ -29,10 +28,9 @@ class ClientState;
 ///
 /// What is touched to wake a call that waits comes first, and near each other: with thousands of them, memory is what
 /// costs.
-class Call : public net::Resumable,
+class Call : public net::ParkedCall,
              private net::Deadlines::Watched,
              private Connections::Pending,
-             private net::ParkedCalls::Entry,
              public std::enable_shared_from_this<Call>
 {
 public:
@@ -50,8 +48,8 @@ public:
 
 protected:
     /// `before` is what earlier calls, which this one repeats, may have done.
-    Call(std::shared_ptr<ClientState> client_state, const api::Operation& operation, Secret request, bool retries,
-         Effect before);
+    Call(std::shared_ptr<ClientState> client_state, const api::Operation& operation, http::Request&& request,
+         bool retries, Effect before);
     virtual ~Call();
 
     /// The call is complete. The caller's side takes over, on the caller's executor. Called once for each `start`.
@@ -64,10 +62,9 @@ protected:
     /// To be set before `start`; not null.
     std::shared_ptr<Observation> observation;
 
-    /// The bytes of the request.
-    std::string_view request() const noexcept { return request_.reveal(); }
+    const http::Request& request() const noexcept { return request_; }
     /// Puts another request in place, for the next `start`.
-    void set_request(Secret request) { request_ = std::move(request); }
+    void set_request(http::Request request) { request_ = std::move(request); }
 
     /// Why the call failed; null after a success, or if `is_out_of_memory`.
     const Error* error() const noexcept { return fsm_.error(); }
@@ -109,7 +106,7 @@ private:
     void end();
 
     const std::shared_ptr<ClientState> client_state_;
-    Secret request_;
+    http::Request request_;
     policy::CallFsm fsm_;
 
     Wait waits_for_ = Wait::nothing;

@@ -32,8 +32,9 @@ OperationPtr<T> make_call_with(const ClientStatePtr& client_state, const api::Op
                                const CallOptions& options, expected<http::Request> request,
                                std::shared_ptr<client::CallReport> report = nullptr)
 {
-    return std::make_shared<client::OperationCall<T>>(
-        client_state, operation, options, client_state->write(std::move(request), options), std::move(report));
+    ClientState::add_fields(request, options);
+    return std::make_shared<client::OperationCall<T>>(client_state, operation, options, std::move(request),
+                                                      std::move(report));
 }
 
 /// A call: all arguments are read here.

@@ -22,7 +22,8 @@ expected<std::shared_ptr<ClientState>> ClientState::create(asio::any_io_executor
         return unexpected{std::move(url.error())};
     std::unique_ptr<net::TlsContext> tls;
     if (url->tls) {
-        auto made = net::TlsContext::create(config.tls, url->host, url->host_is_address);
+        auto made = net::TlsContext::create(config.tls, PASSAGE_HTTP2 ? config.http_version : HttpVersion::http1,
+                                            url->host, url->host_is_address);
         if (!made)
             return unexpected{std::move(made.error())};
         tls = std::move(*made);
@@ -36,7 +37,6 @@ ClientState::ClientState(asio::any_io_executor executor, const Config& config, h
     : config_{config},
       url_{std::move(url)},
       requests_{url_.path, config.app_id, config.limits.request_bytes},
-      writer_{url_.host_field(), config.api_key, config.user_agent},
       strand_{std::move(executor)},
       connections_{Connections::create(strand_, config, url_, std::move(tls), std::move(lookup))},
       policy_{{config.retry.max_attempts, config.retry.base, config.retry.throttled_base, config.retry.cap},
@@ -46,13 +46,14 @@ ClientState::ClientState(asio::any_io_executor executor, const Config& config, h
               std::minstd_rand{std::random_device{}()}}
 {}
 
-expected<Secret> ClientState::write(expected<http::Request> request, const CallOptions& options) const
+void ClientState::add_fields(expected<http::Request>& request, const CallOptions& options)
 {
-    if (!request)
-        return unexpected{std::move(request.error())};
+    if (!request || options.headers().empty())
+        return;
     if (auto good = http::check_extra_fields(options.headers()); !good)
-        return unexpected{std::move(good.error())};
-    return writer_.write(*request, options.headers());
+        request = unexpected{std::move(good.error())};
+    else
+        request->extra = options.headers();
 }
 
 std::shared_ptr<Observation> ClientState::observe(const api::Operation& operation, const CallOptions& options,

@@ -33,8 +33,8 @@ public:
     /// How arguments become requests. Any thread.
     const api::Requests& requests() const noexcept { return requests_; }
 
-    /// The bytes of a request with a call's own header fields. Any thread.
-    expected<Secret> write(expected<http::Request> request, const CallOptions& options) const;
+    /// Adds a call's own header fields to its request, if there is one. Any thread.
+    static void add_fields(expected<http::Request>& request, const CallOptions& options);
 
     /// Tells that a call begins. Any thread.
     std::shared_ptr<Observation> observe(const api::Operation& operation, const CallOptions& options,
@@ -72,7 +72,6 @@ private:
     const Config config_;
     const http::BaseUrl url_;
     const api::Requests requests_;
-    const http::RequestWriter writer_;
     const net::Strand strand_;
     const std::shared_ptr<Connections> connections_;
     policy::ClientPolicy policy_;

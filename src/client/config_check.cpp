@@ -11,6 +11,9 @@ namespace {
 constexpr std::chrono::milliseconds longest = std::chrono::hours{24 * 365};
 /// Servers take no longer field (RFC 9110, section 5.4).
 constexpr std::size_t max_field = 4096;
+/// RFC 9113, section 6.9.2: the least that a client starts with, and the most that can be.
+constexpr std::uint32_t smallest_window = 65'535;
+constexpr std::uint32_t largest_window = 0x7fff'ffff;
 
 bool is_bearer_token(std::string_view text)
 {
@@ -69,6 +72,16 @@ expected<http::BaseUrl> check_config(const Config& config)
     if (config.limits.header_bytes < 1 || config.limits.header_fields < 1 || config.limits.body_bytes < 1 ||
         config.limits.decoded_bytes < 1)
         return invalid("each of limits", "must be at least 1");
+    if (config.http_version == HttpVersion::http2 && !PASSAGE_HTTP2)
+        return invalid("http_version", "can't be http2: the library was built without HTTP/2");
+    if (config.http2.max_connections < 1)
+        return invalid("http2.max_connections", "must be at least 1");
+    for (const std::uint32_t window : {config.http2.stream_window, config.http2.connection_window})
+        if (window < smallest_window || window > largest_window)
+            return invalid("windows of http2", "must be 65535 to 2147483647");
+    for (const milliseconds duration : {config.http2.ping_after, config.http2.ping_timeout})
+        if (duration <= milliseconds{0} || duration > longest)
+            return invalid("durations of http2", "must be longer than 0, and at most a year");
     return url;
 }
 

@@ -1,6 +1,11 @@
 #include "client/connections.hpp"
 
+#include "net/connect.hpp"
+#include "net/http1_connection.hpp"
 #include "policy/stop_reasons.hpp"
+#if PASSAGE_HTTP2
+#include "net/http2_connection.hpp"
+#endif
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -22,6 +27,16 @@ namespace {
 Failure no_memory()
 {
     return {Error{Errc::no_memory}, true};
+}
+
+/// Streams that a server of HTTP/2 is taken to allow before one has said how many.
+constexpr std::size_t assumed_streams = 100;
+
+/// Places of a connection before the first one was made.
+std::size_t assumed_places(HttpVersion version, bool tls)
+{
+    const bool may_be_http2 = version == HttpVersion::http2 || (version == HttpVersion::automatic && tls);
+    return may_be_http2 ? assumed_streams : 1;
 }
 
 class Stopwatch
@@ -60,7 +75,8 @@ struct Connections::Dial final : net::Deadlines::Watched
 };
 
 Connections::Lease::Lease(Lease&& other) noexcept
-    : idle_limit{other.idle_limit},
+    : exchange{std::move(other.exchange)},
+      idle_limit{other.idle_limit},
       can_return{other.can_return},
       connections_{std::exchange(other.connections_, nullptr)},
       slot_{other.slot_}
@@ -70,8 +86,13 @@ Connections::Lease::~Lease()
 {
     if (!connections_)
         return;
+    net::Connection& connection = **this;
+    bool is_fit = connection.end(exchange, can_return);
+    if (connection.take_change())
+        connections_->update_places(slot_);
     // To lend what comes back while a context is being destroyed would go from one waiting call into the next.
-    if (can_return && !connections_->stopped_.load(std::memory_order_relaxed) && (**this).is_reusable())
+    is_fit = is_fit && !connections_->stopped_.load(std::memory_order_relaxed);
+    if (is_fit)
         connections_->pool_.released(slot_, Clock::now(), idle_limit);
     else
         connections_->pool_.dropped(slot_);
@@ -86,12 +107,18 @@ Connections::Connections(const net::Strand& strand, const Config& config, const 
       port_{url.port},
       limits_{config.limits.header_bytes, config.limits.header_fields, config.limits.body_bytes,
               config.limits.interim_responses},
+      version_{PASSAGE_HTTP2 ? config.http_version : HttpVersion::http1},
+      http2_options_{config.http2},
+      common_fields_{std::make_shared<http::CommonFields>(url.host_field(), config.api_key, config.user_agent)},
+      writer_{*common_fields_},
+      expected_streams_{assumed_streams},
       observer_{config.observer},
       tls_{std::move(tls)},
       resolver_{strand_, url.host, std::move(lookup)},
       idle_timer_{strand_},
       parked_calls_{strand_},
-      pool_{{options_.max_connections, options_.max_waiting, options_.idle_timeout}},
+      pool_{{options_.max_connections, options_.max_waiting, options_.idle_timeout, config.http2.max_connections,
+             assumed_places(version_, tls_ != nullptr)}},
       open_{options_.max_connections},
       numbers_(options_.max_connections),
       dials_(options_.max_connections),
@@ -122,8 +149,8 @@ try {
 std::optional<Connections::Lease> Connections::take_idle(Clock::time_point now)
 {
     for (;;) {
-        const std::optional<pool::Slot> slot = pool_.take_idle(now);
-        const bool alive = slot && open_[*slot]->is_alive();
+        const std::optional<pool::Slot> slot = pool_.take_place(now);
+        const bool alive = slot && check_alive(*slot);
         if (slot && !alive)
             pool_.dropped(*slot);
         run_pool_actions();
@@ -132,6 +159,15 @@ std::optional<Connections::Lease> Connections::take_idle(Clock::time_point now)
         if (alive)
             return std::optional<Lease>{std::in_place, *this, *slot};
     }
+}
+
+bool Connections::check_alive(pool::Slot slot)
+{
+    net::Connection& connection = *open_[slot];
+    const bool alive = connection.check_alive();
+    if (connection.take_change())
+        update_places(slot);
+    return alive;
 }
 
 bool Connections::enqueue(Pending& pending)
@@ -145,12 +181,11 @@ std::optional<Connections::Lease> Connections::claim(Pending& pending)
 {
     const pool::Slot slot = *std::exchange(pending.slot, std::nullopt);
     // What was just made is no other call's leftover, and a server that closes it at once would be dialled without end.
-    net::Connection& connection = *open_[slot];
-    if (!connection.was_used() || connection.is_alive())
-        return std::optional<Lease>{std::in_place, *this, slot};
-    pool_.found_dead(slot, pending);
+    const bool alive = !open_[slot]->was_used() || check_alive(slot);
+    if (!alive)
+        pool_.found_dead(slot, pending);
     run_pool_actions();
-    return std::nullopt;
+    return alive ? std::optional<Lease>{std::in_place, *this, slot} : std::nullopt;
 }
 
 net::Connection* Connections::find(const ConnectionId& id) const
@@ -164,7 +199,7 @@ void Connections::distrust(const ConnectionId& id)
     if (!connection)
         return;
     connection->distrust();
-    pool_.discard_idle(id.slot);
+    pool_.retire(id.slot);
     run_pool_actions();
 }
 
@@ -177,7 +212,19 @@ void Connections::doubt(const ConnectionId& id)
 bool Connections::was_in_step(const ConnectionId& id, unsigned exchange) const
 {
     net::Connection* connection = find(id);
-    return connection && (connection->exchanges() == exchange ? connection->is_alive() : connection->is_in_step());
+    return connection && connection->was_in_step(exchange);
+}
+
+void Connections::update_places(pool::Slot slot)
+{
+    const net::Connection& connection = *open_[slot];
+    // Another connection is to the same server.
+    if (connection.version() == HttpVersion::http2 && connection.max_places() > 0)
+        expected_streams_ = connection.max_places();
+    if (connection.is_draining())
+        pool_.retire(slot);
+    else
+        pool_.resized(slot, Clock::now(), connection.places());
 }
 
 void Connections::end_call()
@@ -227,11 +274,16 @@ void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, 
         numbers_[slot] = 1 + stats_.made.fetch_add(1, std::memory_order_relaxed);
         open_[slot] = std::move(*result);
         open_[slot]->timings = timings;
+        open_[slot]->on_change([this, slot] {
+            update_places(slot);
+            run_pool_actions();
+        });
         // Not all at the same time: connections made together would be renewed together.
         std::uniform_real_distribution<> spread{0.9, 1.1};
         const auto lifetime = std::chrono::duration<double, std::milli>{options_.max_lifetime} * spread(random_);
         const auto now = Clock::now();
-        pool_.dialled(slot, now, now + std::chrono::duration_cast<Clock::duration>(lifetime));
+        pool_.dialled(slot, now, now + std::chrono::duration_cast<Clock::duration>(lifetime), open_[slot]->places(),
+                      open_[slot]->version() == HttpVersion::http2);
     } else if (dial.stopped == Errc::cancelled) {
         pool_.dial_abandoned(slot);
     } else {
@@ -270,13 +322,39 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
         co_return failed(socket ? Failure{} : std::move(socket.error()));
 
     dial_stage_ = Stage::tls;
-    auto connection =
-        std::make_unique<net::Connection>(strand_, std::move(*socket), tls_ ? tls_->make_ssl() : nullptr, limits_);
-    std::optional<Failure> failure = co_await connection->handshake();
+    boost::system::error_code ignored; // a connection that is lost already fails at its first use
+    const net::Endpoint peer = socket->remote_endpoint(ignored);
+    auto stream = std::make_unique<net::Stream>(strand_, std::move(*socket), tls_ ? tls_->make_ssl() : nullptr);
+    std::optional<Failure> failure = co_await stream->secure();
     dial->timings.tls = watch.lap();
     if (dial->stopped || failure)
         co_return failed(std::move(failure).value_or(Failure{}));
+    auto connection = make_connection(std::move(stream));
+    if (connection)
+        (*connection)->peer = peer;
     co_return connection;
+}
+
+expected<Connections::ConnectionPtr, Failure> Connections::make_connection(std::unique_ptr<net::Stream> stream)
+{
+    const std::string_view chosen = stream->protocol();
+    const bool http2 = tls_ ? chosen == "h2" : version_ == HttpVersion::http2;
+    const bool http1 = tls_ ? chosen == "http/1.1" || chosen.empty() : version_ != HttpVersion::http2;
+    if (!(http2 && version_ != HttpVersion::http1) && !(http1 && version_ != HttpVersion::http2)) {
+        Failure failure{Error{Errc::tls, "the server does not speak HTTP/2"}, false};
+        if (!http1)
+            failure.error.message = "the server chose a protocol that was not offered (ALPN)";
+        failure.error.stage = Stage::tls;
+        return unexpected{std::move(failure)};
+    }
+#if PASSAGE_HTTP2
+    if (http2)
+        return net::Http2Connection::create(strand_, std::move(stream), common_fields_,
+                                            {tls_ ? "https" : "http", http2_options_.stream_window,
+                                             http2_options_.connection_window, limits_, expected_streams_},
+                                            http2_options_, deadlines_);
+#endif
+    return std::make_shared<net::Http1Connection>(std::move(stream), writer_, limits_);
 }
 
 /// Asio destroys a coroutine that it has no memory to resume, and so the dial with it.
@@ -316,7 +394,7 @@ void Connections::run_pool_actions()
                 start_dial(action->slot);
             break;
         case Kind::close:
-            open_[action->slot].reset();
+            std::exchange(open_[action->slot], nullptr)->close();
             break;
         case Kind::fail:
             refuse(static_cast<Pending&>(*action->waiter), stopped);

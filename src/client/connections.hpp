@@ -1,5 +1,6 @@
 #pragma once
 
+#include "http/request.hpp"
 #include "http/response_parser.hpp"
 #include "http/url.hpp"
 #include "net/connection.hpp"
@@ -7,6 +8,7 @@
 #include "net/host_resolver.hpp"
 #include "net/idle_timer.hpp"
 #include "net/parked_calls.hpp"
+#include "net/stream.hpp"
 #include "net/tls_context.hpp"
 #include "pool/pool_fsm.hpp"
 
@@ -63,6 +65,8 @@ public:
         net::Connection& operator*() const { return *connections_->open_[slot_]; }
         net::Connection* operator->() const { return connections_->open_[slot_].get(); }
         ConnectionId id() const { return {slot_, connections_->numbers_[slot_]}; }
+
+        net::Exchange exchange;
 
         /// How long the server keeps the connection, if it said so.
         std::optional<std::chrono::milliseconds> idle_limit;
@@ -133,7 +137,7 @@ public:
 
 private:
     struct Dial;
-    using ConnectionPtr = std::unique_ptr<net::Connection>;
+    using ConnectionPtr = std::shared_ptr<net::Connection>;
 
     Connections(const net::Strand& strand, const Config& config, const http::BaseUrl& url,
                 std::unique_ptr<net::TlsContext> tls, net::Lookup lookup);
@@ -141,9 +145,13 @@ private:
 
     /// Null if it is no more.
     net::Connection* find(const ConnectionId& id) const;
+    /// The pool hears how many places a connection has now.
+    void update_places(pool::Slot slot);
+    bool check_alive(pool::Slot slot);
     void start_dial(pool::Slot slot);
     void end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, Failure> result);
     net::Task<expected<ConnectionPtr, Failure>> connect(std::shared_ptr<Dial> dial);
+    expected<ConnectionPtr, Failure> make_connection(std::unique_ptr<net::Stream> stream);
     void fail_lost_dials();
     void refuse(Pending& pending, bool stopped) noexcept;
     void run_pool_actions();
@@ -156,6 +164,11 @@ private:
     const std::chrono::milliseconds connect_timeout_;
     const std::uint16_t port_;
     const http::ResponseLimits limits_;
+    const HttpVersion version_;
+    const Http2Options http2_options_;
+    const std::shared_ptr<const http::CommonFields> common_fields_;
+    const http::RequestWriter writer_;
+    std::size_t expected_streams_;             ///< That the server allows on the next connection.
     const std::shared_ptr<Observer> observer_; ///< May be none.
     std::unique_ptr<net::TlsContext> tls_;     ///< None for plain HTTP.
     net::HostResolver resolver_;

@@ -1,6 +1,5 @@
 #include "client/observation.hpp"
 
-#include "http/request.hpp"
 #include "model/failure.hpp"
 
 #include <utility>
@@ -27,7 +26,7 @@ public:
 
     void begin_attempt(Clock::time_point now, unsigned charged) override;
     void begin_exchange(const net::Connection& connection, Clock::time_point now) override;
-    std::string_view add_trace(std::string_view request) override;
+    std::string_view trace_parent() override;
     void advance(const Progress& progress) override;
     void end_attempt(int http_status, const Error* error) override;
     void retry(const Error& reason, std::chrono::milliseconds wait, bool is_replay) override;
@@ -38,8 +37,9 @@ private:
     const std::shared_ptr<CallReport> report_;     ///< May be null.
     const std::optional<TraceParent> given_;
     std::optional<TraceParent> sent_; ///< In this attempt.
-    Secret request_;                  ///< With what is sent; as long as it is needed.
+    std::string trace_parent_;        ///< As text.
     AttemptEnded attempt_;
+    std::string peer_address_; ///< What `attempt_` refers to.
     Clock::time_point attempt_begin_;
     std::optional<Clock::time_point> exchange_begin_;
     std::optional<Clock::time_point> first_byte_;
@@ -104,16 +104,17 @@ void CallObservation::begin_exchange(const net::Connection& connection, Clock::t
     if (report_)
         report_->stage(Stage::write);
     attempt_.connection_reused = connection.was_used();
+    attempt_.http_version = connection.version();
+    attempt_.peer_address = peer_address_ = connection.peer.address().to_string();
+    attempt_.peer_port = connection.peer.port();
     if (!attempt_.connection_reused)
         attempt_.connection = connection.timings;
 }
 
-std::string_view CallObservation::add_trace(std::string_view request)
+std::string_view CallObservation::trace_parent()
 {
-    if (!sent_ || !sent_->is_valid())
-        return request;
-    request_ = http::add_field(request, "traceparent", to_string(*sent_));
-    return request_.reveal();
+    trace_parent_ = sent_ && sent_->is_valid() ? to_string(*sent_) : std::string{};
+    return trace_parent_;
 }
 
 void CallObservation::advance(const Progress& progress)
@@ -126,7 +127,6 @@ void CallObservation::advance(const Progress& progress)
 
 void CallObservation::end_attempt(int http_status, const Error* error)
 {
-    request_ = {};
     if (!observer_)
         return;
     const auto now = Clock::now();
@@ -181,6 +181,7 @@ std::shared_ptr<Observation> observe(Observer* observer, const api::Operation& o
         CallStarted started;
         started.operation = operation.name;
         started.method = operation.method;
+        started.path_template = operation.path.text();
         started.server_address = url.host;
         started.server_port = url.port;
         started.trace_parent = options.trace_parent();

@@ -6,7 +6,6 @@
 
 #include <passage/call_options.hpp>
 #include <passage/observer.hpp>
-#include <passage/secret.hpp>
 
 #include <memory>
 #include <mutex>
@@ -49,8 +48,8 @@ public:
     /// The attempt has a connection now.
     virtual void begin_exchange(const net::Connection& /*connection*/, net::Clock::time_point /*now*/) {}
 
-    /// The request with its place in the trace, if there is one.
-    virtual std::string_view add_trace(std::string_view request) { return request; }
+    /// The attempt's place in the trace, as `traceparent` has it; empty if there is none. Valid during the attempt.
+    virtual std::string_view trace_parent() { return {}; }
 
     /// Some of the response may have come.
     virtual void advance(const Progress& /*progress*/) {}

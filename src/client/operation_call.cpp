@@ -8,7 +8,8 @@
 namespace passage::client {
 
 CallerSide::CallerSide(std::shared_ptr<ClientState> client_state, const api::Operation& operation,
-                       const CallOptions& options, Secret request, api::Follow next, std::shared_ptr<CallReport> report)
+                       const CallOptions& options, http::Request&& request, api::Follow next,
+                       std::shared_ptr<CallReport> report)
     : Call{std::move(client_state), operation, std::move(request), options.retries(),
            options.may_have_acted() == operation.name ? Effect::unknown : Effect::none},
       operation_{operation},
@@ -96,13 +97,9 @@ try {
         refuse(complete_unusable(std::move(made.error())));
         return nullptr;
     }
-    expected<Secret> written = client_state()->write(*std::move(made), options());
-    if (!written) {
-        refuse(std::move(written.error()));
-        return nullptr;
-    }
     following_->identifier = asked.identifier();
-    set_request(*std::move(written));
+    made->extra = request().extra;
+    set_request(*std::move(made));
     return &following_->executor;
 } catch (const std::bad_alloc&) {
     set_out_of_memory();

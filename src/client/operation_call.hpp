@@ -31,7 +31,7 @@ class CallerSide : public Call
 protected:
     /// `report` may be null.
     CallerSide(std::shared_ptr<ClientState> client_state, const api::Operation& operation, const CallOptions& options,
-               Secret request, api::Follow next, std::shared_ptr<CallReport> report);
+               http::Request&& request, api::Follow next, std::shared_ptr<CallReport> report);
 
     /// Now the call's time runs.
     void begin();
@@ -130,9 +130,13 @@ public:
 
     /// `request`: or why it can't be made.
     OperationCall(std::shared_ptr<ClientState> client_state, const api::OperationFor<T>& operation,
-                  const CallOptions& options, expected<Secret> request, std::shared_ptr<CallReport> report)
-        : CallerSide{std::move(client_state), operation,        options, request ? std::move(*request) : Secret{},
-                     operation.follow,        std::move(report)},
+                  const CallOptions& options, expected<http::Request>&& request, std::shared_ptr<CallReport> report)
+        : CallerSide{std::move(client_state),
+                     operation,
+                     options,
+                     request ? std::move(*request) : http::Request{},
+                     operation.follow,
+                     std::move(report)},
           answer_{operation.answer}
     {
         if (!request)

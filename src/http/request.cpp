@@ -33,33 +33,39 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
 
 } // namespace
 
-RequestWriter::RequestWriter(std::string_view host_field, const Secret& api_key, std::string_view user_agent)
-    : common_fields_{Secret::join({"Host: ", host_field, "\r\nUser-Agent: ", user_agent, user_agent.empty() ? "" : " ",
-                                   "passage-cpp/" PASSAGE_VERSION "\r\n"
-                                   "Passage-Version: passage-cpp " PASSAGE_VERSION "\r\n"
-                                   "Accept: application/json\r\n"
-                                   "Accept-Encoding: identity\r\n",
-                                   api_key.empty() ? "" : "Authorization: Bearer ", api_key.reveal(),
-                                   api_key.empty() ? "" : "\r\n"})}
+CommonFields::CommonFields(std::string_view host_field, const Secret& api_key, std::string_view product)
+    : host{host_field},
+      user_agent{product},
+      version{"passage-cpp " PASSAGE_VERSION},
+      accept{json_type},
+      accept_encoding{"identity"},
+      authorization{api_key.empty() ? Secret{} : Secret::join({"Bearer ", api_key.reveal()})}
+{
+    if (!user_agent.empty())
+        user_agent += ' ';
+    user_agent += "passage-cpp/" PASSAGE_VERSION;
+}
+
+RequestWriter::RequestWriter(const CommonFields& common)
+    : common_fields_{Secret::join(
+          {"Host: ", common.host, "\r\nUser-Agent: ", common.user_agent, "\r\nPassage-Version: ", common.version,
+           "\r\nAccept: ", common.accept, "\r\nAccept-Encoding: ", common.accept_encoding,
+           common.authorization.empty() ? "" : "\r\nAuthorization: ", common.authorization.reveal(), "\r\n"})}
 {}
 
-Secret RequestWriter::write(const Request& request, const ExtraFields& extra) const
+Secret RequestWriter::write(const Request& request, std::string_view trace_parent) const
 {
     std::string fields;
-    for (const auto& [name, value] : extra)
+    if (!trace_parent.empty())
+        append_field(fields, trace_parent_field, trace_parent);
+    for (const auto& [name, value] : request.extra)
         append_field(fields, name, value);
     if (request.has_body) {
-        append_field(fields, "Content-Type", "application/json");
+        append_field(fields, "Content-Type", json_type);
         append_field(fields, "Content-Length", std::to_string(request.body.size()));
     }
     return Secret::join(
         {request.method, " ", request.target, " HTTP/1.1\r\n", common_fields_.reveal(), fields, "\r\n", request.body});
-}
-
-Secret add_field(std::string_view request, std::string_view name, std::string_view value)
-{
-    const std::size_t line = request.find("\r\n") + 2;
-    return Secret::join({request.substr(0, line), name, ": ", value, "\r\n", request.substr(line)});
 }
 
 expected<void> check_extra_fields(const ExtraFields& fields)

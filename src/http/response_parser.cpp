@@ -1,6 +1,7 @@
 #include "http/response_parser.hpp"
 
 #include "http/line_block.hpp"
+#include "http/response_fields.hpp"
 #include "model/text.hpp"
 
 #include <boost/beast/http/basic_parser.hpp>
@@ -103,10 +104,6 @@ private:
             else if (!equal_ignoring_case(text, "chunked"))
                 object("a Transfer-Encoding other than chunked", ec);
             break;
-        case field::content_encoding:
-            if (!equal_ignoring_case(text, "identity"))
-                object("a Content-Encoding that was not asked for", ec);
-            break;
         case field::content_type:
             response.content_type = text;
             break;
@@ -116,14 +113,12 @@ private:
         case field::keep_alive:
             read_keep_alive(text);
             break;
-        case field::retry_after:
-            take_single(response.retry_after, retry_after_seen_, text);
+        case field::server:
+        case field::connection:
             break;
         default:
-            if (equal_ignoring_case(name, "retry-after-ms"))
-                take_single(response.retry_after_ms, retry_after_ms_seen_, text);
-            else if (equal_ignoring_case(name, "x-request-id"))
-                response.request_id = printable(text, 128);
+            if (const char* const why = fields_.put(response, {name.data(), name.size()}, text))
+                object(why, ec);
             break;
         }
         if (has_length_ && has_encoding_)
@@ -140,12 +135,6 @@ private:
         }
         if (const auto remaining = list_parameter(value, "max"))
             last_of_connection_ |= *remaining <= 1;
-    }
-
-    static void take_single(std::string& slot, bool& seen, std::string_view value)
-    {
-        slot = seen ? std::string_view{} : value;
-        seen = true;
     }
 
     void on_header_impl(error_code&) override
@@ -190,8 +179,7 @@ private:
     bool has_length_ = false;
     bool has_encoding_ = false;
     bool last_of_connection_ = false;
-    bool retry_after_seen_ = false;
-    bool retry_after_ms_seen_ = false;
+    ResponseFields fields_;
 };
 
 struct ResponseParser::Impl

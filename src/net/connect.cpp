@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <optional>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace passage::net {
 namespace {
@@ -83,6 +84,26 @@ void set_options(Socket& socket)
     set(TCP_USER_TIMEOUT, 30'000);
 }
 
+/// Has Asio register the socket anew. Asio asked the system to report room to send, as that is how a connection that is
+/// made shows, and would do so at each later wait: there nearly always is room, and so each wait for an answer would
+/// wake the thread twice.
+error_code register_anew(Socket& socket, const Endpoint::protocol_type& protocol)
+{
+    error_code ec;
+    const int descriptor = socket.release(ec);
+    if (ec)
+        return ec;
+    try {
+        socket.assign(protocol, descriptor, ec);
+    } catch (...) {
+        ::close(descriptor);
+        throw;
+    }
+    if (ec)
+        ::close(descriptor);
+    return ec;
+}
+
 Failure connect_failure(error_code cause)
 {
     Failure failure{Error{Errc::connect, "no connection could be made"}, true};
@@ -117,7 +138,9 @@ Task<expected<Socket, Failure>> connect(Addresses addresses, std::uint16_t port)
         error_code ignored;
         socket->close(ignored);
     }
-    if (!winner)
+    if (winner)
+        race->error = register_anew(*winner, Endpoint{addresses[*race->winner], port}.protocol());
+    if (!winner || race->error)
         co_return unexpected{connect_failure(race->error)};
     set_options(*winner);
     co_return std::move(*winner);

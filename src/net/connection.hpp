@@ -1,14 +1,19 @@
 #pragma once
 
-#include "http/response_parser.hpp"
+#include "http/request.hpp"
+#include "http/response.hpp"
+#include "model/failure.hpp"
 #include "model/progress.hpp"
-#include "net/connect.hpp"
-#include "net/stream.hpp"
+#include "net/parked_calls.hpp"
 
 #include <passage/expected.hpp>
+#include <passage/http_version.hpp>
 #include <passage/observer.hpp>
 
-#include <string>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string_view>
 
 namespace passage::net {
@@ -16,75 +21,95 @@ namespace passage::net {
 /// The failure of a wait on a connection.
 Failure connection_lost(error_code cause);
 
-/// A connection to the server: it carries one request after the other.
+/// What a connection keeps of an exchange.
+struct ExchangeState
+{
+    virtual ~ExchangeState() = default;
+};
+
+/// A request and its response on a connection. What it refers to is the call's, and outlives it.
+struct Exchange
+{
+    const http::Request* request = nullptr;
+    std::string_view trace_parent; ///< Empty for none.
+    Progress* progress = nullptr;  ///< Kept current by the connection's functions.
+    ParkedCall* call = nullptr;    ///< Is resumed when `Connection::advance` has something to do.
+    std::unique_ptr<ExchangeState> state;
+};
+
+/// A connection to the server, of either version of HTTP. Used on the strand only.
 class Connection
 {
 public:
-    Connection(const Strand& strand, Socket socket, SslPtr ssl, const http::ResponseLimits& limits);
+    using Result = expected<http::Response, Failure>;
 
-    /// Secures the connection.
-    Task<std::optional<Failure>> handshake();
+    Connection() = default;
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+    virtual ~Connection() = default;
 
-    /// Begins an exchange by sending what can be sent at once; `request` must stay valid until it is over, `progress`
-    /// is kept current. Then `advance` is due: after a wait, unless sending failed, for then there is nothing to wait
-    /// for.
-    bool begin(std::string_view request, Progress& progress);
+    /// Begins an exchange. Then `advance` is due: after a wait, unless this returns false.
+    virtual bool begin(Exchange& exchange) = 0;
 
-    /// Sends the rest and reads the response, as far as that goes without waiting, and in a bounded time. None if there
-    /// is more to wait for.
-    std::optional<expected<http::Response, Failure>> advance(Progress& progress);
+    /// Goes as far as it can without waiting, and in a bounded time. Nullopt if there is more to wait for.
+    virtual std::optional<Result> advance(Exchange& exchange) = 0;
 
-    /// Resumes who waits when `advance` has something to do.
-    void wait(std::shared_ptr<Resumable> who);
+    /// Resumes the call when `advance` has something to do. The wait owns the call.
+    virtual void wait(Exchange& exchange, std::shared_ptr<ParkedCall> call) = 0;
 
     /// Ends a wait early.
-    void cancel() { stream_.cancel(); }
+    virtual void cancel(Exchange& exchange) = 0;
 
-    /// An answer on it was another request's: an exchange under way fails, and there is no other.
-    void distrust();
+    /// The call wants no more of the exchange. Returns whether the connection may carry others; `keep` says whether the
+    /// call leaves it fit for them.
+    virtual bool end(Exchange& exchange, bool keep) = 0;
 
-    /// Whether the last exchange left the connection fit for another.
-    bool is_reusable() const noexcept { return reusable_; }
+    /// An answer on it was another request's: there will be no other exchange.
+    virtual void distrust() = 0;
 
-    /// Whether the connection may be used now: it was not closed, and nothing came on it that nobody asked for.
-    bool is_alive() { return reusable_ && stream_.is_quiet(); }
+    /// Looks whether the connection may be used now: it was not closed, and nothing came that nobody asked for.
+    virtual bool check_alive() = 0;
+
+    /// Ends all that waits on the socket.
+    virtual void close() noexcept = 0;
+
+    /// `changed` is called when an event on the socket has changed `places` or `is_draining`, until `close`.
+    virtual void on_change(std::function<void()> changed) = 0;
+    /// Whether `places` or `is_draining` have changed since this was asked before.
+    virtual bool take_change() noexcept = 0;
+
+    /// How many exchanges may go on at a time.
+    virtual std::size_t places() const noexcept = 0;
+    /// How many exchanges the server allows at a time.
+    virtual std::size_t max_places() const noexcept = 0;
+    /// Whether it takes no further exchange, though those that go on may end well.
+    virtual bool is_draining() const noexcept = 0;
+
+    virtual HttpVersion version() const noexcept = 0;
+
+    /// Whether the next answer can only be the next request's. Not so after an answer that named nobody: it may have
+    /// come out of turn, and then all that follow do.
+    virtual bool is_in_step() const noexcept = 0;
+    virtual void set_in_step(bool in_step) noexcept = 0;
+    /// Whether the answer to the exchange of this number was its own, as far as can be told: none came after it, or one
+    /// that names whom it is for.
+    virtual bool was_in_step(unsigned exchange) = 0;
 
     /// Whether a request was sent on it before.
     bool was_used() const noexcept { return exchanges_ > 0; }
     /// How many exchanges began on it.
     unsigned exchanges() const noexcept { return exchanges_; }
 
-    /// Whether the next answer can only be the next request's. Not so after an answer that named nobody: it may have
-    /// come out of turn, and then all that follow do.
-    bool is_in_step() const noexcept { return in_step_; }
-    void set_in_step(bool in_step) noexcept { in_step_ = in_step; }
-
     /// How it was made.
     ConnectionTimings timings;
+    /// The server's end.
+    Endpoint peer;
+
+protected:
+    void count_exchange() noexcept { ++exchanges_; }
 
 private:
-    /// Whether the system has the whole request.
-    bool is_sent() const noexcept { return unsent_.empty() && !stream_.has_unsent(); }
-    void begin_turn() noexcept;
-    /// Sends what there is room for.
-    void send(Progress& progress);
-    /// Reads what is there. None while the response is incomplete.
-    std::optional<expected<http::Response, Failure>> read_response(Progress& progress);
-    http::ResponseParser::State parse(std::string_view bytes);
-
-    Stream stream_;
-    std::string_view unsent_; ///< Of the request.
-    bool blocked_ = false;    ///< There was no room to send.
-    bool unfinished_ = false; ///< A turn ended before there was something to wait for.
-    bool waits_to_send_ = false;
-    std::uint64_t sent_before_ = 0;
-    std::optional<Failure> write_failure_;
-    http::ResponseParser parser_;
-    std::string unparsed_; ///< What came and is not yet looked at, as lines of a header are looked at as a whole.
-    bool reusable_ = true;
     unsigned exchanges_ = 0;
-    bool distrusted_ = false;
-    bool in_step_ = true;
 };
 
 } // namespace passage::net

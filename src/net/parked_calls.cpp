@@ -4,38 +4,48 @@
 
 namespace passage::net {
 
-ParkedCalls::Parked::~Parked()
+ParkedList::~ParkedList()
 {
-    while (!list.empty()) {
-        const auto call = std::move(list.front().call_);
-        list.pop_front();
-    }
+    while (!calls_.empty())
+        take(calls_.front());
 }
 
-void ParkedCalls::park(Entry& entry, std::shared_ptr<Resumable> call)
+void ParkedList::park(std::shared_ptr<ParkedCall> call) noexcept
+{
+    ParkedCall& parking = *call;
+    parking.self_ = std::move(call);
+    calls_.push_back(parking);
+}
+
+std::shared_ptr<ParkedCall> ParkedList::take(ParkedCall& call) noexcept
+{
+    if (call.is_linked())
+        call.unlink();
+    return std::move(call.self_);
+}
+
+void ParkedCalls::park(std::shared_ptr<ParkedCall> call)
 {
     auto parked = parked_.lock();
     if (!parked) {
-        parked = std::make_shared<Parked>();
+        parked = std::make_shared<ParkedList>();
         timer_.expires_at(Clock::time_point::max());
         timer_.async_wait([parked](const error_code&) {});
         parked_ = parked;
     }
-    entry.call_ = std::move(call);
-    parked->list.push_back(entry);
+    parked->park(std::move(call));
 }
 
-void ParkedCalls::resume(Entry& entry) noexcept
+void ParkedCalls::resume(ParkedCall& call) noexcept
 {
-    if (!entry.is_linked())
+    auto self = ParkedList::take(call);
+    if (!self)
         return;
-    auto call = std::move(entry.call_);
-    entry.unlink();
-    if (const auto parked = parked_.lock(); parked && parked->list.empty()) {
+    if (const auto parked = parked_.lock(); parked && parked->empty()) {
         parked_.reset();
         timer_.cancel();
     }
-    Resumable::add(strand_, std::move(call));
+    Resumable::add(strand_, std::move(self));
 }
 
 } // namespace passage::net

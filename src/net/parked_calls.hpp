@@ -9,42 +9,57 @@
 
 namespace passage::net {
 
-/// Holds calls that another call, not a socket or a timer, will wake. Used on the strand only.
+/// A call that another call, or a connection that calls share, will wake.
+class ParkedCall : public Resumable,
+                   public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>
+{
+protected:
+    ~ParkedCall() = default;
+
+private:
+    friend class ParkedList;
+    std::shared_ptr<ParkedCall> self_; ///< Null unless it is parked.
+};
+
+/// The parked calls that one wait owns.
+class ParkedList
+{
+public:
+    ParkedList() = default;
+    ParkedList(const ParkedList&) = delete;
+    ParkedList& operator=(const ParkedList&) = delete;
+    ~ParkedList();
+
+    void park(std::shared_ptr<ParkedCall> call) noexcept;
+
+    /// Takes a call out of the list that it is in; null if it is in none.
+    static std::shared_ptr<ParkedCall> take(ParkedCall& call) noexcept;
+
+    bool empty() const noexcept { return calls_.empty(); }
+
+private:
+    boost::intrusive::list<ParkedCall, boost::intrusive::constant_time_size<false>> calls_;
+};
+
+/// Holds calls that no socket or timer of their own will wake. Used on the strand only.
 ///
 /// One wait without end keeps all of them, so that the execution context owns them as it owns everything that waits: a
 /// timer for each would cost a call more than the pool does when thousands are waiting.
 class ParkedCalls
 {
 public:
-    /// A call's place here.
-    class Entry : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>
-    {
-    private:
-        friend class ParkedCalls;
-        std::shared_ptr<Resumable> call_;
-    };
-
     explicit ParkedCalls(const Strand& strand) : strand_{strand}, timer_{strand.inner()} {}
 
     /// Keeps a call until it is resumed.
-    void park(Entry& entry, std::shared_ptr<Resumable> call);
+    void park(std::shared_ptr<ParkedCall> call);
 
     /// Resumes a parked call, after the function that is running; a no-op if the call is not parked. Allocates nothing.
-    void resume(Entry& entry) noexcept;
+    void resume(ParkedCall& call) noexcept;
 
 private:
-    using List = boost::intrusive::list<Entry, boost::intrusive::constant_time_size<false>>;
-
-    /// What the wait owns.
-    struct Parked
-    {
-        ~Parked();
-        List list;
-    };
-
     Strand strand_;
     InnerTimer timer_;
-    std::weak_ptr<Parked> parked_; ///< Empty if no call is parked.
+    std::weak_ptr<ParkedList> parked_; ///< Empty if no call is parked.
 };
 
 } // namespace passage::net

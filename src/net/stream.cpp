@@ -328,6 +328,22 @@ Task<error_code> Stream::wait(Step::Result what)
     co_return ec;
 }
 
+Task<std::optional<Failure>> Stream::secure()
+{
+    for (;;) {
+        Step step = handshake();
+        if (step.result == Step::Result::done)
+            co_return std::nullopt;
+        if (step.failure)
+            co_return std::move(step.failure);
+        if (const error_code ec = co_await wait(step.result)) {
+            Failure failure = *std::move(lost(0).failure);
+            failure.error.cause = ec;
+            co_return failure;
+        }
+    }
+}
+
 void Stream::wait_readable(std::shared_ptr<Resumable> who)
 {
     socket_.async_wait(Socket::wait_read, [strand = strand_, who = std::move(who)](const error_code& ec) mutable {
@@ -371,7 +387,7 @@ void Stream::cancel()
     socket_.cancel(ignored);
 }
 
-bool Stream::is_quiet()
+bool Stream::check_quiet()
 {
     if (!origin_.is_here() || has_unsent() || write_error_ != 0)
         return false;
@@ -385,6 +401,15 @@ bool Stream::is_quiet()
     clear_errors();
     const Step step = ssl_step(SSL_peek(ssl_.get(), &byte, 1));
     return step.result == Step::Result::want_read && !has_unsent() && write_error_ == 0;
+}
+
+std::string_view Stream::protocol() const noexcept
+{
+    const unsigned char* name = nullptr;
+    unsigned size = 0;
+    if (ssl_)
+        SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+    return {reinterpret_cast<const char*>(name), size};
 }
 
 bool Stream::has_buffered() const noexcept

@@ -65,6 +65,9 @@ public:
     /// Waits for what a step of a handshake wants; ends early if the coroutine is cancelled.
     Task<error_code> wait(Step::Result what);
 
+    /// Goes through the whole handshake.
+    Task<std::optional<Failure>> secure();
+
     /// Resumes who waits when there is something to read, or also when there is room to write; or in a later turn of
     /// the execution context, so that others have theirs before.
     void wait_readable(std::shared_ptr<Resumable> who);
@@ -74,9 +77,12 @@ public:
     /// Ends a wait for the socket early.
     void cancel();
 
-    /// Whether the peer neither closed the connection nor sent anything that nobody asked for. TLS messages that are no
-    /// data, such as session tickets, are taken in, if they are few.
-    bool is_quiet();
+    /// Looks whether the peer neither closed the connection nor sent anything that nobody asked for. TLS messages that
+    /// are no data, such as session tickets, are taken in, if they are few.
+    bool check_quiet();
+
+    /// The protocol that the server chose in the handshake (ALPN, RFC 7301); empty if it chose none.
+    std::string_view protocol() const noexcept;
 
     /// Whether bytes that came are still to be looked at.
     bool has_buffered() const noexcept;

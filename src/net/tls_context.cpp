@@ -2,11 +2,11 @@
 
 #include <boost/asio/ssl/error.hpp>
 
-#include <array>
 #include <new>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <string_view>
 
 namespace passage::net {
 namespace {
@@ -14,7 +14,20 @@ namespace {
 constexpr const char* tls_1_2_ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
                                         "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
                                         "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-constexpr std::array<unsigned char, 9> alpn{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+
+/// What is offered by ALPN (RFC 7301, section 3.1), in the order of preference.
+constexpr std::string_view offered_protocols(HttpVersion version) noexcept
+{
+    switch (version) {
+    case HttpVersion::http1:
+        return "\x08http/1.1";
+    case HttpVersion::http2:
+        return "\x02h2";
+    case HttpVersion::automatic:
+        break;
+    }
+    return "\x02h2\x08http/1.1";
+}
 
 unexpected<Error> tls_error(std::string message)
 {
@@ -55,8 +68,8 @@ bool add_certificates(SSL_CTX* context, const std::string& pem)
 
 } // namespace
 
-expected<std::unique_ptr<TlsContext>> TlsContext::create(const TlsOptions& options, std::string host,
-                                                         bool host_is_address)
+expected<std::unique_ptr<TlsContext>> TlsContext::create(const TlsOptions& options, HttpVersion version,
+                                                         std::string host, bool host_is_address)
 {
     ERR_clear_error();
     SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
@@ -74,8 +87,10 @@ expected<std::unique_ptr<TlsContext>> TlsContext::create(const TlsOptions& optio
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context, &TlsContext::keep_session);
     SSL_CTX_set_app_data(context, result.get());
+    const std::string_view protocols = offered_protocols(version);
     if (SSL_CTX_set_cipher_list(context, tls_1_2_ciphers) != 1 ||
-        SSL_CTX_set_alpn_protos(context, alpn.data(), alpn.size()) != 0)
+        SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(protocols.data()),
+                                static_cast<unsigned>(protocols.size())) != 0)
         return tls_error("TLS can't be set up");
 
     if (options.ca_file.empty() && options.ca_pem.empty()) {

@@ -23,8 +23,8 @@ class TlsContext
 {
 public:
     /// Fails with `Errc::tls` if the CA certificates can't be used.
-    static expected<std::unique_ptr<TlsContext>> create(const TlsOptions& options, std::string host,
-                                                        bool host_is_address);
+    static expected<std::unique_ptr<TlsContext>> create(const TlsOptions& options, HttpVersion version,
+                                                        std::string host, bool host_is_address);
 
     TlsContext(const TlsContext&) = delete;
     TlsContext& operator=(const TlsContext&) = delete;

@@ -4,26 +4,30 @@
 
 namespace passage::pool {
 
-PoolFsm::PoolFsm(const PoolRules& rules) : rules_{rules}
+PoolFsm::PoolFsm(const PoolRules& rules)
+    : rules_{rules}, expected_places_{rules.assumed_places}, multiplexed_{rules.assumed_places > 1}
 {
-    // All memory is taken here, so that no event can fail: none asks for more than closing all connections, or for two
-    // things to be done. Turning calls away takes none.
+    // All memory is taken here, so that no event can fail. Each slot is in each list once at most: a connection is
+    // closed before another is made in its slot. Actions other than `close` need no list, as the state tells what they
+    // are.
     slots_.resize(rules.max_connections);
     free_.reserve(rules.max_connections);
-    idle_.reserve(rules.max_connections);
-    actions_.reserve(rules.max_connections + 2);
+    with_place_.reserve(rules.max_connections);
+    to_close_.reserve(rules.max_connections);
     for (std::size_t slot = rules.max_connections; slot-- > 0;)
         free_.push_back(static_cast<Slot>(slot));
 }
 
-std::optional<Slot> PoolFsm::take_idle(TimePoint now)
+std::optional<Slot> PoolFsm::take_place(TimePoint now)
 {
     expire(now);
-    if (idle_.empty())
-        return std::nullopt;
-    const Slot slot = idle_.back();
-    idle_.pop_back();
-    return slot;
+    while (!with_place_.empty()) {
+        const Slot slot = with_place_.back();
+        if (now < slots_[slot].retire_at)
+            return lend_place();
+        retire(slot);
+    }
+    return std::nullopt;
 }
 
 bool PoolFsm::enqueue(Waiter& waiter)
@@ -32,23 +36,23 @@ bool PoolFsm::enqueue(Waiter& waiter)
         return false;
     waiter.slot.reset();
     waiters_.push_back(waiter);
-    dial_for_waiters();
+    queued(waiter);
     return true;
 }
 
 void PoolFsm::cancel(Waiter& waiter)
 {
-    waiters_.erase(waiters_.iterator_to(waiter));
+    unqueue(waiter);
+    to_fail_ = std::min(to_fail_, waiters_.size());
 }
 
 bool PoolFsm::is_dialled_for(const Waiter& waiter) const
 {
-    if (lent() == 0)
+    if (in_use() == 0)
         return dialling_ > 0;
-    // The first so many calls in the queue have a connection being made each.
-    std::size_t position = 0;
+    std::size_t calls = 0;
     for (const Waiter& queued : waiters_) {
-        if (position++ >= dialling_)
+        if (!are_dialled_for(++calls))
             return false;
         if (&queued == &waiter)
             return true;
@@ -56,18 +60,25 @@ bool PoolFsm::is_dialled_for(const Waiter& waiter) const
     return false;
 }
 
-void PoolFsm::dialled(Slot slot, TimePoint now, TimePoint retire_at)
+void PoolFsm::dialled(Slot slot, TimePoint now, TimePoint retire_at, std::size_t places, bool multiplexed)
 {
     --dialling_;
     failed_dials_ = 0;
     redial_at_.reset();
-    slots_[slot].retire_at = retire_at;
+    expect(places);
+    multiplexed_ = multiplexed;
+    if (closed_) {
+        free_slot(slot);
+        return;
+    }
     // Even one that is to live no time at all serves the call that it was made for.
-    if (!closed_ && !waiters_.empty())
-        lend(slot, waiters_.front());
-    else
-        keep(slot, now, rules_.idle_timeout);
-    dial_for_waiters();
+    const std::size_t lendable = now < retire_at ? places : std::min<std::size_t>(places, 1);
+    slots_[slot] = {retire_at, retire_at, lendable, 0, true};
+    if (lendable > 0) {
+        with_place_.push_back(slot);
+        new_ = slot;
+    }
+    go_idle(slot, now, rules_.idle_timeout, lendable > 0 && !waiters_.empty());
 }
 
 void PoolFsm::dial_failed(Slot slot, TimePoint now)
@@ -78,54 +89,83 @@ void PoolFsm::dial_failed(Slot slot, TimePoint now)
     if (failed_dials_ >= dials_until_down) {
         redial_at_ = now + redial_pause;
         nothing_due_before_ = std::min(nothing_due_before_, *redial_at_);
-        if (lent() == 0 && dialling_ == 0) {
-            turning_away_ = true;
+        if (in_use() == 0 && dialling_ == 0) {
+            to_fail_ = waiters_.size();
             return;
         }
     }
     // A call that another connection is being made for need not hear of it.
-    if (waiters_.size() > dialling_)
-        actions_.push_back({PoolAction::Kind::fail, slot, &take_first()});
-    dial_for_waiters();
+    if (!are_dialled_for(waiters_.size() - to_fail_))
+        ++to_fail_;
 }
 
 void PoolFsm::dial_abandoned(Slot slot)
 {
     --dialling_;
     free_.push_back(slot);
-    dial_for_waiters();
+}
+
+void PoolFsm::resized(Slot slot, TimePoint now, std::size_t places)
+{
+    Connection& connection = slots_[slot];
+    if (!connection.is_open)
+        return;
+    expect(places);
+    if (now >= connection.retire_at) {
+        retire(slot);
+        return;
+    }
+    const bool had_place = connection.has_place();
+    connection.places = places;
+    if (had_place && !connection.has_place())
+        withdraw(slot);
+    else if (!had_place && connection.has_place())
+        with_place_.push_back(slot);
+}
+
+void PoolFsm::retire(Slot slot)
+{
+    Connection& connection = slots_[slot];
+    if (!connection.is_open)
+        return;
+    if (connection.has_place())
+        withdraw(slot);
+    connection.is_open = false;
+    if (connection.lent == 0) {
+        --idle_;
+        free_slot(slot);
+    }
 }
 
 void PoolFsm::released(Slot slot, TimePoint now, std::optional<milliseconds> idle_limit)
 {
-    const auto waiter =
-        std::find_if(waiters_.begin(), waiters_.end(), [](const Waiter& queued) { return !queued.wants_new; });
-    if (!closed_ && waiter != waiters_.end() && now < slots_[slot].retire_at)
-        lend(slot, *waiter);
-    else
-        keep(slot, now, std::min(rules_.idle_timeout, idle_limit.value_or(rules_.idle_timeout)));
-    dial_for_waiters();
+    Connection& connection = slots_[slot];
+    if (!connection.is_open || now >= connection.retire_at) {
+        dropped(slot);
+        return;
+    }
+    if (connection.lent == connection.places)
+        with_place_.push_back(slot);
+    if (--connection.lent == 0)
+        go_idle(slot, now, std::min(rules_.idle_timeout, idle_limit.value_or(rules_.idle_timeout)),
+                connection.has_place() && takers_ > 0);
 }
 
 void PoolFsm::dropped(Slot slot)
 {
-    free_slot(slot);
-    dial_for_waiters();
+    retire(slot);
+    if (--slots_[slot].lent == 0)
+        free_slot(slot);
 }
 
 void PoolFsm::found_dead(Slot slot, Waiter& waiter)
 {
-    free_slot(slot);
+    dropped(slot);
     waiter.slot.reset();
     waiters_.push_front(waiter);
-    turning_away_ = turning_away_ || closed_;
-    dial_for_waiters();
-}
-
-void PoolFsm::discard_idle(Slot slot)
-{
-    if (std::erase(idle_, slot) > 0)
-        free_slot(slot);
+    queued(waiter);
+    if (closed_)
+        to_fail_ = waiters_.size();
 }
 
 void PoolFsm::expire(TimePoint now)
@@ -133,100 +173,149 @@ void PoolFsm::expire(TimePoint now)
     if (now < nothing_due_before_)
         return;
     nothing_due_before_ = TimePoint::max();
-    if (redial_at_ && now >= *redial_at_) {
+    if (redial_at_ && now >= *redial_at_)
         redial_at_.reset();
-        dial_for_waiters();
-    } else if (redial_at_) {
+    else if (redial_at_)
         nothing_due_before_ = *redial_at_;
+    for (Slot slot = 0; slot < slots_.size(); ++slot) {
+        const Connection& connection = slots_[slot];
+        if (!connection.is_open || connection.lent > 0)
+            continue;
+        if (now >= connection.idle_until)
+            retire(slot);
+        else
+            nothing_due_before_ = std::min(nothing_due_before_, connection.idle_until);
     }
-    std::erase_if(idle_, [&](Slot slot) {
-        const TimePoint until = slots_[slot].idle_until;
-        if (until > now) {
-            nothing_due_before_ = std::min(nothing_due_before_, until);
-            return false;
-        }
-        free_slot(slot);
-        return true;
-    });
 }
 
 void PoolFsm::close()
 {
     closed_ = true;
-    turning_away_ = true;
-    for (const Slot slot : idle_)
-        free_slot(slot);
-    idle_.clear();
+    to_fail_ = waiters_.size();
+    for (Slot slot = 0; slot < slots_.size(); ++slot)
+        retire(slot);
 }
 
-const PoolAction* PoolFsm::next_action()
+std::size_t PoolFsm::limit() const noexcept
 {
-    if (next_action_ < actions_.size())
-        return &actions_[next_action_++];
-    actions_.clear();
-    next_action_ = 0;
-    return turning_away_ ? turn_away_next() : nullptr;
+    return multiplexed_ ? std::min(rules_.max_multiplexed, slots_.size()) : slots_.size();
 }
 
-const PoolAction* PoolFsm::turn_away_next()
+/// A connection that has no places now says nothing about the next one.
+void PoolFsm::expect(std::size_t places) noexcept
 {
-    turning_away_ = !waiters_.empty();
-    if (!turning_away_)
+    if (places > 0)
+        expected_places_ = places;
+}
+
+/// Whether the connections being made are expected to have places for so many calls.
+bool PoolFsm::are_dialled_for(std::size_t calls) const noexcept
+{
+    return calls == 0 || (calls - 1) / expected_places_ < dialling_;
+}
+
+/// If no place is left to lend.
+bool PoolFsm::needs_dial() const noexcept
+{
+    if (redial_at_ && in_use() > 0)
+        return false;
+    // Those who all lost their connections at once would not spare a server that comes up again.
+    return failed_dials_ == 0 ? !are_dialled_for(waiters_.size()) : dialling_ == 0;
+}
+
+const PoolAction* PoolFsm::close_next()
+{
+    const Slot slot = to_close_[next_to_close_++];
+    if (next_to_close_ == to_close_.size()) {
+        to_close_.clear();
+        next_to_close_ = 0;
+    }
+    return act({PoolAction::Kind::close, slot, nullptr});
+}
+
+const PoolAction* PoolFsm::serve_next()
+{
+    if (to_fail_ > 0) {
+        --to_fail_;
+        Waiter& waiter = waiters_.front();
+        unqueue(waiter);
+        return act({PoolAction::Kind::fail, 0, &waiter});
+    }
+    if (Waiter* const waiter = next_to_lend_to()) {
+        unqueue(*waiter);
+        waiter->slot = lend_place();
+        return act({PoolAction::Kind::lend, *waiter->slot, waiter});
+    }
+    new_.reset();
+    return needs_dial() ? dial_next() : nullptr;
+}
+
+const PoolAction* PoolFsm::dial_next()
+{
+    if (connections() >= limit()) {
+        const auto idle =
+            std::find_if(with_place_.begin(), with_place_.end(), [&](Slot slot) { return slots_[slot].lent == 0; });
+        if (idle == with_place_.end())
+            return nullptr;
+        retire(*idle);
+        return close_next();
+    }
+    const Slot slot = free_.back();
+    free_.pop_back();
+    ++dialling_;
+    return act({PoolAction::Kind::dial, slot, nullptr});
+}
+
+/// The call that gets the next place, if there is one.
+Waiter* PoolFsm::next_to_lend_to()
+{
+    if (with_place_.empty())
         return nullptr;
-    actions_.push_back({PoolAction::Kind::fail, 0, &take_first()});
-    return &actions_[next_action_++];
+    if (new_ == with_place_.back())
+        return &waiters_.front();
+    if (takers_ == 0)
+        return nullptr;
+    return &*std::find_if(waiters_.begin(), waiters_.end(), [](const Waiter& queued) { return !queued.wants_new; });
 }
 
-Waiter& PoolFsm::take_first()
-{
-    Waiter& waiter = waiters_.front();
-    waiters_.pop_front();
-    return waiter;
-}
-
-void PoolFsm::lend(Slot slot, Waiter& waiter)
+void PoolFsm::unqueue(Waiter& waiter)
 {
     waiters_.erase(waiters_.iterator_to(waiter));
-    waiter.slot = slot;
-    actions_.push_back({PoolAction::Kind::lend, slot, &waiter});
+    takers_ -= waiter.wants_new ? 0 : 1;
 }
 
-void PoolFsm::keep(Slot slot, TimePoint now, milliseconds idle_limit)
+Slot PoolFsm::lend_place()
+{
+    const Slot slot = with_place_.back();
+    Connection& connection = slots_[slot];
+    if (connection.lent == 0)
+        --idle_;
+    if (++connection.lent == connection.places)
+        with_place_.pop_back();
+    return slot;
+}
+
+void PoolFsm::withdraw(Slot slot)
+{
+    const auto found = std::find(with_place_.rbegin(), with_place_.rend(), slot);
+    with_place_.erase(std::next(found).base());
+}
+
+/// `is_wanted`: a call that waits gets it at once, even if there is no time to be idle.
+void PoolFsm::go_idle(Slot slot, TimePoint now, milliseconds idle_limit, bool is_wanted)
 {
     Connection& connection = slots_[slot];
-    if (closed_ || now >= connection.retire_at || idle_limit <= milliseconds{0}) {
-        free_slot(slot);
-    } else {
-        connection.idle_until = std::min(connection.retire_at, now + idle_limit);
-        nothing_due_before_ = std::min(nothing_due_before_, connection.idle_until);
-        idle_.push_back(slot);
-    }
+    ++idle_;
+    connection.idle_until = std::min(connection.retire_at, now + idle_limit);
+    nothing_due_before_ = std::min(nothing_due_before_, connection.idle_until);
+    if (connection.idle_until <= now && !is_wanted)
+        retire(slot);
 }
 
 void PoolFsm::free_slot(Slot slot)
 {
     free_.push_back(slot);
-    actions_.push_back({PoolAction::Kind::close, slot, nullptr});
-}
-
-void PoolFsm::dial_for_waiters()
-{
-    if (waiters_.empty() || (redial_at_ && lent() > 0))
-        return;
-    // Those who all lost their connections at once would not spare a server that comes up again.
-    const std::size_t wanted = failed_dials_ == 0 ? waiters_.size() : std::min<std::size_t>(waiters_.size(), 1);
-    while (!closed_ && dialling_ < wanted) {
-        if (free_.empty() && !idle_.empty()) {
-            free_slot(idle_.front());
-            idle_.erase(idle_.begin());
-        }
-        if (free_.empty())
-            break;
-        const Slot slot = free_.back();
-        free_.pop_back();
-        ++dialling_;
-        actions_.push_back({PoolAction::Kind::dial, slot, nullptr});
-    }
+    to_close_.push_back(slot);
 }
 
 } // namespace passage::pool

@@ -63,7 +63,8 @@ void decode_user(std::size_t repetitions)
 void build_request(std::size_t repetitions)
 {
     const api::Requests requests{"/v1", "app", 1024};
-    const http::RequestWriter writer{"localhost", Secret{"an-api-key-as-long-as-they-are"}, "passage"};
+    const http::RequestWriter writer{
+        http::CommonFields{"localhost", Secret{"an-api-key-as-long-as-they-are"}, "passage"}};
     for (std::size_t i = 0; i < repetitions; ++i) {
         const expected<http::Request> request = requests.build(api::get_user, user_id);
         require(request && !writer.write(*request, {}).empty(), "the request was not built");
@@ -86,11 +87,11 @@ void lend_connection(std::size_t repetitions)
 {
     using namespace std::chrono;
     pool::TimePoint now{};
-    pool::PoolFsm fsm{{64, 1, hours{1}}};
+    pool::PoolFsm fsm{{64, 1, hours{1}, 1, 1}};
     const auto drain = [&] {
         while (const auto action = fsm.next_action()) {
             if (action->kind == pool::PoolAction::Kind::dial)
-                fsm.dialled(action->slot, now, now + hours{24});
+                fsm.dialled(action->slot, now, now + hours{24}, 1, false);
         }
     };
     pool::Waiter waiter;
@@ -98,15 +99,115 @@ void lend_connection(std::size_t repetitions)
     drain();
     fsm.released(waiter.slot.value(), now);
     for (std::size_t i = 0; i < repetitions; ++i) {
-        const std::optional<pool::Slot> slot = fsm.take_idle(now);
+        const std::optional<pool::Slot> slot = fsm.take_place(now);
         drain();
         fsm.released(slot.value(), now);
         drain();
     }
 }
 
-/// Serves one TLS connection to its end, with the same answer to each request.
-void serve_one(tcp::acceptor& acceptor, const test::Identity& identity)
+void send(SSL* ssl, std::string_view bytes)
+{
+    require(SSL_write(ssl, bytes.data(), static_cast<int>(bytes.size())) > 0, "no answer could be sent");
+}
+
+/// Adds what came next to `received`; false at the end.
+bool receive(SSL* ssl, std::string& received)
+{
+    std::array<char, 4096> buffer{};
+    const int size = SSL_read(ssl, buffer.data(), static_cast<int>(buffer.size()));
+    if (size > 0)
+        received.append(buffer.data(), static_cast<std::size_t>(size));
+    return size > 0;
+}
+
+/// Answers each request over HTTP/1.1 with the same user.
+void serve_http1(SSL* ssl)
+{
+    const std::string response = user_response();
+    for (std::string received; receive(ssl, received);) {
+        if (received.ends_with("\r\n\r\n")) {
+            received.clear();
+            send(ssl, response);
+        }
+    }
+}
+
+#if PASSAGE_HTTP2
+constexpr std::size_t frame_header_size = 9;
+enum FrameType : unsigned char { data_frame = 0, headers_frame = 1, settings_frame = 4, ping_frame = 6 };
+constexpr unsigned char acknowledged = 1; // of SETTINGS and PING
+constexpr unsigned char end_of_stream = 1;
+constexpr unsigned char end_of_headers = 4;
+
+/// A frame (RFC 9113, section 4.1), with the four bytes of its stream's number as they came.
+std::string frame(FrameType type, unsigned flags, std::string_view stream, std::string_view payload)
+{
+    const std::size_t size = payload.size();
+    std::string bytes{static_cast<char>(size >> 16), static_cast<char>(size >> 8), static_cast<char>(size),
+                      static_cast<char>(type), static_cast<char>(flags)};
+    return bytes.append(stream).append(payload);
+}
+
+/// A field whose name stands in the static table, not to be indexed (RFC 7541, section 6.2.2).
+std::string field(unsigned index, std::string_view value)
+{
+    return std::string{'\x0f', static_cast<char>(index - 15), static_cast<char>(value.size())}.append(value);
+}
+
+/// Answers each request over HTTP/2 with the same user. All frames of the client are answered that came together.
+void serve_http2(SSL* ssl)
+{
+    constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    constexpr std::string_view no_stream{"\0\0\0\0", 4};
+    const std::string header = '\x88' + field(54, "nginx") + field(33, "Mon, 11 Mar 2024 09:21:44 GMT") +
+                               field(31, "application/json") + field(28, std::to_string(bench::user_document.size()));
+    send(ssl, frame(settings_frame, 0, no_stream, {}));
+    std::string received;
+    while (received.size() < preface.size() && receive(ssl, received)) {
+    }
+    require(received.starts_with(preface), "HTTP/2 was not spoken");
+    received.erase(0, preface.size());
+    do {
+        std::string answers;
+        std::string_view left = received;
+        while (left.size() >= frame_header_size) {
+            const auto byte = [&](std::size_t place) { return static_cast<unsigned char>(left[place]); };
+            const std::size_t size = std::size_t{byte(0)} << 16 | std::size_t{byte(1)} << 8 | byte(2);
+            if (left.size() < frame_header_size + size)
+                break;
+            const std::string_view stream = left.substr(5, 4);
+            const std::string_view payload = left.substr(frame_header_size, size);
+            if (byte(3) == headers_frame) {
+                answers += frame(headers_frame, end_of_headers, stream, header);
+                answers += frame(data_frame, end_of_stream, stream, bench::user_document);
+            } else if ((byte(3) == settings_frame || byte(3) == ping_frame) && (byte(4) & acknowledged) == 0) {
+                answers += frame(static_cast<FrameType>(byte(3)), acknowledged, stream,
+                                 byte(3) == ping_frame ? payload : std::string_view{});
+            }
+            left.remove_prefix(frame_header_size + size);
+        }
+        received.erase(0, received.size() - left.size());
+        if (!answers.empty())
+            send(ssl, answers);
+    } while (receive(ssl, received));
+}
+#endif
+
+int choose_http2(SSL*, const unsigned char** chosen, unsigned char* size, const unsigned char* offered,
+                 unsigned offered_size, void*)
+{
+    constexpr std::array<unsigned char, 3> http2{2, 'h', '2'};
+    unsigned char* found = nullptr;
+    const int result = SSL_select_next_proto(&found, size, http2.data(), http2.size(), offered, offered_size);
+    *chosen = found;
+    return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+using Serve = void(SSL*);
+
+/// Serves one TLS connection to its end.
+void serve_one(tcp::acceptor& acceptor, const test::Identity& identity, HttpVersion version, Serve serve)
 {
     tcp::socket socket = acceptor.accept();
     socket.set_option(tcp::no_delay{true});
@@ -114,18 +215,11 @@ void serve_one(tcp::acceptor& acceptor, const test::Identity& identity)
     require(context && SSL_CTX_use_certificate(context, identity.certificate.get()) == 1 &&
                 SSL_CTX_use_PrivateKey(context, identity.key.get()) == 1,
             "TLS can't be set up");
+    if (version == HttpVersion::http2)
+        SSL_CTX_set_alpn_select_cb(context, choose_http2, nullptr);
     SSL* const ssl = SSL_new(context);
     require(ssl && SSL_set_fd(ssl, socket.native_handle()) == 1 && SSL_accept(ssl) == 1, "the handshake failed");
-    const std::string response = user_response();
-    std::string received;
-    std::array<char, 4096> buffer{};
-    for (int size = 0; (size = SSL_read(ssl, buffer.data(), static_cast<int>(buffer.size()))) > 0;) {
-        received.append(buffer.data(), static_cast<std::size_t>(size));
-        if (received.ends_with("\r\n\r\n")) {
-            received.clear();
-            require(SSL_write(ssl, response.data(), static_cast<int>(response.size())) > 0, "no answer could be sent");
-        }
-    }
+    serve(ssl);
 }
 
 asio::awaitable<void> call(Client& client, std::size_t repetitions)
@@ -137,7 +231,7 @@ asio::awaitable<void> call(Client& client, std::size_t repetitions)
 }
 
 /// A whole call over verified TLS. The server is a process of its own, so that only the client is counted.
-void get_user(std::size_t repetitions)
+void get_user_over(HttpVersion version, Serve serve, std::size_t repetitions)
 {
     test::CertificateSpec authority_spec;
     authority_spec.common_name = "Authority";
@@ -152,13 +246,14 @@ void get_user(std::size_t repetitions)
     if (child == 0) {
         // Not to wait for a client that never comes.
         require(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "the server can't be tied to its client");
-        serve_one(acceptor, server);
+        serve_one(acceptor, server, version, serve);
         std::_Exit(0);
     }
     Config config;
     config.app_id = "app";
     config.api_key = "an-api-key-as-long-as-they-are";
     config.base_url = "https://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port());
+    config.http_version = version;
     config.tls.ca_pem = test::to_pem(authority);
     acceptor.close();
     {
@@ -175,9 +270,25 @@ void get_user(std::size_t repetitions)
     require(waitpid(child, &status, 0) == child && status == 0, "the server failed");
 }
 
-const std::map<std::string_view, void (*)(std::size_t)> operations{
-    {"build_request", build_request},     {"decode_user", decode_user},       {"get_user", get_user},
-    {"lend_connection", lend_connection}, {"parse_response", parse_response},
+void get_user(std::size_t repetitions)
+{
+    get_user_over(HttpVersion::http1, serve_http1, repetitions);
+}
+
+#if PASSAGE_HTTP2
+void get_user_http2(std::size_t repetitions)
+{
+    get_user_over(HttpVersion::http2, serve_http2, repetitions);
+}
+#endif
+
+const std::map<std::string_view, void (*)(std::size_t)> operations
+{
+    {"build_request", build_request}, {"decode_user", decode_user}, {"get_user", get_user},
+#if PASSAGE_HTTP2
+        {"get_user_http2", get_user_http2},
+#endif
+        {"lend_connection", lend_connection}, {"parse_response", parse_response},
 };
 
 } // namespace

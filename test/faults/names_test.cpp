@@ -85,8 +85,7 @@ struct Caller
     asio::awaitable<expected<UserInfo>> get_user(const CallOptions& options = {}) const
     {
         std::shared_ptr<detail::Operation<expected<UserInfo>>> call = std::make_shared<client::OperationCall<UserInfo>>(
-            client_state, api::get_user, options,
-            client_state->write(client_state->requests().build(api::get_user, "subject"), options), nullptr);
+            client_state, api::get_user, options, client_state->requests().build(api::get_user, "subject"), nullptr);
         return client::await(std::move(call));
     }
 

@@ -26,7 +26,7 @@ using Clock = std::chrono::steady_clock;
 struct Attempted
 {
     Result result;
-    std::array<std::size_t, 4> calls{};
+    std::array<std::size_t, system_calls> calls{};
     std::size_t sends_that_signal = 0;
     std::size_t of(SystemCall call) const { return calls[static_cast<std::size_t>(call)]; }
 };
@@ -39,8 +39,8 @@ std::function<asio::awaitable<Result>(Client&)> call_with(Operation operation,
         SystemFaults faults;
         prepare(faults);
         seen.result = co_await perform(client, operation);
-        for (const SystemCall call : {SystemCall::socket, SystemCall::connect, SystemCall::send, SystemCall::recv})
-            seen.calls[static_cast<std::size_t>(call)] = faults.calls(call);
+        for (std::size_t call = 0; call < system_calls; ++call)
+            seen.calls[call] = faults.calls(static_cast<SystemCall>(call));
         seen.sends_that_signal = faults.sends_that_signal();
         co_return seen.result;
     };
@@ -66,6 +66,8 @@ BOOST_AUTO_TEST_CASE(a_system_that_makes_no_connection_is_asked_three_times_and_
     for (const int error :
          {ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, ENETDOWN, ENOBUFS, EPERM, ECONNREFUSED, ETIMEDOUT})
         rows.push_back({SystemCall::connect, error});
+    for (const int error : {ENOSPC, ENOMEM})
+        rows.push_back({SystemCall::epoll_add, error});
     Driver driver;
     for (const Row& row : rows)
         for (const Operation operation : {Operation::get, Operation::create}) {
@@ -91,6 +93,24 @@ BOOST_AUTO_TEST_CASE(a_system_that_makes_no_connection_is_asked_three_times_and_
                         .call = call_with(
                             operation, [&](SystemFaults& faults) { faults.fail(row.call, row.error, 0, 1); }, seen)});
             BOOST_TEST(seen.result.id == expected_id(operation));
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_that_was_made_but_can_not_be_watched_is_made_again)
+{
+    Driver driver;
+    for (const int error : {ENOSPC, ENOMEM})
+        for (const Operation operation : {Operation::get, Operation::create}) {
+            count_case();
+            Attempted seen;
+            const Observed observed = driver.run(
+                {.name = std::strerror(error),
+                 .scripts = {},
+                 .expected = {.requests = 1, .kept = true},
+                 .call = call_with(
+                     operation, [&](SystemFaults& faults) { faults.fail(SystemCall::epoll_add, error, 1, 1); }, seen)});
+            BOOST_TEST(seen.result.id == expected_id(operation));
+            BOOST_TEST(seen.of(SystemCall::connect) == 2u);
         }
 }
 
@@ -192,6 +212,41 @@ BOOST_AUTO_TEST_CASE(a_transfer_that_fails_at_any_point_is_a_lost_connection)
                         BOOST_TEST(whole <= (operation == Operation::create ? 1 : 2));
                     }
                 }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_call_on_a_kept_connection_makes_few_system_calls)
+{
+    constexpr std::size_t calls = 200;
+    for (const bool secure : {true, false}) {
+        count_case();
+        Driver driver{secure};
+        driver.server().plan({});
+        Client client{driver.context(), driver.config()};
+        const auto call_often = [&]() -> asio::awaitable<Result> {
+            co_await perform(client, Operation::get);
+            SystemFaults counted; // none is planned
+            Result result;
+            for (std::size_t i = 0; i < calls; ++i) {
+                result = co_await perform(client, Operation::get);
+                count_run();
+            }
+            const auto of = [&](SystemCall call) { return static_cast<double>(counted.calls(call)) / calls; };
+            BOOST_TEST_CONTEXT((secure ? "TLS" : "plain"))
+            {
+                BOOST_TEST(of(SystemCall::connect) == 0);
+                BOOST_TEST(of(SystemCall::send) == 1);
+                BOOST_TEST(of(SystemCall::recv) < 2.1);
+                BOOST_TEST(of(SystemCall::epoll_add) == 0);
+                BOOST_TEST(of(SystemCall::epoll_modify) < 1.1);
+                // One that waits, and one by which Asio looks for other work. There is always room to send, so to ask
+                // for it would end the wait before the answer comes.
+                BOOST_TEST(of(SystemCall::epoll_wait) < 2.5);
+                BOOST_TEST(counted.watches_for_room() == 0u);
+            }
+            co_return result;
+        };
+        BOOST_TEST(driver.run(call_often()).id == "subject");
     }
 }
 

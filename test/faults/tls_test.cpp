@@ -266,7 +266,7 @@ BOOST_AUTO_TEST_CASE(only_tls_1_2_and_1_3_with_modern_ciphers_are_spoken)
            {.identity = &rsa, .max_version = TLS1_2_VERSION, .ciphers = "ECDHE-RSA-AES128-GCM-SHA256"});
 
     accept(driver, "ALPN http/1.1", {.alpn = "http/1.1"});
-    refuse(driver, "ALPN h2, which was not offered", {.alpn = "h2"});
+    refuse(driver, "ALPN h3, which was not offered", {.alpn = "h3"});
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_tls_is_refused)

@@ -15,10 +15,12 @@ void settle(World& world, bool goes_well)
     using Kind = Event::Kind;
     for (unsigned step = 0; !world.is_at_rest(); ++step) {
         require(step < 4 * (World::max_slots + World::max_calls), "it comes to an end");
-        if (const auto slot = world.first_dialling())
-            world.apply({goes_well ? Kind::dialled : Kind::dial_failed, *slot, 3});
+        if (const auto dial = world.first_dialling())
+            world.apply({goes_well ? Kind::dialled : Kind::dial_failed, *dial, 3});
         else if (const auto call = world.first_holder())
             world.apply({goes_well ? Kind::released : Kind::dropped, *call, -1});
+        else if (const auto slot = world.first_without_places())
+            world.apply({goes_well ? Kind::resized : Kind::retired, *slot});
         else
             require(false, "no call waits for nothing");
     }
@@ -33,7 +35,10 @@ void run(std::string_view bytes)
     const unsigned calls = 1 + input.byte() % World::max_calls;
     const unsigned max_waiting = 1 + input.byte() % calls;
     const std::uint8_t flags = input.byte();
-    World world{{slots, calls, max_waiting, flags & 3}};
+    const unsigned max_places = 1 + ((flags >> 3) & 3);
+    const unsigned assumed_places = 1 + (flags >> 5) % max_places;
+    const unsigned max_multiplexed = 1 + (flags >> 5) % slots;
+    World world{{slots, calls, max_waiting, flags & 3, max_places, assumed_places, max_multiplexed}};
 
     constexpr unsigned max_events = 2'000;
     for (unsigned event = 0; event < max_events && !input.empty(); ++event) {

@@ -64,11 +64,11 @@ void check_refusal(const Error& error)
     require(!error.message.empty() && is_one_line(error.message), "a refusal is one line");
 }
 
-void check_bytes(const http::Request& request, const http::BaseUrl& url, const http::ExtraFields& extra,
-                 std::string_view user_agent)
+void check_bytes(const http::Request& request, const http::BaseUrl& url, std::string_view user_agent)
 {
-    const http::RequestWriter writer{url.host_field(), Secret{"the-key"}, user_agent};
-    const Secret written = writer.write(request, extra);
+    const http::ExtraFields& extra = request.extra;
+    const http::RequestWriter writer{http::CommonFields{url.host_field(), Secret{"the-key"}, user_agent}};
+    const Secret written = writer.write(request, {});
     const std::string_view bytes = written.reveal();
 
     const std::size_t end = bytes.find("\r\n\r\n");
@@ -147,7 +147,9 @@ void run(std::string_view bytes)
         if (!request)
             return check_refusal(request.error());
         check_target(*request, *url, ids);
-        check_bytes(*request, *url, extra, user_agent);
+        http::Request with_extra = *request;
+        with_extra.extra = extra;
+        check_bytes(with_extra, *url, user_agent);
     };
     check(requests.build(api::get_user, user_id), {user_id});
     check(requests.build(api::delete_user_device, user_id, device_id), {user_id, device_id});

@@ -14,8 +14,8 @@ namespace structure {
 namespace {
 
 // Lowest first: a layer sees itself and those before it.
-constexpr std::array<std::string_view, 9> layers{"model",  "json", "jwt", "http",  "api",
-                                                 "policy", "pool", "net", "client"};
+constexpr std::array<std::string_view, 10> layers{"model", "json",   "jwt",  "http", "http2",
+                                                  "api",   "policy", "pool", "net",  "client"};
 constexpr std::array<std::string_view, 2> impure_layers{"net", "client"};
 
 std::optional<std::size_t> rank(std::string_view layer)

@@ -11,25 +11,12 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <poll.h>
-#include <stdexcept>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
 
 namespace passage::test {
 namespace {
-
-/// A script can't go on.
-struct ScriptFailure : std::runtime_error
-{
-    using std::runtime_error::runtime_error;
-};
-
-/// The client ended the connection where the script has it go on.
-struct ClientGone : ScriptFailure
-{
-    using ScriptFailure::ScriptFailure;
-};
 
 /// The bytes that may be sent are used up.
 struct Cut
@@ -162,8 +149,10 @@ bool Peer::accept_tls(const TlsSettings& settings)
             return true;
         if (error != SSL_ERROR_WANT_READ)
             return false;
-        if (!receive_raw())
+        const std::string raw = receive_raw();
+        if (raw.empty())
             return false;
+        BIO_write(SSL_get_rbio(ssl_.get()), raw.data(), size_of(raw));
     }
 }
 
@@ -231,21 +220,15 @@ void Peer::send_raw(std::string_view bytes)
         throw Cut{};
 }
 
-/// False if the client ended the connection.
-bool Peer::receive_raw()
+/// What comes next beneath TLS; empty if the client ended the connection.
+std::string Peer::receive_raw()
 {
-    std::array<char, 16384> buffer;
+    std::string buffer(largest_record, '\0');
     await_input();
     const auto size = ::recv(descriptor_, buffer.data(), buffer.size(), 0);
-    if (size <= 0) {
-        client_ended_ = true;
-        return false;
-    }
-    if (ssl_)
-        BIO_write(SSL_get_rbio(ssl_.get()), buffer.data(), static_cast<int>(size));
-    else if (!server_.is_secure())
-        note({buffer.data(), static_cast<std::size_t>(size)});
-    return true;
+    client_ended_ = size <= 0;
+    buffer.resize(client_ended_ ? 0 : static_cast<std::size_t>(size));
+    return buffer;
 }
 
 void Peer::await_input()
@@ -258,26 +241,36 @@ void Peer::await_input()
     require(ready == 1, "nothing came for too long");
 }
 
-/// False if the client ended the connection.
-bool Peer::receive_some()
+std::string Peer::receive_bytes()
 {
     if (!ssl_)
         return receive_raw();
-    std::array<char, 16384> buffer;
+    std::string buffer(largest_record, '\0');
     for (;;) {
         ERR_clear_error();
-        const int size = SSL_read(ssl_.get(), buffer.data(), static_cast<int>(buffer.size()));
+        const int size = SSL_read(ssl_.get(), buffer.data(), size_of(buffer));
         if (size > 0) {
-            note({buffer.data(), static_cast<std::size_t>(size)});
-            return true;
+            buffer.resize(static_cast<std::size_t>(size));
+            return buffer;
         }
         const int error = SSL_get_error(ssl_.get(), size);
         flush();
-        if (error != SSL_ERROR_WANT_READ || !receive_raw()) {
+        const std::string raw = error == SSL_ERROR_WANT_READ ? receive_raw() : std::string{};
+        if (raw.empty()) {
             client_ended_ = true;
-            return false;
+            return raw;
         }
+        BIO_write(SSL_get_rbio(ssl_.get()), raw.data(), size_of(raw));
     }
+}
+
+/// False if the client ended the connection.
+bool Peer::receive_some()
+{
+    const std::string bytes = receive_bytes();
+    if (ssl_ || !server_.is_secure())
+        note(bytes);
+    return !bytes.empty();
 }
 
 void Peer::note(std::string_view bytes)
@@ -342,20 +335,22 @@ void Peer::send(std::string_view bytes)
             end = at + 1;
         else if (split != pieces.splits.end())
             end = std::min(std::max(at + 1, *split++), bytes.size());
-        const std::string_view piece = bytes.substr(at, end - at);
-        if (ssl_) {
-            ERR_clear_error();
-            if (SSL_write(ssl_.get(), piece.data(), static_cast<int>(piece.size())) <= 0)
-                throw ClientGone{"sending failed"};
-            records_sent_ += (piece.size() + largest_record - 1) / largest_record;
-            flush();
-        } else {
-            send_raw(piece);
-        }
+        send_whole(bytes.substr(at, end - at));
         at = end;
         if (at < bytes.size())
             server_.settled();
     }
+}
+
+void Peer::send_whole(std::string_view bytes)
+{
+    if (!ssl_)
+        return send_raw(bytes);
+    ERR_clear_error();
+    if (SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size())) <= 0)
+        throw ClientGone{"sending failed"};
+    records_sent_ += (bytes.size() + largest_record - 1) / largest_record;
+    flush();
 }
 
 void Peer::cut_after(std::size_t raw_bytes, bool reset)
@@ -547,6 +542,17 @@ void ScriptServer::await_sent()
     require(changed_.wait_for(lock, patience, [this] { return sending_ == 0; }), "a script sends without end");
 }
 
+bool ScriptServer::all_over() const
+{
+    return std::all_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.done; });
+}
+
+void ScriptServer::await_over()
+{
+    std::unique_lock lock{mutex_};
+    require(changed_.wait_for(lock, patience, [this] { return all_over(); }), "a script goes on");
+}
+
 bool ScriptServer::is_released() const
 {
     const std::lock_guard lock{mutex_};
@@ -559,8 +565,7 @@ std::string ScriptServer::finish()
     std::unique_lock lock{mutex_};
     const auto all_done = [this] {
         pollfd pending{listener_, POLLIN, 0};
-        return (!acceptor_.joinable() || ::poll(&pending, 1, 0) == 0) &&
-               std::all_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.done; });
+        return (!acceptor_.joinable() || ::poll(&pending, 1, 0) == 0) && all_over();
     };
     if (!changed_.wait_for(lock, patience, all_done))
         return failures_ + "connections are left open\n";

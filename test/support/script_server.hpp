@@ -11,6 +11,7 @@
 #include <mutex>
 #include <openssl/ssl.h>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -20,6 +21,18 @@ namespace passage::test {
 
 class ScriptServer;
 struct TlsContext;
+
+/// A script can't go on.
+struct ScriptFailure : std::runtime_error
+{
+    using std::runtime_error::runtime_error;
+};
+
+/// The client ended the connection where the script has it go on.
+struct ClientGone : ScriptFailure
+{
+    using ScriptFailure::ScriptFailure;
+};
 
 /// How a server's side speaks TLS.
 struct TlsSettings
@@ -66,8 +79,12 @@ public:
     const std::string& receive_request();
     /// Reads so many bytes of requests.
     void receive(std::size_t size);
+    /// Reads what comes next, and takes it for no request; empty if the client ended the connection.
+    std::string receive_bytes();
     /// Sends in the pieces that the server is set to.
     void send(std::string_view bytes);
+    /// Sends in one piece.
+    void send_whole(std::string_view bytes);
     /// Sends as it is, beneath TLS.
     void send_raw(std::string_view bytes);
     /// After so many further bytes beneath TLS the script ends; the connection is reset, or ended if not.
@@ -89,6 +106,8 @@ public:
     void await_input();
     /// Whether the client ended the connection.
     bool client_ended() const noexcept { return client_ended_; }
+    /// Counted from 0 for each plan.
+    std::size_t number() const noexcept { return number_; }
 
     /// The last whole request.
     const std::string& last_request() const noexcept { return request_; }
@@ -99,7 +118,7 @@ private:
     friend class ScriptServer;
     class Sending;
     bool receive_some();
-    bool receive_raw();
+    std::string receive_raw();
     std::string take_output();
     void flush();
     bool accept_tls(const TlsSettings& settings);
@@ -177,6 +196,8 @@ public:
     bool is_released() const;
     /// Waits until no script is within a `send`.
     void await_sent();
+    /// Waits until the scripts of all connections accepted so far are over.
+    void await_over();
     /// Waits until all connections are over, which needs the client to be gone; what failed, each a line.
     std::string finish();
 
@@ -196,6 +217,7 @@ private:
     };
 
     std::shared_ptr<TlsContext> context(const TlsSettings& settings);
+    bool all_over() const;
     void accept_all();
     void run(Worker& worker, std::size_t number, Script script);
 

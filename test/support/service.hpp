@@ -5,6 +5,9 @@
 #include <passage/emulator.hpp>
 #include <passage/passage.hpp>
 
+#include <cstdlib>
+#include <string_view>
+
 namespace passage::test {
 
 /// An emulator of a test's own, and how a client reaches it.
@@ -19,7 +22,15 @@ struct Service
         config.api_key = emulator.api_key();
         config.base_url = emulator.base_url();
         config.tls.ca_pem = emulator.ca_pem();
+        config.http_version = http_version();
         return config;
+    }
+
+    /// HTTP/2 where the library has it, unless the environment wants HTTP/1.1.
+    static HttpVersion http_version()
+    {
+        const char* const wanted = std::getenv("PASSAGE_TEST_HTTP");
+        return wanted && std::string_view{wanted} == "1" ? HttpVersion::http1 : HttpVersion::automatic;
     }
 
     Emulator emulator;

@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <netdb.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 namespace passage::test {
@@ -105,6 +106,23 @@ extern "C" [[gnu::visibility("default")]] ssize_t recv(int descriptor, void* dat
 {
     static const auto system = original<decltype(recv)>("recv");
     return fails(SystemCall::recv) ? -1 : system(descriptor, data, bounded(size), flags);
+}
+
+extern "C" [[gnu::visibility("default")]] int epoll_ctl(int epoll, int operation, int descriptor,
+                                                        epoll_event* event) noexcept
+{
+    static const auto system = original<decltype(epoll_ctl)>("epoll_ctl");
+    if (faults_of_thread && operation != EPOLL_CTL_DEL && (event->events & EPOLLOUT) != 0)
+        faults_of_thread->note_watch_for_room();
+    const bool failed = (operation == EPOLL_CTL_ADD && fails(SystemCall::epoll_add)) ||
+                        (operation == EPOLL_CTL_MOD && fails(SystemCall::epoll_modify));
+    return failed ? -1 : system(epoll, operation, descriptor, event);
+}
+
+extern "C" [[gnu::visibility("default")]] int epoll_wait(int epoll, epoll_event* events, int most, int timeout)
+{
+    static const auto system = original<decltype(epoll_wait)>("epoll_wait");
+    return fails(SystemCall::epoll_wait) ? -1 : system(epoll, events, most, timeout);
 }
 
 extern "C" [[gnu::visibility("default")]] int getaddrinfo(const char* name, const char* service, const addrinfo* hints,

@@ -9,7 +9,8 @@
 namespace passage::test {
 
 /// What a client asks of the system.
-enum class SystemCall { socket, connect, send, recv };
+enum class SystemCall { socket, connect, send, recv, epoll_add, epoll_modify, epoll_wait };
+inline constexpr std::size_t system_calls = 7;
 
 /// While one lives, the system fails its thread as it is told to. A program that links this has the C library's
 /// functions replaced; other threads, such as those of a server, do not notice. One at a time in a thread.
@@ -34,12 +35,16 @@ public:
     /// Sends so far that a lost connection would have answered with SIGPIPE.
     std::size_t sends_that_signal() const noexcept { return sends_that_signal_; }
 
+    /// Calls of epoll_ctl so far that ask to be told of room to send.
+    std::size_t watches_for_room() const noexcept { return watches_for_room_; }
+
     static constexpr std::size_t always = std::numeric_limits<std::size_t>::max();
 
     /// Notes a call; its errno if it is to fail, else 0. For the functions in place of the system's.
     int next(SystemCall call) noexcept;
     std::size_t most_bytes() const noexcept { return most_bytes_; }
     void note_send_that_signals() noexcept { ++sends_that_signal_; }
+    void note_watch_for_room() noexcept { ++watches_for_room_; }
 
 private:
     struct Plan
@@ -50,9 +55,10 @@ private:
     };
     Plan& plan(SystemCall call) noexcept { return plans_[static_cast<std::size_t>(call)]; }
 
-    std::array<Plan, 4> plans_{};
-    std::array<std::size_t, 4> calls_{};
+    std::array<Plan, system_calls> plans_{};
+    std::array<std::size_t, system_calls> calls_{};
     std::size_t sends_that_signal_ = 0;
+    std::size_t watches_for_room_ = 0;
     std::size_t most_bytes_ = std::numeric_limits<std::size_t>::max();
 };
 

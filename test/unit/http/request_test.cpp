@@ -29,18 +29,19 @@ BOOST_AUTO_TEST_SUITE(requests)
 
 BOOST_AUTO_TEST_CASE(a_request_without_a_body_is_these_bytes)
 {
-    const RequestWriter writer{"h.example:8443", key, "shop/2.1"};
+    const RequestWriter writer{CommonFields{"h.example:8443", key, "shop/2.1"}};
     BOOST_TEST(writer.write(plain("GET", "/v1/apps/a/users/u"), {}).reveal() ==
                "GET /v1/apps/a/users/u HTTP/1.1\r\n" + common + "\r\n");
 }
 
 BOOST_AUTO_TEST_CASE(a_request_with_a_body_is_these_bytes)
 {
-    const RequestWriter writer{"h.example:8443", key, "shop/2.1"};
+    const RequestWriter writer{CommonFields{"h.example:8443", key, "shop/2.1"}};
     Request post = plain("POST", "/v1/apps/a/users");
     post.body = R"({"email":"a@b.c"})";
     post.has_body = true;
-    BOOST_TEST(writer.write(post, {{"X-Trace", "1"}, {"x-empty", ""}}).reveal() ==
+    post.extra = {{"X-Trace", "1"}, {"x-empty", ""}};
+    BOOST_TEST(writer.write(post, {}).reveal() ==
                "POST /v1/apps/a/users HTTP/1.1\r\n" + common +
                    "X-Trace: 1\r\nx-empty: \r\nContent-Type: application/json\r\nContent-Length: 17\r\n\r\n" +
                    post.body);
@@ -48,7 +49,7 @@ BOOST_AUTO_TEST_CASE(a_request_with_a_body_is_these_bytes)
 
 BOOST_AUTO_TEST_CASE(an_empty_body_has_a_length)
 {
-    const RequestWriter writer{"h", key, ""};
+    const RequestWriter writer{CommonFields{"h", key, ""}};
     Request post = plain("POST", "/");
     post.has_body = true;
     BOOST_TEST(writer.write(post, {}).reveal().ends_with("Content-Length: 0\r\n\r\n"));
@@ -56,7 +57,7 @@ BOOST_AUTO_TEST_CASE(an_empty_body_has_a_length)
 
 BOOST_AUTO_TEST_CASE(without_a_product_of_ones_own_the_librarys_stands_alone)
 {
-    const RequestWriter writer{"h", key, ""};
+    const RequestWriter writer{CommonFields{"h", key, ""}};
     BOOST_TEST(writer.write(plain("GET", "/"), {}).reveal().find("User-Agent: passage-cpp/" PASSAGE_VERSION "\r\n") !=
                std::string::npos);
 }
@@ -160,8 +161,9 @@ BOOST_AUTO_TEST_CASE(freed_memory_does_not_show_the_key)
     post.has_body = true;
     const test::FreedMemory freed{key};
     {
-        const RequestWriter writer{"h.example", secret, "shop/2.1"};
-        Secret first = writer.write(post, {{"X-A", std::string(300, 'v')}});
+        const RequestWriter writer{CommonFields{"h.example", secret, "shop/2.1"}};
+        post.extra = {{"X-A", std::string(300, 'v')}};
+        Secret first = writer.write(post, {});
         const Secret second = std::move(first);
         Secret third = second;
         third = writer.write(plain("GET", "/"), {});
@@ -173,8 +175,8 @@ BOOST_AUTO_TEST_CASE(freed_memory_does_not_show_the_key)
 
 BOOST_AUTO_TEST_SUITE_END()
 
-BOOST_AUTO_TEST_CASE(a_field_can_be_added_to_a_request)
+BOOST_AUTO_TEST_CASE(a_request_says_its_place_in_a_trace)
 {
-    const Secret request = add_field("POST /a HTTP/1.1\r\nHost: b\r\n\r\n\r\n{}", "n", "v");
-    BOOST_TEST(request.reveal() == "POST /a HTTP/1.1\r\nn: v\r\nHost: b\r\n\r\n\r\n{}");
+    const RequestWriter writer{CommonFields{"h", key, ""}};
+    BOOST_TEST(writer.write(plain("GET", "/"), "00-1-2-01").reveal().ends_with("\r\ntraceparent: 00-1-2-01\r\n\r\n"));
 }

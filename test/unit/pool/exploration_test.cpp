@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 // Every order of every event for small pools: whatever can happen in a state is tried there, until no new state comes
@@ -15,9 +16,6 @@
 using namespace passage::pool::test;
 
 namespace {
-
-constexpr unsigned max_calls = 4;
-constexpr unsigned max_slots = 3;
 
 /// How a state was reached.
 struct Node
@@ -93,6 +91,13 @@ private:
         throw std::runtime_error{"after " + story + why};
     }
 
+    Event end_of_dial(unsigned slot, bool goes_well) const
+    {
+        if (goes_well)
+            return {Event::Kind::dialled, slot, 3, sizes_.max_places};
+        return {Event::Kind::dial_failed, slot};
+    }
+
     /// From a state everything ends, in few steps: when all goes well, every waiting call is served; when nothing does,
     /// each is served or turned away; when the pool is closed, all are turned away at once.
     void check_completions(const std::vector<Event>& path) const
@@ -114,10 +119,12 @@ private:
                 while (!world.is_at_rest()) {
                     if (++steps > 4 * (sizes_.slots + sizes_.calls))
                         fail(path, "it does not come to an end");
-                    if (const auto slot = world.first_dialling())
-                        step(world, path, {goes_well ? Kind::dialled : Kind::dial_failed, *slot, 3});
+                    if (const auto dial = world.first_dialling())
+                        step(world, path, end_of_dial(*dial, goes_well));
                     else if (const auto call = world.first_holder())
                         step(world, path, {goes_well ? Kind::released : Kind::dropped, *call, -1});
+                    else if (const auto slot = world.first_without_places())
+                        step(world, path, {goes_well ? Kind::resized : Kind::retired, *slot});
                     else
                         fail(path, "a call waits for nothing");
                 }
@@ -140,8 +147,8 @@ private:
             while (world.waiting() > 0 && !world.is_full()) {
                 if (++steps > 4 * (sizes_.slots + sizes_.calls))
                     fail(path, "a call waits beside free room");
-                if (const auto slot = world.first_dialling()) {
-                    step(world, path, {goes_well ? Kind::dialled : Kind::dial_failed, *slot, 3});
+                if (const auto dial = world.first_dialling()) {
+                    step(world, path, end_of_dial(*dial, goes_well));
                 } else {
                     step(world, path, {Kind::time_passes});
                     step(world, path, {Kind::expire});
@@ -156,33 +163,67 @@ private:
     std::size_t transitions_ = 0;
 };
 
+/// What was explored in pools of several sizes.
+class Sum
+{
+public:
+    explicit Sum(std::string name) : name_{std::move(name)} {}
+
+    void explore(const Sizes& sizes)
+    {
+        Exploration exploration{sizes};
+        exploration.run();
+        states_ += exploration.states();
+        transitions_ += exploration.transitions();
+        depth_ = std::max(depth_, exploration.depth());
+        ++pools_;
+    }
+
+    std::size_t states() const { return states_; }
+
+    void print() const
+    {
+        std::cout << name_ << ": " << pools_ << " pools explored, " << states_ << " states, " << transitions_
+                  << " transitions, at most " << depth_ << " events deep\n";
+    }
+
+private:
+    std::string name_;
+    std::size_t pools_ = 0;
+    std::size_t states_ = 0;
+    std::size_t transitions_ = 0;
+    std::size_t depth_ = 0;
+};
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(pool_exploration)
 
 BOOST_AUTO_TEST_CASE(in_every_reachable_state_the_limits_hold_and_no_call_is_stranded)
 {
-    std::size_t states = 0;
-    std::size_t transitions = 0;
-    std::size_t depth = 0;
-    std::size_t pools = 0;
-    for (unsigned slots = 1; slots <= max_slots; ++slots) {
-        for (unsigned calls = 1; calls <= max_calls; ++calls) {
-            for (unsigned max_waiting = 1; max_waiting <= calls; ++max_waiting) {
-                for (const int idle_ticks : {2, 0}) {
-                    Exploration exploration{{slots, calls, max_waiting, idle_ticks}};
-                    exploration.run();
-                    states += exploration.states();
-                    transitions += exploration.transitions();
-                    depth = std::max(depth, exploration.depth());
-                    ++pools;
-                }
-            }
-        }
-    }
-    BOOST_TEST(states > 1'000u);
-    std::cout << "pools: " << pools << " explored, " << states << " states, " << transitions << " transitions, at most "
-              << depth << " events deep\n";
+    Sum sum{"one place a connection"};
+    for (unsigned slots = 1; slots <= 3; ++slots)
+        for (unsigned calls = 1; calls <= 4; ++calls)
+            for (unsigned max_waiting = 1; max_waiting <= calls; ++max_waiting)
+                for (const int idle_ticks : {2, 0})
+                    sum.explore({slots, calls, max_waiting, idle_ticks});
+    BOOST_TEST(sum.states() > 1'000u);
+    sum.print();
+}
+
+BOOST_AUTO_TEST_CASE(the_same_holds_while_the_server_changes_how_many_places_there_are)
+{
+    Sum sum{"several places a connection"};
+    for (unsigned slots = 1; slots <= 2; ++slots)
+        for (unsigned max_multiplexed = 1; max_multiplexed <= slots; ++max_multiplexed)
+            for (const int idle_ticks : {1, 0})
+                sum.explore({slots, 3, 3, idle_ticks, 2, 2, max_multiplexed});
+    sum.explore({3, 3, 3, 0, 2, 2, 2}); // with more time to be idle, far too many states
+    sum.explore({2, 3, 2, 1, 2, 1, 1});
+    sum.explore({1, 4, 3, 2, 3, 3, 1});
+    sum.explore({2, 3, 3, 0, 3, 3, 2});
+    BOOST_TEST(sum.states() > 1'000u);
+    sum.print();
 }
 
 BOOST_AUTO_TEST_SUITE_END()

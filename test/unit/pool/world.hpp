@@ -25,6 +25,8 @@ struct Event
         dialled,
         dial_failed,
         dial_abandoned,
+        resized,
+        retired,
         released,
         dropped,
         found_dead,
@@ -33,17 +35,18 @@ struct Event
         close
     };
     Kind kind;
-    unsigned which = 0; ///< The call's number; for `dialled`, `dial_failed` and `dial_abandoned` the slot.
-    int ticks = 0;      ///< A connection's life; how long the server keeps a released one, -1 if it does not say.
+    unsigned which = 0;  ///< The call's number; for what happens to a connection, the slot.
+    int ticks = 0;       ///< A connection's life; how long the server keeps a released one, -1 if it does not say.
+    unsigned places = 1; ///< That a connection has from now on.
 };
 
 inline std::string to_string(const Event& event)
 {
-    constexpr std::array<const char*, 12> names{"acquire",     "acquire_new",    "cancel",   "dialled",
-                                                "dial_failed", "dial_abandoned", "released", "dropped",
-                                                "found_dead",  "time_passes",    "expire",   "close"};
+    constexpr std::array<const char*, 14> names{"acquire",        "acquire_new", "cancel",  "dialled",  "dial_failed",
+                                                "dial_abandoned", "resized",     "retired", "released", "dropped",
+                                                "found_dead",     "time_passes", "expire",  "close"};
     return std::string{names[static_cast<std::size_t>(event.kind)]} + "(" + std::to_string(event.which) + ", " +
-           std::to_string(event.ticks) + ")";
+           std::to_string(event.ticks) + ", " + std::to_string(event.places) + ")";
 }
 
 struct Sizes
@@ -52,6 +55,9 @@ struct Sizes
     unsigned calls; ///< 1 to `World::max_calls`.
     unsigned max_waiting;
     int idle_ticks;
+    unsigned max_places = 1; ///< Of a connection; if it is 1, it is always 1.
+    unsigned assumed_places = 1;
+    unsigned max_multiplexed = 1;
 };
 
 /// The machine and, beside it, a model of what is where: each action and each state is held against it, and what does
@@ -62,7 +68,11 @@ public:
     static constexpr unsigned max_calls = 16;
     static constexpr unsigned max_slots = 8;
 
-    explicit World(const Sizes& sizes) : sizes_{sizes}, pool_{{sizes.slots, sizes.max_waiting, sizes.idle_ticks * tick}}
+    explicit World(const Sizes& sizes)
+        : sizes_{sizes},
+          pool_{{sizes.slots, sizes.max_waiting, sizes.idle_ticks * tick, sizes.max_multiplexed, sizes.assumed_places}},
+          expected_{sizes.assumed_places},
+          multiplexed_{sizes.assumed_places > 1}
     {}
     ~World()
     {
@@ -92,15 +102,22 @@ public:
             events.push_back({Kind::dial_failed, *slot});
             events.push_back({Kind::dial_abandoned, *slot});
             for (const int life : {0, 1, 3})
-                events.push_back({Kind::dialled, *slot, life});
+                for (unsigned places = least_places(); places <= sizes_.max_places; ++places)
+                    events.push_back({Kind::dialled, *slot, life, places});
         }
-        for (unsigned call = 0; call < sizes_.calls; ++call) {
-            if (calls_[call].state != Call::State::holds)
+        for (unsigned slot = 0; slot < sizes_.slots; ++slot) {
+            if (slots_[slot].state != Connection::State::open && slots_[slot].state != Connection::State::draining)
                 continue;
-            events.push_back({Kind::dropped, call});
-            events.push_back({Kind::found_dead, call});
-            for (const int kept : {-1, 0, 1})
-                events.push_back({Kind::released, call, kept});
+            events.push_back({Kind::retired, slot});
+            if (sizes_.max_places > 1)
+                for (unsigned places = 0; places <= sizes_.max_places; ++places)
+                    events.push_back({Kind::resized, slot, 0, places});
+            if (const auto call = holder_of(slot)) {
+                events.push_back({Kind::dropped, *call});
+                events.push_back({Kind::found_dead, *call});
+                for (const int kept : {-1, 0, 1})
+                    events.push_back({Kind::released, *call, kept});
+            }
         }
         return events;
     }
@@ -109,6 +126,7 @@ public:
     {
         using Kind = Event::Kind;
         may_fail_ = 0;
+        new_.reset();
         switch (event.kind) {
         case Kind::acquire:
             acquire(event.which);
@@ -122,62 +140,73 @@ public:
             pool_.cancel(waiters_[event.which]);
             break;
         case Kind::dialled: {
-            Place& place = slots_[event.which];
-            const TimePoint retire_at = now_ + event.ticks * tick;
+            Connection& connection = slots_[event.which];
             failed_dials_ = 0;
             redial_at_.reset();
-            if (!queue_.empty())
-                next_ = queue_.front();
-            come_free(place, retire_at, next_.has_value(), sizes_.idle_ticks);
-            make_room(queue_.size() - (next_ ? 1 : 0));
-            pool_.dialled(event.which, now_, retire_at);
+            expect(event.places);
+            multiplexed_ = event.places != 1;
+            connection.retire_at = now_ + event.ticks * tick;
+            // Too old from the beginning, it serves one call all the same.
+            connection.places = event.ticks > 0 ? event.places : std::min(event.places, 1u);
+            if (closed_)
+                connection.state = Connection::State::to_close;
+            else
+                open(event.which, !queue_.empty());
+            pool_.dialled(event.which, now_, connection.retire_at, event.places, multiplexed_);
             break;
         }
         case Kind::dial_failed:
-            slots_[event.which].state = Place::State::free;
+            slots_[event.which].state = Connection::State::free;
             failed_dials_ = std::min(failed_dials_ + 1, PoolFsm::dials_until_down);
             if (failed_dials_ == PoolFsm::dials_until_down)
                 redial_at_ = now_ + PoolFsm::redial_pause;
             // A call hears of it that no other connection is made for; and when the service seems to be down, all do.
-            if (redial_at_ && count(Place::State::lent) == 0 && count(Place::State::dialling) == 0)
+            if (redial_at_ && in_use() == 0 && dialling() == 0)
                 may_fail_ = queue_.size();
             else
-                may_fail_ = queue_.size() > count(Place::State::dialling) ? 1 : 0;
-            make_room(queue_.size() - may_fail_);
+                may_fail_ = queue_.size() > dialling() * expected_ ? 1 : 0;
             pool_.dial_failed(event.which, now_);
             break;
         case Kind::dial_abandoned:
-            slots_[event.which].state = Place::State::free;
-            make_room(queue_.size());
+            slots_[event.which].state = Connection::State::free;
             pool_.dial_abandoned(event.which);
+            break;
+        case Kind::resized: {
+            Connection& connection = slots_[event.which];
+            if (connection.state == Connection::State::open) {
+                expect(event.places);
+                connection.places = event.places;
+                if (connection.retire_at <= now_)
+                    drain(event.which);
+                note_places(event.which);
+            }
+            pool_.resized(event.which, now_, event.places);
+            break;
+        }
+        case Kind::retired:
+            drain(event.which);
+            pool_.retire(event.which);
             break;
         case Kind::released: {
             const unsigned slot = give_back(event.which);
-            Place& place = slots_[slot];
             const int kept = event.ticks < 0 ? sizes_.idle_ticks : std::min(event.ticks, sizes_.idle_ticks);
-            const auto wanting =
-                std::find_if(queue_.begin(), queue_.end(), [&](unsigned call) { return !waiters_[call].wants_new; });
-            if (wanting != queue_.end() && now_ < place.retire_at)
-                next_ = *wanting;
-            come_free(place, place.retire_at, next_.has_value(), kept);
-            make_room(queue_.size() - (next_ ? 1 : 0));
+            come_back(slot, kept);
             pool_.released(slot, now_,
                            event.ticks < 0 ? std::nullopt : std::optional<milliseconds>{event.ticks * tick});
             break;
         }
         case Kind::dropped: {
             const unsigned slot = give_back(event.which);
-            slots_[slot].state = Place::State::to_close;
+            drain(slot);
             pool_.dropped(slot);
             break;
         }
         case Kind::found_dead: {
             const unsigned slot = give_back(event.which);
-            slots_[slot].state = Place::State::to_close;
+            drain(slot);
             calls_[event.which].state = Call::State::waits;
             queue_.push_front(event.which);
             may_fail_ = closed_ ? queue_.size() : 0;
-            make_room(queue_.size());
             pool_.found_dead(slot, waiters_[event.which]);
             break;
         }
@@ -191,14 +220,12 @@ public:
         case Kind::close:
             closed_ = true;
             may_fail_ = queue_.size();
-            for (Place& place : slots_)
-                if (place.state == Place::State::idle)
-                    place.state = Place::State::to_close;
-            idle_.clear();
+            for (unsigned slot = 0; slot < sizes_.slots; ++slot)
+                drain(slot);
             pool_.close();
             break;
         }
-        drain();
+        follow();
         check();
     }
 
@@ -208,30 +235,29 @@ public:
         std::string key{closed_ ? 'c' : 'o'};
         for (const unsigned call : queue_)
             key += waiters_[call].wants_new ? 'n' : 'w';
-        key += static_cast<char>('0' + count(Place::State::dialling));
+        key += static_cast<char>('0' + dialling());
         key += static_cast<char>('0' + failed_dials_);
+        key += static_cast<char>('0' + expected_);
+        key += multiplexed_ ? 'm' : 's';
         if (redial_at_)
             key += now_ < *redial_at_ ? 'p' : 'd';
-        for (const unsigned slot : idle_)
-            key += {'i', ticks_until(slots_[slot].idle_until), ticks_until(slots_[slot].retire_at)};
-        std::string held;
-        for (const Place& place : slots_)
-            if (place.state == Place::State::lent)
-                held += ticks_until(place.retire_at);
-        std::sort(held.begin(), held.end());
-        return key + 'l' + held;
+        for (const unsigned slot : with_place_)
+            key += key_of(slots_[slot]);
+        std::vector<std::string> others;
+        for (unsigned slot = 0; slot < sizes_.slots; ++slot)
+            if (slots_[slot].state == Connection::State::draining || (is_open(slot) && !has_place(slot)))
+                others.push_back(key_of(slots_[slot]));
+        std::sort(others.begin(), others.end());
+        key += '|';
+        for (const std::string& other : others)
+            key += other;
+        return key;
     }
 
     /// Whether no call is in the pool and no connection being made.
-    bool is_at_rest() const { return queue_.empty() && count(Place::State::lent) == 0 && !first_dialling(); }
+    bool is_at_rest() const { return queue_.empty() && in_use() == 0 && dialling() == 0; }
 
-    std::optional<unsigned> first_dialling() const
-    {
-        for (unsigned slot = 0; slot < sizes_.slots; ++slot)
-            if (slots_[slot].state == Place::State::dialling)
-                return slot;
-        return std::nullopt;
-    }
+    std::optional<unsigned> first_dialling() const { return first_in(Connection::State::dialling); }
 
     std::optional<unsigned> first_holder() const
     {
@@ -241,27 +267,37 @@ public:
         return std::nullopt;
     }
 
+    /// The server lets no call begin there.
+    std::optional<unsigned> first_without_places() const
+    {
+        for (unsigned slot = 0; slot < sizes_.slots; ++slot)
+            if (is_open(slot) && slots_[slot].places == 0)
+                return slot;
+        return std::nullopt;
+    }
+
     /// Whether all waiting calls hold out for what others use, as no connection can be made beside it.
-    bool is_full() const { return count(Place::State::lent) == sizes_.slots; }
+    bool is_full() const { return in_use() >= limit(); }
 
     unsigned served() const { return served_; }
     unsigned failed() const { return failed_; }
     std::size_t waiting() const { return queue_.size(); }
 
 private:
-    struct Place
+    struct Connection
     {
         enum class State {
             free,
             dialling,
-            lent,
-            idle,
-            to_lend,  ///< To be handed to `next_`.
-            to_close, ///< To be closed.
+            open,
+            draining, ///< Lends no place any more.
+            to_close, ///< The machine must close it now.
         };
         State state = State::free;
         TimePoint retire_at{};
-        TimePoint idle_until{};
+        TimePoint idle_until{}; ///< While no place is lent.
+        unsigned places = 0;
+        unsigned lent = 0;
     };
 
     struct Call
@@ -277,10 +313,61 @@ private:
             throw std::logic_error{what};
     }
 
-    std::size_t count(Place::State state) const
+    unsigned least_places() const { return sizes_.max_places > 1 ? 0 : 1; }
+
+    bool is_open(unsigned slot) const { return slots_[slot].state == Connection::State::open; }
+    bool is_idle(unsigned slot) const { return is_open(slot) && slots_[slot].lent == 0; }
+    bool has_place(unsigned slot) const { return is_open(slot) && slots_[slot].lent < slots_[slot].places; }
+
+    template <class Predicate>
+    std::size_t count(Predicate is_counted) const
     {
-        return static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.begin() + sizes_.slots,
-                                                      [&](const Place& place) { return place.state == state; }));
+        std::size_t result = 0;
+        for (unsigned slot = 0; slot < sizes_.slots; ++slot)
+            result += is_counted(slot) ? 1 : 0;
+        return result;
+    }
+
+    std::size_t count_in(Connection::State state) const
+    {
+        return count([&](unsigned slot) { return slots_[slot].state == state; });
+    }
+
+    std::optional<unsigned> first_in(Connection::State state) const
+    {
+        for (unsigned slot = 0; slot < sizes_.slots; ++slot)
+            if (slots_[slot].state == state)
+                return slot;
+        return std::nullopt;
+    }
+
+    std::size_t connections() const { return sizes_.slots - count_in(Connection::State::free); }
+    std::size_t dialling() const { return count_in(Connection::State::dialling); }
+    std::size_t idle() const
+    {
+        return count([&](unsigned slot) { return is_idle(slot); });
+    }
+    std::size_t in_use() const
+    {
+        return count([&](unsigned slot) { return slots_[slot].lent > 0; });
+    }
+    std::size_t limit() const { return multiplexed_ ? std::min(sizes_.max_multiplexed, sizes_.slots) : sizes_.slots; }
+
+    std::optional<unsigned> holder_of(unsigned slot) const
+    {
+        for (unsigned call = 0; call < sizes_.calls; ++call)
+            if (calls_[call].state == Call::State::holds && calls_[call].slot == slot)
+                return call;
+        return std::nullopt;
+    }
+
+    std::string key_of(const Connection& connection) const
+    {
+        const bool is_open = connection.state == Connection::State::open;
+        return {is_open ? 'u' : 'r', static_cast<char>('0' + (is_open ? connection.places : 0)),
+                static_cast<char>('0' + connection.lent),
+                is_open && connection.lent == 0 ? ticks_until(connection.idle_until) : '-',
+                is_open ? ticks_until(connection.retire_at) : '-'};
     }
 
     char ticks_until(TimePoint time) const
@@ -291,14 +378,15 @@ private:
     void acquire(unsigned call)
     {
         expire();
-        const auto slot = pool_.take_idle(now_);
-        drain();
-        if (idle_.empty()) {
-            require(!slot, "a connection was lent that is not idle");
+        while (!with_place_.empty() && slots_[with_place_.back()].retire_at <= now_)
+            drain(with_place_.back());
+        const auto slot = pool_.take_place(now_);
+        if (with_place_.empty()) {
+            require(!slot, "a place was lent where there is none");
+            follow();
             wait(call, false);
         } else {
-            require(slot && *slot == idle_.back(), "the connection used last was not lent");
-            idle_.pop_back();
+            require(slot && *slot == with_place_.back(), "no place was lent on the connection used last");
             hold(call, *slot);
         }
     }
@@ -312,95 +400,156 @@ private:
             return;
         queue_.push_back(call);
         calls_[call].state = Call::State::waits;
-        make_room(queue_.size());
     }
 
-    /// How many connections should be in the making for so many calls, if there is room.
-    std::size_t wanted(std::size_t calls) const
+    void expect(unsigned places)
     {
-        if (redial_at_ && count(Place::State::lent) + count(Place::State::to_lend) > 0)
+        if (places > 0)
+            expected_ = places;
+    }
+
+    /// How many connections should be in the making for those who wait, if there is room.
+    std::size_t wanted() const
+    {
+        if (redial_at_ && in_use() > 0)
             return 0; // a pause, which the clock ends
-        return failed_dials_ == 0 ? calls : std::min<std::size_t>(calls, 1);
+        const std::size_t for_all = (queue_.size() + expected_ - 1) / expected_;
+        return failed_dials_ == 0 ? for_all : std::min<std::size_t>(for_all, 1);
     }
 
-    /// New connections are made at the cost of those idle longest.
-    void make_room(std::size_t calls)
+    /// The call whose turn it is to have the place that is to be lent next.
+    std::optional<unsigned> next_call() const
     {
-        std::size_t room = count(Place::State::dialling) + count(Place::State::free) + count(Place::State::to_close);
-        for (; !closed_ && room < wanted(calls) && !idle_.empty(); ++room) {
-            slots_[idle_.front()].state = Place::State::to_close;
-            idle_.erase(idle_.begin());
-        }
+        if (with_place_.empty())
+            return std::nullopt;
+        const auto found = std::find_if(queue_.begin(), queue_.end(), [&](unsigned call) {
+            return !waiters_[call].wants_new || new_ == with_place_.back();
+        });
+        return found == queue_.end() ? std::nullopt : std::optional{*found};
+    }
+
+    /// The idle connection that makes room for a new one.
+    std::optional<unsigned> idle_to_replace() const
+    {
+        const auto found =
+            std::find_if(with_place_.begin(), with_place_.end(), [&](unsigned slot) { return is_idle(slot); });
+        return found == with_place_.end() ? std::nullopt : std::optional{*found};
+    }
+
+    void note_places(unsigned slot)
+    {
+        const auto found = std::find(with_place_.begin(), with_place_.end(), slot);
+        if (has_place(slot) && found == with_place_.end())
+            with_place_.push_back(slot);
+        else if (!has_place(slot) && found != with_place_.end())
+            with_place_.erase(found);
     }
 
     void hold(unsigned call, unsigned slot)
     {
-        slots_[slot].state = Place::State::lent;
+        require(has_place(slot), "a place is lent on a full or retired connection");
+        ++slots_[slot].lent;
+        note_places(slot);
         calls_[call] = {Call::State::holds, slot};
         ++served_;
     }
 
     unsigned give_back(unsigned call)
     {
+        const unsigned slot = calls_[call].slot;
         calls_[call].state = Call::State::absent;
-        return calls_[call].slot;
+        --slots_[slot].lent;
+        return slot;
     }
 
-    void come_free(Place& place, TimePoint retire_at, bool wanted, int idle_ticks)
+    void come_back(unsigned slot, int idle_ticks)
     {
-        place.retire_at = retire_at;
-        if (wanted)
-            place.state = Place::State::to_lend;
-        else if (closed_ || retire_at <= now_ || idle_ticks <= 0)
-            place.state = Place::State::to_close;
-        else {
-            place.state = Place::State::idle;
-            place.idle_until = std::min(retire_at, now_ + idle_ticks * tick);
-            idle_.push_back(static_cast<unsigned>(&place - slots_.data()));
-        }
+        Connection& connection = slots_[slot];
+        const bool wanted = connection.places > 0 && std::any_of(queue_.begin(), queue_.end(), [&](unsigned call) {
+                                return !waiters_[call].wants_new;
+                            });
+        if (connection.state == Connection::State::draining || connection.retire_at <= now_)
+            drain(slot);
+        else if (connection.lent == 0)
+            be_idle(slot, idle_ticks, wanted);
+        note_places(slot);
+    }
+
+    void open(unsigned slot, bool anybody_waits)
+    {
+        Connection& connection = slots_[slot];
+        connection.state = Connection::State::open;
+        connection.lent = 0;
+        be_idle(slot, sizes_.idle_ticks, anybody_waits && connection.places > 0);
+        note_places(slot);
+        if (is_open(slot))
+            new_ = slot;
+    }
+
+    /// Even if there is no time for it to be idle, it is lent to a call that waits.
+    void be_idle(unsigned slot, int idle_ticks, bool wanted)
+    {
+        slots_[slot].idle_until = std::min(slots_[slot].retire_at, now_ + idle_ticks * tick);
+        if (!wanted && slots_[slot].idle_until <= now_)
+            drain(slot);
+    }
+
+    void drain(unsigned slot)
+    {
+        Connection& connection = slots_[slot];
+        if (connection.state != Connection::State::open && connection.state != Connection::State::draining)
+            return;
+        connection.state = connection.lent > 0 ? Connection::State::draining : Connection::State::to_close;
+        note_places(slot);
     }
 
     void expire()
     {
-        if (redial_at_ && now_ >= *redial_at_) {
+        if (redial_at_ && now_ >= *redial_at_)
             redial_at_.reset();
-            make_room(queue_.size());
-        }
-        std::erase_if(idle_, [&](unsigned slot) {
-            if (slots_[slot].idle_until > now_)
-                return false;
-            slots_[slot].state = Place::State::to_close;
-            return true;
-        });
+        for (unsigned slot = 0; slot < sizes_.slots; ++slot)
+            if (is_idle(slot) && slots_[slot].idle_until <= now_)
+                drain(slot);
     }
 
-    void drain()
+    /// Does what the machine wants done, if it is what should be.
+    void follow()
     {
         while (const auto action = pool_.next_action()) {
             require(action->slot < sizes_.slots, "there is no such slot");
-            Place& place = slots_[action->slot];
+            Connection& connection = slots_[action->slot];
             switch (action->kind) {
             case PoolAction::Kind::dial:
-                require(place.state == Place::State::free, "a connection is made where there is one");
+                require(connection.state == Connection::State::free, "a connection is made where there is one");
                 require(!closed_, "a connection is made for a closed pool");
-                place.state = Place::State::dialling;
+                require(!next_call(), "a connection is made while a place is free");
+                require(dialling() < wanted(), "a connection is made without need");
+                require(connections() < limit(), "a connection too many is made");
+                connection.state = Connection::State::dialling;
                 break;
             case PoolAction::Kind::close:
-                require(place.state == Place::State::to_close, "a connection is closed that should not be");
-                place.state = Place::State::free;
+                if (connection.state != Connection::State::to_close) {
+                    require(!next_call() && dialling() < wanted() && connections() >= limit(),
+                            "a connection is closed that should not be");
+                    require(idle_to_replace() == action->slot, "the wrong connection makes room");
+                }
+                connection.state = Connection::State::free;
+                note_places(action->slot);
                 break;
             case PoolAction::Kind::lend: {
-                require(place.state == Place::State::to_lend, "a connection is lent that is not to be");
-                require(next_.has_value(), "a connection is lent to nobody");
-                const unsigned call = take_from_queue(*std::exchange(next_, std::nullopt), action->waiter);
-                require(waiters_[call].slot == action->slot, "a call does not know its connection");
-                hold(call, action->slot);
+                const auto call = next_call();
+                require(call.has_value(), "a place is lent to nobody");
+                require(action->slot == with_place_.back(), "a place is lent on the wrong connection");
+                take_from_queue(*call, action->waiter);
+                require(waiters_[*call].slot == action->slot, "a call does not know its connection");
+                hold(*call, action->slot);
                 break;
             }
             case PoolAction::Kind::fail: {
                 require(may_fail_-- > 0, "a call is turned away without need");
                 require(!queue_.empty(), "nobody is turned away");
-                const unsigned call = take_from_queue(queue_.front(), action->waiter);
+                const unsigned call = queue_.front();
+                take_from_queue(call, action->waiter);
                 require(!waiters_[call].slot, "a call is turned away with a connection");
                 calls_[call].state = Call::State::absent;
                 ++failed_;
@@ -410,39 +559,43 @@ private:
         }
     }
 
-    unsigned take_from_queue(unsigned call, const Waiter* waiter)
+    void take_from_queue(unsigned call, const Waiter* waiter)
     {
         require(waiter == &waiters_[call], "it is not the turn of this call");
         require(!waiter->is_linked(), "a call that was answered is still queued");
         queue_.erase(std::find(queue_.begin(), queue_.end(), call));
-        return call;
     }
 
     void check() const
     {
         require(may_fail_ == 0, "a call was to be turned away and was not");
-        require(count(Place::State::to_lend) == 0, "a connection was to be lent and was not");
-        require(count(Place::State::to_close) == 0, "a connection was to be closed and was not");
+        require(!next_call(), "a call waits while a place is free");
+        require(count_in(Connection::State::to_close) == 0, "a connection was to be closed and was not");
+        require(count([&](unsigned slot) {
+                    return slots_[slot].state == Connection::State::draining && slots_[slot].lent == 0;
+                }) == 0,
+                "a connection was not closed when it drained");
 
-        const std::size_t free = count(Place::State::free);
-        const std::size_t dialling = count(Place::State::dialling);
-        require(pool_.connections() == sizes_.slots - free, "a connection is lost, or counted twice");
-        require(pool_.connections() <= sizes_.slots, "there are too many connections");
-        require(pool_.idle() == idle_.size() && idle_.size() == count(Place::State::idle),
-                "an idle connection is lost");
-        require(pool_.dialling() == dialling, "a connection being made is lost");
+        require(pool_.connections() == connections(), "a connection is lost, or counted twice");
+        require(pool_.idle() == idle(), "an idle connection is lost");
+        require(pool_.dialling() == dialling(), "a connection being made is lost");
         require(pool_.waiting() == queue_.size(), "a waiting call is lost");
+        require(pool_.first_waiter() == (queue_.empty() ? nullptr : &waiters_[queue_.front()]),
+                "the first call is not known");
         // A call that waits again was let in before.
-        require(queue_.size() <= sizes_.max_waiting + sizes_.slots, "too many calls wait");
-        const std::size_t lent = count(Place::State::lent);
-        require(queue_.empty() || dialling > 0 || lent > 0, "a call waits for nothing");
-        require((free == 0 && idle_.empty()) || dialling >= wanted(queue_.size()),
+        require(queue_.size() <= sizes_.max_waiting + sizes_.slots * sizes_.max_places, "too many calls wait");
+        require(queue_.empty() || dialling() > 0 || in_use() > 0 || first_without_places(), "a call waits for nothing");
+        require((connections() >= limit() && !idle_to_replace()) || dialling() >= wanted(),
                 "a call waits that a connection could be made for");
-        require(!closed_ || (queue_.empty() && idle_.empty()), "a closed pool keeps something");
+        require(!closed_ || (queue_.empty() && idle() == 0), "a closed pool keeps something");
+        for (unsigned slot = 0; slot < sizes_.slots; ++slot)
+            require(!is_idle(slot) || pool_.next_expiry() <= slots_[slot].idle_until,
+                    "it is not known when an idle connection ends");
+        require(pool_.is_failing() == (failed_dials_ > 0 && in_use() < limit()), "it is not known that dials fail");
 
         for (std::size_t position = 0; position < queue_.size(); ++position)
             require(pool_.is_dialled_for(waiters_[queue_[position]]) ==
-                        (lent == 0 ? dialling > 0 : position < dialling),
+                        (in_use() == 0 ? dialling() > 0 : position < dialling() * expected_),
                     "it is not known what a call waits for");
     }
 
@@ -452,12 +605,14 @@ private:
 
     TimePoint now_{std::chrono::hours{1}};
     bool closed_ = false;
-    std::array<Place, max_slots> slots_{};
+    std::array<Connection, max_slots> slots_{};
     std::array<Call, max_calls> calls_{};
     std::deque<unsigned> queue_;
-    std::optional<unsigned> next_; ///< Whose turn it is.
-    std::vector<unsigned> idle_;   ///< The last used one last.
-    std::size_t failed_dials_ = 0; ///< In a row, counted as far as it matters.
+    std::size_t expected_;             ///< Places of the next connection.
+    bool multiplexed_;                 ///< The last connection was made with any but one.
+    std::optional<unsigned> new_;      ///< The slot of the connection just made.
+    std::vector<unsigned> with_place_; ///< In the order in which a place came free after none was; the last goes first.
+    std::size_t failed_dials_ = 0;     ///< In a row, counted as far as it matters.
     std::optional<TimePoint> redial_at_;
     std::size_t may_fail_ = 0;
     unsigned served_ = 0;

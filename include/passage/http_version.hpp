@@ -1,0 +1,14 @@
+#pragma once
+
+#include <passage/detail/build.hpp>
+
+namespace passage {
+
+/// Which version of HTTP a client speaks.
+enum class HttpVersion {
+    automatic, ///< HTTP/2 if the server chooses it in the TLS handshake (ALPN, RFC 7301), else HTTP/1.1.
+    http1,     ///< HTTP/1.1 (RFC 9112).
+    http2,     ///< HTTP/2 (RFC 9113): over TLS the server must choose it; over plain TCP it is taken for granted.
+};
+
+} // namespace passage

@@ -1,0 +1,558 @@
+#include "http2/session.hpp"
+
+#include "model/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <new>
+#include <nghttp2/nghttp2.h>
+#include <utility>
+#include <vector>
+
+namespace passage::http2 {
+namespace {
+
+/// A header of the caller's fields at most; nghttp2 sends no longer one.
+constexpr std::size_t longest_request_head = 256 * 1024;
+
+/// What a field counts beside its text (RFC 9113, section 6.5.2).
+constexpr std::size_t field_overhead = 32;
+
+/// Streams that are open at the same time; no server allows more that could be used.
+constexpr std::uint32_t most_streams = 1'000'000;
+
+/// Before the ids are used up (RFC 9113, section 5.1.1).
+constexpr std::int32_t last_stream_id = 0x7fff'ff00;
+
+constexpr int switching_protocols = 101;
+
+struct OptionDeleter
+{
+    void operator()(nghttp2_option* option) const noexcept { nghttp2_option_del(option); }
+    void operator()(nghttp2_session_callbacks* callbacks) const noexcept { nghttp2_session_callbacks_del(callbacks); }
+};
+
+/// Throws if there was no memory.
+int check(int result)
+{
+    if (result == NGHTTP2_ERR_NOMEM)
+        throw std::bad_alloc{};
+    return result;
+}
+
+std::uint8_t* bytes_of(std::string_view text)
+{
+    // nghttp2 does not write there.
+    return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
+}
+
+nghttp2_nv field(std::string_view name, std::string_view value, std::uint8_t flags)
+{
+    return {bytes_of(name), bytes_of(value), name.size(), value.size(), flags};
+}
+
+/// Both texts stay in place as long as the session.
+constexpr std::uint8_t lasting = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+/// Only the name does.
+constexpr std::uint8_t passing = NGHTTP2_NV_FLAG_NO_COPY_NAME;
+
+Failure lost(std::string message)
+{
+    return {Error{Errc::truncated, std::move(message)}, true};
+}
+
+} // namespace
+
+struct Session::Callbacks
+{
+    static Session& session_of(void* user_data) { return *static_cast<Session*>(user_data); }
+
+    /// Does something for an open stream, which may end it. Nothing may be thrown through nghttp2.
+    template <class Function>
+    static void update(Session& session, Stream& stream, Function function) noexcept
+    {
+        try {
+            function();
+        } catch (const std::bad_alloc&) {
+            session.end(stream, Stream::State::no_memory);
+        }
+    }
+
+    /// The same; a stream that did not end well is reset.
+    template <class Function>
+    static int update_or_reset(Session& session, Stream& stream, Function function) noexcept
+    {
+        const std::int32_t id = stream.id_;
+        update(session, stream, std::move(function));
+        const bool goes_on = stream.state_ == Stream::State::open || stream.state_ == Stream::State::complete;
+        return goes_on || session.reset(id, NGHTTP2_CANCEL) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+
+    static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user_data)
+    {
+        if (Stream* const stream = session_of(user_data).find_open(frame->hd.stream_id)) {
+            stream->answered_ = true;
+            stream->head_bytes_ = 0;
+            stream->head_fields_ = 0;
+        }
+        return 0;
+    }
+
+    static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
+                         const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user_data)
+    {
+        Session& session = session_of(user_data);
+        Stream* const stream = session.find_open(frame->hd.stream_id);
+        if (!stream)
+            return 0;
+        update(session, *stream, [&] {
+            session.take_field(*stream, {reinterpret_cast<const char*>(name), name_size},
+                               {reinterpret_cast<const char*>(value), value_size});
+        });
+        // nghttp2 resets the stream, and leaves the rest of its header out.
+        return stream->state_ == Stream::State::open ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+
+    /// nghttp2 would leave the field out.
+    static int on_invalid_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t*, std::size_t,
+                                 const std::uint8_t*, std::size_t, std::uint8_t, void* user_data)
+    {
+        Session& session = session_of(user_data);
+        Stream* const stream = session.find_open(frame->hd.stream_id);
+        if (!stream)
+            return 0;
+        update(session, *stream, [&] { session.fail(*stream, Errc::protocol, "the response's header is malformed"); });
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+
+    static int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t size,
+                       void* user_data)
+    {
+        Session& session = session_of(user_data);
+        Stream* const stream = session.find_open(id);
+        if (!stream)
+            return 0;
+        return update_or_reset(session, *stream, [&] {
+            session.take_body(*stream, {reinterpret_cast<const char*>(data), size});
+        });
+    }
+
+    static int on_frame(nghttp2_session* handle, const nghttp2_frame* frame, void* user_data)
+    {
+        Session& session = session_of(user_data);
+        switch (frame->hd.type) {
+        case NGHTTP2_HEADERS:
+        case NGHTTP2_DATA:
+            if (Stream* const stream = session.find_open(frame->hd.stream_id))
+                return update_or_reset(session, *stream, [&] {
+                    if (frame->hd.type == NGHTTP2_HEADERS)
+                        session.end_head(*stream);
+                    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 && stream->head_is_final_)
+                        session.complete(*stream);
+                });
+            break;
+        case NGHTTP2_RST_STREAM:
+            if (Stream* const stream = session.find_open(frame->hd.stream_id)) {
+                stream->answered_ = true;
+                stream->reset_by_peer_ = true;
+            }
+            break;
+        case NGHTTP2_SETTINGS:
+            if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
+                session.max_streams_ = std::min(
+                    nghttp2_session_get_remote_settings(handle, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS), most_streams);
+            break;
+        case NGHTTP2_GOAWAY:
+            session.draining_ = true;
+            break;
+        case NGHTTP2_PING:
+            if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+                session.answered_ping();
+            break;
+        default:
+            break;
+        }
+        return 0;
+    }
+
+    static int on_close(nghttp2_session*, std::int32_t id, std::uint32_t error_code, void* user_data)
+    {
+        Session& session = session_of(user_data);
+        if (Stream* const stream = session.find_open(id))
+            update(session, *stream, [&] { session.end_closed(*stream, error_code); });
+        return 0;
+    }
+
+    static int before_send(nghttp2_session*, const nghttp2_frame* frame, void* user_data)
+    {
+        if (frame->hd.type == NGHTTP2_HEADERS)
+            if (Stream* const stream = session_of(user_data).find_open(frame->hd.stream_id))
+                stream->begun_ = true;
+        return 0;
+    }
+
+    static int on_sent(nghttp2_session*, const nghttp2_frame* frame, void* user_data)
+    {
+        const bool ends = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+                          (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+        if (ends)
+            if (Stream* const stream = session_of(user_data).find_open(frame->hd.stream_id))
+                stream->sent_ = true;
+        return 0;
+    }
+
+    /// A request that can't be sent, as the server takes no more.
+    static int on_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user_data)
+    {
+        Session& session = session_of(user_data);
+        if (frame->hd.type != NGHTTP2_HEADERS)
+            return 0;
+        if (Stream* const stream = session.find(frame->hd.stream_id))
+            update(session, *stream, [&] { session.fail(*stream, lost("the connection takes no more requests")); });
+        return 0;
+    }
+
+    static ssize_t read_body(nghttp2_session* handle, std::int32_t id, std::uint8_t* into, std::size_t size,
+                             std::uint32_t* flags, nghttp2_data_source*, void*)
+    {
+        auto* const stream = static_cast<Stream*>(nghttp2_session_get_stream_user_data(handle, id));
+        if (!stream)
+            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        const std::size_t taken = stream->unsent_.copy(reinterpret_cast<char*>(into), size);
+        stream->unsent_.remove_prefix(taken);
+        if (stream->unsent_.empty())
+            *flags |= NGHTTP2_DATA_FLAG_EOF;
+        return static_cast<ssize_t>(taken);
+    }
+
+    static std::unique_ptr<nghttp2_session_callbacks, OptionDeleter> make()
+    {
+        nghttp2_session_callbacks* made = nullptr;
+        check(nghttp2_session_callbacks_new(&made));
+        nghttp2_session_callbacks_set_on_begin_headers_callback(made, &on_begin_headers);
+        nghttp2_session_callbacks_set_on_header_callback(made, &on_header);
+        nghttp2_session_callbacks_set_on_invalid_header_callback(made, &on_invalid_header);
+        nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, &on_data);
+        nghttp2_session_callbacks_set_on_frame_recv_callback(made, &on_frame);
+        nghttp2_session_callbacks_set_on_stream_close_callback(made, &on_close);
+        nghttp2_session_callbacks_set_before_frame_send_callback(made, &before_send);
+        nghttp2_session_callbacks_set_on_frame_send_callback(made, &on_sent);
+        nghttp2_session_callbacks_set_on_frame_not_send_callback(made, &on_not_sent);
+        return std::unique_ptr<nghttp2_session_callbacks, OptionDeleter>{made};
+    }
+};
+
+void Session::Deleter::operator()(nghttp2_session* session) const noexcept
+{
+    nghttp2_session_del(session);
+}
+
+Session::Session(std::shared_ptr<const http::CommonFields> common, const SessionOptions& options)
+    : common_{std::move(common)}, options_{options}, max_streams_{options.assumed_streams}
+{
+    const auto callbacks = Callbacks::make();
+    nghttp2_option* made_option = nullptr;
+    check(nghttp2_option_new(&made_option));
+    const std::unique_ptr<nghttp2_option, OptionDeleter> option{made_option};
+    nghttp2_option_set_peer_max_concurrent_streams(option.get(), static_cast<std::uint32_t>(max_streams_));
+    nghttp2_option_set_max_send_header_block_length(option.get(), longest_request_head);
+
+    nghttp2_session* made = nullptr;
+    check(nghttp2_session_client_new2(&made, callbacks.get(), this, option.get()));
+    session_.reset(made);
+
+    const auto limit = [](std::size_t value) {
+        return static_cast<std::uint32_t>(std::min<std::size_t>(value, 0xffff'ffff));
+    };
+    const std::array settings{
+        nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options.stream_window},
+        nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limit(options.limits.header_bytes)}};
+    check(nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, settings.data(), settings.size()));
+    check(nghttp2_session_set_local_window_size(made, NGHTTP2_FLAG_NONE, 0,
+                                                static_cast<std::int32_t>(options.connection_window)));
+}
+
+Session::~Session() = default;
+
+void Session::begin(Stream& stream, const http::Request& request, std::string_view trace_parent)
+{
+    if (ended_ || nghttp2_session_check_request_allowed(session_.get()) == 0) {
+        draining_ = true;
+        stream.failure_ = lost("the connection takes no more requests");
+        stream.state_ = Stream::State::failed;
+        return;
+    }
+    std::string length;
+    std::vector<nghttp2_nv> fields;
+    fields.reserve(12 + request.extra.size());
+    fields.push_back(field(":method", request.method, lasting));
+    fields.push_back(field(":scheme", options_.scheme, lasting));
+    fields.push_back(field(":authority", common_->host, lasting));
+    fields.push_back(field(":path", request.target, passing));
+    fields.push_back(field("user-agent", common_->user_agent, lasting));
+    fields.push_back(field("passage-version", common_->version, lasting));
+    fields.push_back(field("accept", common_->accept, lasting));
+    fields.push_back(field("accept-encoding", common_->accept_encoding, lasting));
+    // In no table of the server's or of an intermediary's (RFC 7541, section 7.1.3).
+    if (!common_->authorization.empty())
+        fields.push_back(field("authorization", common_->authorization.reveal(), lasting | NGHTTP2_NV_FLAG_NO_INDEX));
+    if (!trace_parent.empty())
+        fields.push_back(field(http::trace_parent_field, trace_parent, passing | NGHTTP2_NV_FLAG_NO_INDEX));
+    std::vector<std::string> lower_names; // RFC 9113, section 8.2
+    lower_names.reserve(request.extra.size());
+    for (const auto& [name, value] : request.extra)
+        fields.push_back(field(lower_names.emplace_back(lower_case(name)), value, NGHTTP2_NV_FLAG_NO_INDEX));
+    if (request.has_body) {
+        length = std::to_string(request.body.size());
+        fields.push_back(field("content-type", http::json_type, lasting));
+        fields.push_back(field("content-length", length, passing));
+    }
+
+    nghttp2_data_provider body{};
+    body.read_callback = &Callbacks::read_body;
+    const std::int32_t id = check(nghttp2_submit_request(session_.get(), nullptr, fields.data(), fields.size(),
+                                                         request.body.empty() ? nullptr : &body, &stream));
+    if (id < 0) {
+        draining_ = true;
+        stream.failure_ = lost("the connection takes no more requests");
+        stream.state_ = Stream::State::failed;
+        return;
+    }
+    draining_ = draining_ || id >= last_stream_id;
+    stream.id_ = id;
+    stream.unsent_ = request.body;
+    open_.push_back(stream);
+}
+
+void Session::reset(Stream& stream) noexcept
+{
+    const std::int32_t id = stream.id_;
+    if (stream.state_ != Stream::State::open || id == 0) { // 0: there was no memory to begin it
+        stream.unlink();
+        return;
+    }
+    end(stream, Stream::State::failed);
+    stream.unlink();
+    if (!ended_ && !reset(id, NGHTTP2_CANCEL))
+        fail({Error{Errc::no_memory}, true});
+}
+
+bool Session::reset(std::int32_t id, std::uint32_t error_code) noexcept
+{
+    if (nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, id, error_code) != 0)
+        return false;
+    ++resets_;
+    return true;
+}
+
+void Session::receive(std::string_view bytes)
+{
+    if (ended_)
+        return;
+#if NGHTTP2_VERSION_NUM >= 0x013d00
+    const auto taken = nghttp2_session_mem_recv2(session_.get(), bytes_of(bytes), bytes.size());
+#else
+    const auto taken = nghttp2_session_mem_recv(session_.get(), bytes_of(bytes), bytes.size());
+#endif
+    if (taken == NGHTTP2_ERR_NOMEM || taken == NGHTTP2_ERR_CALLBACK_FAILURE)
+        lose_memory();
+    else if (taken < 0)
+        end_malformed(nghttp2_strerror(static_cast<int>(taken)));
+}
+
+void Session::lose_memory() noexcept
+{
+    ended_ = true;
+    draining_ = true;
+    while (!open_.empty())
+        end(open_.front(), Stream::State::no_memory);
+}
+
+void Session::end_malformed(const char* why)
+{
+    Failure failure{Error{Errc::protocol, "the server broke HTTP/2: "}, true};
+    failure.error.message += why;
+    fail(failure);
+}
+
+void Session::fail(const Failure& failure) noexcept
+{
+    ended_ = true;
+    draining_ = true;
+    while (!open_.empty()) {
+        Stream& stream = open_.front();
+        try {
+            fail(stream, Failure{failure});
+        } catch (const std::bad_alloc&) {
+            end(stream, Stream::State::no_memory);
+        }
+    }
+}
+
+void Session::send(std::string& out, std::size_t limit)
+{
+    if (resets_ > 0 && !ended_)
+        ping();
+    while (out.size() < limit) {
+        const std::uint8_t* data = nullptr;
+#if NGHTTP2_VERSION_NUM >= 0x013d00
+        const auto size = nghttp2_session_mem_send2(session_.get(), &data);
+#else
+        const auto size = nghttp2_session_mem_send(session_.get(), &data);
+#endif
+        if (size == NGHTTP2_ERR_NOMEM)
+            lose_memory();
+        else if (size < 0)
+            end_malformed(nghttp2_strerror(static_cast<int>(size)));
+        if (size <= 0)
+            break;
+        out.append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
+    }
+    // After an error of the connection nghttp2 sends its GOAWAY, and then reads nothing.
+    if (!ended_ && nghttp2_session_want_read(session_.get()) == 0)
+        end_malformed("a frame breaks the rules of the connection");
+}
+
+void Session::ping() noexcept
+{
+    if (ping_.outstanding)
+        return;
+    if (nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr) == 0)
+        ping_ = {true, resets_};
+    else
+        lose_memory();
+}
+
+void Session::answered_ping() noexcept
+{
+    if (!std::exchange(ping_.outstanding, false))
+        return;
+    resets_ -= ping_.resets;
+    ping_.resets = 0;
+}
+
+std::size_t Session::places() const noexcept
+{
+    return max_streams_ - std::min(max_streams_, resets_);
+}
+
+Stream* Session::next_ended() noexcept
+{
+    if (ended_streams_.empty())
+        return nullptr;
+    Stream& stream = ended_streams_.front();
+    ended_streams_.pop_front();
+    return &stream;
+}
+
+Stream* Session::find(std::int32_t id) const noexcept
+{
+    for (const Stream& stream : open_)
+        if (stream.id_ == id)
+            return const_cast<Stream*>(&stream);
+    return nullptr;
+}
+
+Stream* Session::find_open(std::int32_t id) noexcept
+{
+    return static_cast<Stream*>(nghttp2_session_get_stream_user_data(session_.get(), id));
+}
+
+void Session::complete(Stream& stream) noexcept
+{
+    // The whole answer came before the whole request was taken: the server wants no more of it.
+    const bool reset_rest = !stream.sent_;
+    end(stream, Stream::State::complete);
+    if (reset_rest && !reset(stream.id_, NGHTTP2_NO_ERROR))
+        lose_memory();
+}
+
+void Session::fail(Stream& stream, Failure&& failure) noexcept
+{
+    stream.failure_ = std::move(failure);
+    end(stream, Stream::State::failed);
+}
+
+void Session::fail(Stream& stream, Errc code, std::string message)
+{
+    fail(stream, Failure{Error{code, std::move(message)}, false});
+}
+
+void Session::end(Stream& stream, Stream::State state) noexcept
+{
+    nghttp2_session_set_stream_user_data(session_.get(), stream.id_, nullptr);
+    stream.state_ = state;
+    stream.unsent_ = {};
+    stream.unlink();
+    ended_streams_.push_back(stream);
+}
+
+void Session::end_closed(Stream& stream, std::uint32_t error_code)
+{
+    // What was answered in part was processed in part.
+    if (error_code == NGHTTP2_REFUSED_STREAM && stream.head_bytes_ == 0) {
+        // The server did not process it (RFC 9113, section 8.7).
+        stream.begun_ = false;
+        fail(stream, lost(stream.reset_by_peer_ ? "the server refused the stream"
+                                                : "the connection was closed before the request was processed"));
+    } else if (stream.reset_by_peer_) {
+        std::string message = "the server reset the stream: ";
+        message += nghttp2_http2_strerror(error_code);
+        fail(stream, lost(std::move(message)));
+    } else {
+        fail(stream, Errc::protocol, "the response is malformed");
+    }
+}
+
+void Session::take_field(Stream& stream, std::string_view name, std::string_view value)
+{
+    const auto refuse = [&](Errc code, const std::string& why) { fail(stream, code, "the response's header " + why); };
+    stream.head_bytes_ += name.size() + value.size() + field_overhead;
+    if (stream.head_bytes_ > options_.limits.header_bytes)
+        return refuse(Errc::too_large, "exceeds " + std::to_string(options_.limits.header_bytes) + " bytes");
+    if (name == ":status") {
+        int status = 0;
+        std::from_chars(value.data(), value.data() + value.size(), status);
+        if (status < 100 || status > 599)
+            return refuse(Errc::protocol, "is malformed");
+        stream.response_.status = status;
+        return;
+    }
+    if (++stream.head_fields_ > options_.limits.header_fields)
+        return refuse(Errc::too_large, "exceeds " + std::to_string(options_.limits.header_fields) + " fields");
+    if (stream.head_is_final_)
+        return;
+    if (const char* const why = stream.fields_.put(stream.response_, name, value))
+        fail(stream, Errc::protocol, why);
+}
+
+void Session::end_head(Stream& stream)
+{
+    if (stream.head_is_final_)
+        return;
+    if (stream.response_.status >= 200) {
+        stream.head_is_final_ = true;
+        stream.response_.keep_alive = true;
+        return;
+    }
+    if (stream.response_.status == switching_protocols)
+        return fail(stream, Errc::protocol, "101 Switching Protocols, which HTTP/2 does not have");
+    const std::size_t limit = options_.limits.interim_responses;
+    if (++stream.interim_ > limit)
+        return fail(stream, Errc::too_large, "more than " + std::to_string(limit) + " interim responses");
+    stream.response_ = {};
+    stream.fields_ = {};
+}
+
+void Session::take_body(Stream& stream, std::string_view part)
+{
+    std::string& body = stream.response_.body;
+    const std::size_t limit = options_.limits.body_bytes;
+    if (part.size() > limit - body.size())
+        return fail(stream, Errc::too_large, "the response's body exceeds " + std::to_string(limit) + " bytes");
+    body.append(part);
+}
+
+} // namespace passage::http2

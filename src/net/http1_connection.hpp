@@ -1,0 +1,69 @@
+#pragma once
+
+#include "http/response_parser.hpp"
+#include "net/connection.hpp"
+#include "net/stream.hpp"
+
+#include <passage/secret.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace passage::net {
+
+/// A connection that speaks HTTP/1.1 (RFC 9112): it carries one exchange after the other.
+class Http1Connection final : public Connection
+{
+public:
+    /// `writer` must outlive the connection.
+    Http1Connection(std::unique_ptr<Stream> stream, const http::RequestWriter& writer,
+                    const http::ResponseLimits& limits);
+
+    bool begin(Exchange& exchange) override;
+    std::optional<Result> advance(Exchange& exchange) override;
+    void wait(Exchange& exchange, std::shared_ptr<ParkedCall> call) override;
+    void cancel(Exchange&) override { stream_->cancel(); }
+    bool end(Exchange& exchange, bool keep) override;
+    void distrust() override;
+    bool check_alive() override { return reusable_ && stream_->check_quiet(); }
+    void close() noexcept override {}
+
+    void on_change(std::function<void()>) override {}
+    bool take_change() noexcept override { return false; }
+    std::size_t places() const noexcept override { return 1; }
+    std::size_t max_places() const noexcept override { return 1; }
+    bool is_draining() const noexcept override { return !reusable_; }
+    HttpVersion version() const noexcept override { return HttpVersion::http1; }
+
+    bool is_in_step() const noexcept override { return in_step_; }
+    void set_in_step(bool in_step) noexcept override { in_step_ = in_step; }
+    bool was_in_step(unsigned exchange) override { return exchanges() == exchange ? check_alive() : in_step_; }
+
+private:
+    /// Whether the system has the whole request.
+    bool is_sent() const noexcept { return unsent_.empty() && !stream_->has_unsent(); }
+    void begin_turn() noexcept;
+    /// Sends what there is room for.
+    void send(Progress& progress);
+    /// Reads what is there. Nullopt while the response is incomplete.
+    std::optional<Result> read_response(Progress& progress);
+    http::ResponseParser::State parse(std::string_view bytes);
+
+    const std::unique_ptr<Stream> stream_;
+    const http::RequestWriter& writer_;
+    Secret request_;          ///< Empty between exchanges.
+    std::string_view unsent_; ///< Of the request.
+    bool blocked_ = false;    ///< There was no room to send.
+    bool unfinished_ = false; ///< A turn ended before there was something to wait for.
+    bool waits_to_send_ = false;
+    std::uint64_t sent_before_ = 0;
+    std::optional<Failure> write_failure_;
+    http::ResponseParser parser_;
+    std::string unparsed_; ///< What came and is not yet looked at, as lines of a header are looked at as a whole.
+    bool reusable_ = true;
+    bool distrusted_ = false;
+    bool in_step_ = true;
+};
+
+} // namespace passage::net

@@ -1,0 +1,201 @@
+#include "support/foreign_server.hpp"
+
+#include "support/certificates.hpp"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <fstream>
+#include <memory>
+#include <netinet/in.h>
+#include <openssl/pem.h>
+#include <stdexcept>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+namespace passage::test {
+namespace {
+
+constexpr std::string_view user = R"({"user":{"id":"u1","email":"jane@example.com","status":"active"}})";
+
+sockaddr_in loopback(unsigned port)
+{
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    return address;
+}
+
+/// A port that was free just now. These servers can't be given a socket or port 0.
+unsigned free_port()
+{
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address = loopback(0);
+    socklen_t size = sizeof address;
+    const bool bound = bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                       getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+    close(socket);
+    if (!bound)
+        throw std::runtime_error{"no port is free"};
+    return ntohs(address.sin_port);
+}
+
+bool accepts(unsigned port)
+{
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const sockaddr_in address = loopback(port);
+    const bool connected = connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    close(socket);
+    return connected;
+}
+
+void write_file(const std::filesystem::path& path, std::string_view text)
+{
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream{path} << text;
+}
+
+std::string key_pem(const Identity& identity)
+{
+    const std::unique_ptr<BIO, decltype(&BIO_free)> output{BIO_new(BIO_s_mem()), &BIO_free};
+    if (PEM_write_bio_PrivateKey(output.get(), identity.key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1)
+        throw std::runtime_error{"the key can't be written"};
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(output.get(), &data);
+    return {data, static_cast<std::size_t>(size)};
+}
+
+pid_t spawn(std::vector<std::string> command)
+{
+    std::vector<char*> arguments;
+    for (std::string& argument : command)
+        arguments.push_back(argument.data());
+    arguments.push_back(nullptr);
+    const pid_t parent = getpid();
+    const pid_t child = fork();
+    if (child != 0)
+        return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    execvp(arguments.front(), arguments.data());
+    _exit(127);
+}
+
+} // namespace
+
+ForeignServer::ForeignServer()
+{
+    std::string folder = (std::filesystem::temp_directory_path() / "passage-server-XXXXXX").string();
+    if (!mkdtemp(folder.data()))
+        throw std::runtime_error{"no temporary folder can be made"};
+    folder_ = folder;
+    CertificateSpec spec;
+    spec.common_name = "an authority";
+    spec.is_authority = true;
+    const Identity authority = make_identity(spec, nullptr);
+    const Identity identity = make_identity({}, &authority);
+    ca_pem_ = to_pem(authority);
+    write_file(folder_ / "server.pem", to_pem(identity));
+    write_file(folder_ / "server.key", key_pem(identity));
+    write_file(folder_ / "www/v1/apps/app/users/u1", user);
+}
+
+ForeignServer::ForeignServer(ForeignServer&& other) noexcept
+    : folder_{std::exchange(other.folder_, {})},
+      ca_pem_{std::move(other.ca_pem_)},
+      process_{std::exchange(other.process_, -1)},
+      port_{other.port_}
+{}
+
+ForeignServer::~ForeignServer()
+{
+    if (process_ > 0) {
+        kill(process_, SIGKILL);
+        waitpid(process_, nullptr, 0);
+    }
+    std::error_code ignored;
+    if (!folder_.empty())
+        std::filesystem::remove_all(folder_, ignored);
+}
+
+bool ForeignServer::is_installed(std::string_view program)
+{
+    const char* const path = std::getenv("PATH");
+    std::string_view folders = path ? path : "";
+    while (!folders.empty()) {
+        const std::string_view folder = folders.substr(0, folders.find(':'));
+        folders.remove_prefix(std::min(folders.size(), folder.size() + 1));
+        if (access((std::filesystem::path{folder} / program).c_str(), X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+void ForeignServer::signal(int number) const
+{
+    kill(process_, number);
+}
+
+void ForeignServer::start(const std::function<std::vector<std::string>(unsigned port)>& command)
+{
+    constexpr auto between_looks = std::chrono::milliseconds{10};
+    for (int tries = 0; tries < 5; ++tries) { // another program may take the port first
+        port_ = free_port();
+        process_ = spawn(command(port_));
+        while (waitpid(process_, nullptr, WNOHANG) == 0) {
+            if (accepts(port_))
+                return;
+            std::this_thread::sleep_for(between_looks);
+        }
+        process_ = -1;
+    }
+    throw std::runtime_error{"the server does not start"};
+}
+
+ForeignServer ForeignServer::nghttpd(unsigned streams)
+{
+    ForeignServer server;
+    const std::string folder = server.folder_.string();
+    server.start([&](unsigned port) {
+        return std::vector<std::string>{"nghttpd",
+                                        "--address=127.0.0.1",
+                                        "--max-concurrent-streams=" + std::to_string(streams),
+                                        "--htdocs=" + folder + "/www",
+                                        std::to_string(port),
+                                        folder + "/server.key",
+                                        folder + "/server.pem"};
+    });
+    return server;
+}
+
+ForeignServer ForeignServer::nginx(std::string_view tls_options, std::string_view directives)
+{
+    ForeignServer server;
+    const std::string folder = server.folder_.string();
+    server.start([&](unsigned port) {
+        std::string text = "daemon off;\nmaster_process off;\npid " + folder + "/pid;\nerror_log " + folder +
+                           "/error.log;\nevents { worker_connections 1024; }\nhttp {\naccess_log off;\n";
+        for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
+            text.append(kind).append("_temp_path ").append(folder).append("/").append(kind).append(";\n");
+        text.append("default_type application/json;\nroot ")
+            .append(folder)
+            .append("/www;\nserver {\nlisten 127.0.0.1:");
+        text.append(std::to_string(port)).append(" ssl").append(tls_options).append(";\nssl_certificate ");
+        text.append(folder).append("/server.pem;\nssl_certificate_key ").append(folder).append("/server.key;\n");
+        text.append(directives).append("\n}\n}\n");
+        write_file(server.folder_ / "nginx.conf", text);
+        return std::vector<std::string>{"nginx", "-p", folder, "-c", folder + "/nginx.conf"};
+    });
+    return server;
+}
+
+} // namespace passage::test
