@@ -3,9 +3,9 @@
 import math
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 860, 440
-LEFT, RIGHT, TOP, BOTTOM = 70, 230, 50, 60
-BAR_NAMES = 280
+WIDTH, HEIGHT = 920, 440
+LEFT, RIGHT, TOP, BOTTOM = 70, 290, 50, 60
+BAR_NAMES = 300
 COLOURS = ["#c0392b", "#2c7fb8", "#41ab5d", "#8856a7", "#e08214", "#525252", "#1b9e9e", "#b5a642"]
 
 # The same name has the same colour in all charts.

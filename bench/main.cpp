@@ -31,6 +31,13 @@ const Scenario& find_scenario(const std::string& client, const std::string& name
     throw po::error("client " + client + " has no scenario " + name + ": see --list");
 }
 
+HttpVersion version_of(int number)
+{
+    if (number != 1 && number != 2)
+        throw po::error("the version of HTTP is 1 or 2");
+    return number == 1 ? HttpVersion::http1 : HttpVersion::http2;
+}
+
 Settings settings_of(const po::variables_map& given)
 {
     Settings settings;
@@ -45,6 +52,7 @@ Settings settings_of(const po::variables_map& given)
         settings.config.base_url = given["base-url"].as<std::string>();
     if (const char* url = std::getenv("PASSAGE_UNRESUMED_BASE_URL"))
         settings.unresumed_base_url = url;
+    settings.config.http_version = version_of(given["http"].as<int>());
     settings.connections = given["connections"].as<std::size_t>();
     settings.config.pool.max_connections = settings.connections;
     settings.requests = given["requests"].as<std::size_t>();
@@ -95,7 +103,9 @@ try {
     auto add = options.add_options();
     add("scenario", po::value<std::string>()->default_value("get_user"), "what to do; see --list");
     add("client", po::value<std::string>()->default_value("passage"), "who does it; see --list");
-    add("connections", po::value<std::size_t>()->default_value(defaults.connections), "most at a time");
+    add("connections", po::value<std::size_t>()->default_value(defaults.connections),
+        "most at a time; over HTTP/2, most calls at a time");
+    add("http", po::value<int>()->default_value(1), "version of HTTP: 1 or 2");
     add("requests", po::value<std::size_t>()->default_value(defaults.requests), "requests that are measured");
     add("warm-up", po::value<std::size_t>()->default_value(defaults.warm_up), "requests before those");
     add("rate", po::value<double>()->default_value(defaults.rate), "most calls begun in a second; 0 for no limit");

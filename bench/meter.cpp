@@ -32,6 +32,17 @@ microseconds own_cpu()
     return time(usage.ru_utime) + time(usage.ru_stime);
 }
 
+/// The peak of the resident set, in bytes.
+std::size_t highest_resident()
+{
+    std::ifstream status{"/proc/self/status"};
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("VmHWM:"))
+            return std::stoul(line.substr(6)) * 1024;
+    }
+    throw std::runtime_error{"/proc/self/status has no peak of the resident set"};
+}
+
 } // namespace
 
 Meter::Meter(int server) : server_{server} {}
@@ -92,6 +103,21 @@ MemoryUse memory_use()
         throw std::runtime_error{"/proc/self/statm can't be read"};
     const struct mallinfo2 info = mallinfo2();
     return {resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)), info.uordblks + info.hblkhd};
+}
+
+ResidentPeak::ResidentPeak()
+{
+    // What the heap keeps free would be taken without the process growing.
+    malloc_trim(0);
+    // Forgets the peak so far: proc(5).
+    if (!(std::ofstream{"/proc/self/clear_refs"} << "5" << std::flush))
+        throw std::runtime_error{"/proc/self/clear_refs can't be written"};
+    before_ = highest_resident();
+}
+
+std::size_t ResidentPeak::grown() const
+{
+    return highest_resident() - before_;
 }
 
 void pin_to(const std::string& cores)

@@ -54,6 +54,19 @@ struct MemoryUse
 
 MemoryUse memory_use();
 
+/// The most memory that this process holds at a time from now on, beyond what it holds now.
+class ResidentPeak
+{
+public:
+    ResidentPeak();
+
+    /// In bytes.
+    std::size_t grown() const;
+
+private:
+    std::size_t before_;
+};
+
 /// Keeps this process to some of the processor's cores, counted from 0: "1" or "0,1".
 void pin_to(const std::string& cores);
 

@@ -35,10 +35,10 @@ def read_rows(folder):
     """What was measured, in order: medians over the rounds, and all rounds as they were."""
     rows = {}
     for line in (folder / "results.tsv").read_text().splitlines():
-        round_number, server, app, cores, measured = line.split("\t")
+        round_number, server, app, cores, http, measured = line.split("\t")
         measured = json.loads(measured)
-        key = (measured["client"], measured["scenario"], measured["connections"], server, app, cores)
-        row = rows.setdefault(key, {"server": server, "app": app, "cores": cores, "rounds": []})
+        key = (measured["client"], measured["scenario"], measured["connections"], server, app, cores, http)
+        row = rows.setdefault(key, {"server": server, "app": app, "cores": cores, "http": int(http), "rounds": []})
         row["rounds"].append({"round": int(round_number)} | measured)
     for key, row in rows.items():
         row |= dict(zip(("client", "scenario", "connections"), key))
@@ -60,20 +60,21 @@ class Results:
     def __init__(self, rows):
         self.rows = rows
 
-    def find(self, client, scenario="get_user", connections=None, server="static", app="small", cores=None):
+    def find(self, client, scenario="get_user", connections=None, server="static", app="small", cores=None, http=1):
         """The medians of one measurement; none if it was not made."""
         for row in self.rows:
-            if (row["client"], row["scenario"], row["server"], row["app"]) != (client, scenario, server, app):
+            found = (row["client"], row["scenario"], row["server"], row["app"], row["http"])
+            if found != (client, scenario, server, app, http):
                 continue
             if connections in (None, row["connections"]) and cores in (None, "," in row["cores"]):
                 return row["median"]
         return None
 
-    def clients(self, scenario, connections, app="small"):
+    def clients(self, scenario, connections, app="small", http=1):
         return [
             row["client"]
             for row in self.rows
-            if (row["scenario"], row["connections"], row["app"]) == (scenario, connections, app)
+            if (row["scenario"], row["connections"], row["app"], row["http"]) == (scenario, connections, app, http)
             and row["server"] == "static"
             and "," not in row["cores"]
         ]
@@ -93,41 +94,96 @@ def in_table(client):
     return f"**{NAMES[client]}**" if client == "passage" else NAMES[client]
 
 
-def cost_table(results):
+def versions(client, results):
+    """Of HTTP, that a client was measured with."""
+    rows = (row for row in results.rows if (row["client"], row["scenario"]) == (client, "get_user"))
+    return sorted({row["http"] for row in rows})
+
+
+def title(client, http):
+    """Of a line beside lines of another version of HTTP."""
+    name = in_table(client)
+    return f"{name}, HTTP/1.1" if http == 1 else f"{name}, HTTP/2"
+
+
+# What HTTP/2 is compared with besides itself.
+BESIDE_HTTP2 = ("passage", "wrk")
+
+
+def lines_over(results, http):
+    """Client, version of HTTP and title of each line of the tables of a version."""
+    if http == 1:
+        return [(client, 1, in_table(client)) for client in NAMES]
+    lines = [(client, 2, title(client, 2)) for client in NAMES if 2 in versions(client, results)]
+    return lines + [(client, 1, title(client, 1)) for client in BESIDE_HTTP2]
+
+
+def cost_table(results, http):
     levels = sorted({row["connections"] for row in results.rows if row["scenario"] == "get_user"})
-    by_cost = {}
-    for client in NAMES:
-        cells = [results.find(client, connections=level, cores=False) for level in levels]
-        if any(cells):
-            by_cost[client] = [cell and cell["cpu_us"] for cell in cells]
+    own = [results.find("passage", connections=level, cores=False, http=http) for level in levels]
     rows = []
-    for client, cells in by_cost.items():
-        own = by_cost["passage"]
-        texts = [
-            f"{cell:.1f} ({cell / mine:.2f}×)" if cell and mine and client != "passage" else number(cell)
-            for cell, mine in zip(cells, own)
-        ]
-        rows.append([in_table(client), *texts])
-    header = ["CPU µs per call, and how many times that of passage", *(f"{level} conn." for level in levels)]
+    for client, version, name in lines_over(results, http):
+        found = [results.find(client, connections=level, cores=False, http=version) for level in levels]
+        if not any(found):
+            continue
+        cells = []
+        for median, mine in zip(found, own):
+            cell = number(median and median["cpu_us"])
+            if median and mine and (client, version) != ("passage", http):
+                cell += f" ({median['cpu_us'] / mine['cpu_us']:.2f}×)"
+            cells.append(cell)
+        rows.append([name, *cells])
+    unit = "conn." if http == 1 else "at once"
+    header = ["CPU µs per call, and how many times that of passage", *(f"{level:,} {unit}" for level in levels)]
     return table(header, rows)
 
 
-def detail_table(results, connections, app, system_calls):
+def detail_table(results, connections, app, system_calls, http=1):
     header = ["client", "CPU µs", "calls/s", "p50 µs", "p90", "p99", "p99.9", "max"]
     header += ["allocations", "bytes", "system calls"]
     rows = []
-    for client in NAMES:
-        median = results.find(client, connections=connections, app=app, cores=False)
+    for client, version, name in lines_over(results, http):
+        median = results.find(client, connections=connections, app=app, cores=False, http=version)
         if median is None:
             continue
         latency = median.get("latency_us", {})
-        calls = system_calls.get(client) if (connections, app) == (16, "small") else None
+        calls = system_calls.get((client, connections, version)) if app == "small" else None
         rows.append(
-            [in_table(client), number(median["cpu_us"]), number(1e6 / median["wall_us"], 0)]
-            + [number(latency.get(name), 0) for name in ("p50", "p90", "p99", "p99_9", "max")]
-            + [number(median.get("allocations")), number(median.get("allocated_bytes"), 0), number(calls)]
+            [name, number(median["cpu_us"]), number(1e6 / median["wall_us"], 0)]
+            + [number(latency.get(share), 0) for share in ("p50", "p90", "p99", "p99_9", "max")]
+            + [number(median.get("allocations")), number(median.get("allocated_bytes"), 0), number(calls, 2)]
         )
     return table(header, rows)
+
+
+def system_call_table(system_calls):
+    levels = sorted({connections for _, connections, _ in system_calls})
+    rows = []
+    for http in (1, 2):
+        for client in NAMES:
+            cells = [system_calls.get((client, level, http)) for level in levels]
+            if any(cell is not None for cell in cells):
+                rows.append([title(client, http), *(number(cell, 2) for cell in cells)])
+    return table(["system calls per call", *(f"{level:,} at once" for level in levels)], rows)
+
+
+def at_once_table(results):
+    rows = []
+    for row in results.rows:
+        median = row["median"]
+        if row["scenario"] not in ("flight_memory", "burst"):
+            continue
+        count = median["requests"] if row["scenario"] == "burst" else row["connections"]
+        memory = [median.get(name) for name in ("peak_resident_bytes", "peak_heap_bytes")]
+        seconds = median["wall_us"] * count / 1e6 if "wall_us" in median else None
+        rows.append(
+            [f"{count:,.0f} calls, {title(row['client'], row['http'])}"]
+            + [number(median["connections_used"], 0), number(median["handshakes"], 0)]
+            + [number(peak and peak / 2**20) for peak in memory]
+            + [number(median.get("succeeded"), 0), number(seconds, 2)]
+        )
+    header = ["calls begun at once", "connections", "handshakes", "MiB resident", "MiB of the heap", "succeeded"]
+    return table([*header, "seconds"], rows)
 
 
 def scenario_table(results):
@@ -137,7 +193,7 @@ def scenario_table(results):
     for row in results.rows:
         plain = row["scenario"] == "get_user" and row["server"] == "static" and "," not in row["cores"]
         median = row["median"]
-        if plain or "cpu_us" not in median:
+        if plain or row["scenario"] == "burst" or "cpu_us" not in median:
             continue
         latency = median.get("latency_us", {})
         alone = row["scenario"] in ("decode", "pool", "no_operation")
@@ -176,7 +232,7 @@ def memory_table(results):
     return text
 
 
-def bounds(results):
+def bounds(results, system_calls):
     """What the project demands of itself: text, bound, what was measured."""
 
     def demand(text, bound, measured, base=1.0):
@@ -223,6 +279,25 @@ def bounds(results):
     doms = [cpu(client, "decode") for client in ("boost_json", "boost_json_monotonic")]
     faster = None if None in doms else min(doms)
     demand("time to decode a user, against the faster DOM alone", 0.55, cpu("passage", "decode"), faster)
+    narrow = {"connections": 16, "cores": False}
+    beast = f"CPU over HTTP/1.1, 16 at once, against {NAMES['beast']}"
+    demand(beast, 0.65, cpu("passage", **narrow), cpu("beast", **narrow))
+    for http, level, bound in ((1, 16, 3.4), (2, 64, 0.6)):
+        calls = system_calls.get(("passage", level, http))
+        demand(f"system calls a call, {level} at once over {'HTTP/2' if http == 2 else 'HTTP/1.1'}", bound, calls)
+    over = {"connections": 64, "cores": False, "http": 2}
+    own = cpu("passage", **over)
+    demand("CPU over HTTP/2, 64 at once, against HTTP/1.1", 0.75, own, cpu("passage", **wide))
+    demand(f"CPU over HTTP/2, 64 at once, against {NAMES['wrk']} over HTTP/1.1", 0.9, own, cpu("wrk", **wide))
+    demand(f"CPU over HTTP/2, 64 at once, against {NAMES['h2load']} over HTTP/2", 1.0, own, cpu("h2load", **over))
+    demand(f"CPU over HTTP/2, 64 at once, against {NAMES['go']} over HTTP/2", 0.3, own, cpu("go", **over))
+    demand("CPU over HTTP/2, 1 at once, against HTTP/1.1", 1.35, cpu("passage", **one, http=2), cpu("passage", **one))
+    multiplexed = results.find("passage", **over)
+    if ours and multiplexed:
+        p99 = (median["latency_us"]["p99"] for median in (multiplexed, ours))
+        demand("p99 over HTTP/2, 64 at once, against HTTP/1.1", 1.1, *p99)
+    peak = value("peak_resident_bytes", "passage", "flight_memory", http=2)
+    demand("MiB resident of 1,000 calls in flight over HTTP/2", 6, peak, 1024 * 1024)
     return found
 
 
@@ -269,29 +344,59 @@ def conditions(cache):
     }
 
 
-def write_charts(folder, results):
-    measured = results.clients("get_user", 16)
-    clients = [client for client in NAMES if client in measured]
-    cost = {}
-    for client in clients:
+def chart_name(client, version, http):
+    if http == 1:
+        return NAMES[client]
+    return f"{NAMES[client]}, HTTP/{'1.1' if version == 1 else '2'}"
+
+
+def cost_chart(results, http):
+    """Points of each line that was measured with 16 calls at once."""
+    lines = {}
+    for client, version, _ in lines_over(results, http):
+        if client not in results.clients("get_user", 16, http=version):
+            continue
         points = [
             (row["connections"], row["median"]["cpu_us"])
             for row in results.rows
             if (row["client"], row["scenario"], row["server"], row["app"]) == (client, "get_user", "static", "small")
-            and "," not in row["cores"]
+            and (row["http"], "," in row["cores"]) == (version, False)
         ]
-        cost[NAMES[client]] = sorted(points)
-    charts.lines(folder / "cost.svg", "CPU of a warm get_user", "connections", "µs per call", cost)
+        lines[chart_name(client, version, http)] = sorted(points)
+    return lines
 
-    # The most that every client has.
-    level = 64 if results.find("passage", connections=64, cores=False) else 16
-    latency = {}
-    for client in clients:
-        median = results.find(client, connections=level, cores=False)
+
+def latency_chart(results, http, level):
+    lines = {}
+    for client, version, _ in lines_over(results, http):
+        median = results.find(client, connections=level, cores=False, http=version)
         if median and "latency_us" in median:
             shares = ("p50", "p90", "p99", "p99_9")
-            latency[NAMES[client]] = [(name.replace("_", "."), median["latency_us"][name]) for name in shares]
+            points = [(name.replace("_", "."), median["latency_us"][name]) for name in shares]
+            lines[chart_name(client, version, http)] = points
+    return lines
+
+
+def write_charts(folder, results, system_calls):
+    # The most that every client has.
+    level = 64 if results.find("passage", connections=64, cores=False) else 16
+    charts.lines(folder / "cost.svg", "CPU of a warm get_user", "connections", "µs per call", cost_chart(results, 1))
+    latency = latency_chart(results, 1, level)
     charts.lines(folder / "latency.svg", f"Latency of get_user at {level} connections", "percentile", "µs", latency)
+    if results.clients("get_user", 16, http=2):
+        cost = cost_chart(results, 2)
+        charts.lines(folder / "cost-http2.svg", "CPU of a warm get_user over HTTP/2", "at once", "µs per call", cost)
+        latency = latency_chart(results, 2, level)
+        name = f"Latency of get_user over HTTP/2, {level} at once"
+        charts.lines(folder / "latency-http2.svg", name, "percentile", "µs", latency)
+    level_calls = {
+        chart_name(client, version, 2): calls
+        for version in (1, 2)
+        for client in NAMES
+        if (calls := system_calls.get((client, level, version))) is not None
+    }
+    if level_calls:
+        charts.bars(folder / "system-calls.svg", f"System calls of a get_user, {level} at once", "calls", level_calls, 2)
 
     memory = {
         f"{MEMORY_OF[row['scenario']]}, {NAMES[row['client']]}": row["median"]["resident_bytes_each"] / 1024
@@ -309,14 +414,17 @@ def main():
     results = Results(read_rows(folder))
     system_calls = {}
     for line in (folder / "system_calls.tsv").read_text().splitlines():
-        client, calls = line.split("\t")
-        system_calls[client] = float(calls)
+        client, connections, http, calls = line.split("\t")
+        system_calls[client, int(connections), int(http)] = float(calls)
     about = conditions(cache)
-    found = bounds(results)
+    found = bounds(results, system_calls)
 
     document = {
         "conditions": about,
-        "system_calls_per_request": system_calls,
+        "system_calls_per_request": [
+            {"client": client, "connections": connections, "http": http, "calls": calls}
+            for (client, connections, http), calls in system_calls.items()
+        ],
         "bounds": [{"what": text, "at_most": bound, "measured": measured} for text, bound, measured in found],
         "measurements": results.rows,
     }
@@ -326,11 +434,21 @@ def main():
     text = f"# Results\n\nEach number is the median of the rounds, of which there were {rounds}.\n\n"
     text += table(["conditions", ""], [[name, value] for name, value in about.items()])
     if results.clients("get_user", 16):
-        text += "\n## get_user over kept connections\n\n" + cost_table(results)
+        text += "\n## get_user over kept connections\n\n" + cost_table(results, 1)
     for connections, app, size in ((16, "small", "1.1"), (64, "small", "1.1"), (16, "large", "10")):
         if results.clients("get_user", connections, app):
             text += f"\n### {connections} connections, users of {size} KB\n\n"
             text += detail_table(results, connections, app, system_calls)
+    if results.clients("get_user", 16, http=2):
+        text += "\n## get_user over HTTP/2\n\n" + cost_table(results, 2)
+        for connections in (1, 64, 1000):
+            if results.clients("get_user", connections, http=2):
+                text += f"\n### {connections:,} at once, users of 1.1 KB\n\n"
+                text += detail_table(results, connections, "small", system_calls, http=2)
+    if system_calls:
+        text += "\n## System calls\n\n" + system_call_table(system_calls)
+    if any(row["scenario"] == "burst" for row in results.rows):
+        text += "\n## Many calls at once\n\n" + at_once_table(results)
     text += "\n## Everything else\n\n" + scenario_table(results)
     if any("resident_bytes_each" in row["median"] for row in results.rows):
         text += "\n## Memory\n\n" + memory_table(results)
@@ -338,7 +456,7 @@ def main():
         text += "\n## Bounds\n\n" + bound_table(found)
     (folder / "table.md").write_text(text)
     if results.clients("get_user", 16):
-        write_charts(folder, results)
+        write_charts(folder, results, system_calls)
 
 
 main()

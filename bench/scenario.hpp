@@ -28,11 +28,13 @@ Report create_user(const Settings& settings);
 Report mixed(const Settings& settings);
 Report list_users(const Settings& settings);
 Report queued(const Settings& settings);
+Report burst(const Settings& settings);
 Report batch(const Settings& settings);
 Report batch_memory(const Settings& settings);
 Report threads_one_client(const Settings& settings);
 Report threads_own_clients(const Settings& settings);
 Report idle_memory(const Settings& settings);
+Report flight_memory(const Settings& settings);
 Report growth(const Settings& settings);
 Report queued_memory(const Settings& settings);
 

@@ -1,4 +1,4 @@
-// libcurl's multi interface over epoll, with a handle for each caller.
+// libcurl's multi interface over epoll, with a handle for each caller; over HTTP/2 they share connections.
 
 #include "load.hpp"
 #include "peers/dom.hpp"
@@ -59,7 +59,7 @@ void set(CURLM* multi, CURLMoption option, Value value)
 class Transfers
 {
 public:
-    explicit Transfers(std::size_t connections)
+    Transfers(HttpVersion version, std::size_t connections)
     {
         if (epoll_ < 0 || !multi_)
             throw std::runtime_error{"libcurl can't be set up"};
@@ -69,6 +69,11 @@ public:
         set(multi_.get(), CURLMOPT_TIMERDATA, this);
         set(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(connections));
         set(multi_.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, static_cast<long>(connections));
+        if (version == HttpVersion::http2) {
+            set(multi_.get(), CURLMOPT_PIPELINING, long{CURLPIPE_MULTIPLEX});
+            // The server's limit counts.
+            set(multi_.get(), CURLMOPT_MAX_CONCURRENT_STREAMS, static_cast<long>(connections));
+        }
     }
     Transfers(const Transfers&) = delete;
     Transfers& operator=(const Transfers&) = delete;
@@ -156,7 +161,9 @@ struct Caller
         set(easy.get(), CURLOPT_CAINFO, config.tls.ca_file.c_str());
         set(easy.get(), CURLOPT_HTTPHEADER, fields);
         set(easy.get(), CURLOPT_USERAGENT, "curl");
-        set(easy.get(), CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
+        const bool multiplexes = config.http_version == HttpVersion::http2;
+        set(easy.get(), CURLOPT_HTTP_VERSION, long{multiplexes ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1});
+        set(easy.get(), CURLOPT_PIPEWAIT, long{multiplexes});
         set(easy.get(), CURLOPT_TIMEOUT_MS, 30'000L);
         set(easy.get(), CURLOPT_NOSIGNAL, 1L);
         set(easy.get(), CURLOPT_WRITEFUNCTION, &Caller::append);
@@ -177,7 +184,7 @@ struct Caller
     Easy easy{curl_easy_init()};
 };
 
-std::optional<std::string> wrong_answer(const KnownUser& user, Caller& caller, CURLcode result)
+std::optional<std::string> wrong_answer(HttpVersion asked, const KnownUser& user, Caller& caller, CURLcode result)
 {
     if (result != CURLE_OK)
         return curl_easy_strerror(result);
@@ -185,6 +192,10 @@ std::optional<std::string> wrong_answer(const KnownUser& user, Caller& caller, C
     curl_easy_getinfo(caller.easy.get(), CURLINFO_RESPONSE_CODE, &status);
     if (status != 200)
         return "status " + std::to_string(status);
+    long version = 0;
+    curl_easy_getinfo(caller.easy.get(), CURLINFO_HTTP_VERSION, &version);
+    if (version != (asked == HttpVersion::http2 ? CURL_HTTP_VERSION_2_0 : CURL_HTTP_VERSION_1_1))
+        return "another version of HTTP was spoken";
     return wrong_user(user, user_from_dom(caller.body));
 }
 
@@ -192,6 +203,7 @@ std::optional<std::string> wrong_answer(const KnownUser& user, Caller& caller, C
 
 Report curl_get_user(const Settings& settings)
 {
+    const HttpVersion version = settings.config.http_version;
     const std::vector<KnownUser> users = find_users(settings.config);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         throw std::runtime_error{"libcurl can't be set up"};
@@ -199,7 +211,7 @@ Report curl_get_user(const Settings& settings)
     const Fields fields{curl_slist_append(
         curl_slist_append(nullptr, ("Authorization: Bearer " + std::string{settings.config.api_key.reveal()}).c_str()),
         "Accept: application/json")};
-    Transfers transfers{settings.connections};
+    Transfers transfers{version, settings.connections};
     std::vector<std::unique_ptr<Caller>> callers;
     for (std::size_t i = 0; i < settings.connections; ++i)
         callers.push_back(std::make_unique<Caller>(settings.config, fields.get()));
@@ -224,7 +236,7 @@ Report curl_get_user(const Settings& settings)
                     char* place = nullptr;
                     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &place);
                     Caller& caller = *reinterpret_cast<Caller*>(place);
-                    if (std::optional<std::string> what = wrong_answer(user(caller.number), caller, result))
+                    if (std::optional<std::string> what = wrong_answer(version, user(caller.number), caller, result))
                         tally.fail(std::move(*what));
                     tally.latency.add(Clock::now() - caller.from);
                     ++ended;

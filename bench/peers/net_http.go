@@ -1,5 +1,5 @@
-// net_http CONNECTIONS REQUESTS WARM_UP: Go's net/http with encoding/json into typed structs. Prints a line of JSON as
-// passage-bench does.
+// net_http CONNECTIONS REQUESTS WARM_UP HTTP: Go's net/http over HTTP/1.1 (1) or HTTP/2 (2), with encoding/json into
+// typed structs. Prints a line of JSON as passage-bench does.
 package main
 
 import (
@@ -106,9 +106,10 @@ func cpu() time.Duration {
 }
 
 type service struct {
-	client *http.Client
-	prefix string
-	users  []knownUser
+	client  *http.Client
+	prefix  string
+	users   []knownUser
+	version int
 }
 
 func (s *service) getUser(id string) (*user, error) {
@@ -125,6 +126,9 @@ func (s *service) getUser(id string) (*user, error) {
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("status %d", response.StatusCode)
+	}
+	if response.ProtoMajor != s.version {
+		return nil, fmt.Errorf("%s was spoken", response.Proto)
 	}
 	var body struct {
 		User user `json:"user"`
@@ -158,7 +162,9 @@ func (s *service) run(connections, requests int) ([]time.Duration, int64) {
 				got, err := s.getUser(expected.id)
 				times[number] = time.Since(from)
 				if err != nil || got.ID != expected.id || got.Email != expected.email {
-					atomic.AddInt64(&errors, 1)
+					if atomic.AddInt64(&errors, 1) == 1 {
+						log.Print("a wrong answer: ", err)
+					}
 				}
 			}
 		}()
@@ -168,7 +174,11 @@ func (s *service) run(connections, requests int) ([]time.Duration, int64) {
 }
 
 func main() {
-	connections, requests, warmUp := must(strconv.Atoi(os.Args[1])), must(strconv.Atoi(os.Args[2])), must(strconv.Atoi(os.Args[3]))
+	var numbers [4]int
+	for i := range numbers {
+		numbers[i] = must(strconv.Atoi(os.Args[i+1]))
+	}
+	connections, requests, warmUp, version := numbers[0], numbers[1], numbers[2], numbers[3]
 	authorities := x509.NewCertPool()
 	if !authorities.AppendCertsFromPEM(must(os.ReadFile(os.Getenv("PASSAGE_CA_FILE")))) {
 		log.Fatal("no CA certificate")
@@ -181,10 +191,12 @@ func main() {
 				MaxIdleConnsPerHost: connections,
 				MaxConnsPerHost:     connections,
 				DisableCompression:  true,
+				ForceAttemptHTTP2:   version == 2,
 			},
 		},
-		prefix: os.Getenv("PASSAGE_BASE_URL") + "/apps/" + os.Getenv("PASSAGE_APP_ID") + "/users/",
-		users:  knownUsers(),
+		prefix:  os.Getenv("PASSAGE_BASE_URL") + "/apps/" + os.Getenv("PASSAGE_APP_ID") + "/users/",
+		users:   knownUsers(),
+		version: version,
 	}
 	s.run(connections, warmUp)
 

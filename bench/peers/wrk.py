@@ -1,7 +1,8 @@
 """wrk.py CONNECTIONS REQUESTS WARM_UP: wrk, which verifies and decodes nothing: how little a request can cost.
 
 Prints a line of JSON as passage-bench does. wrk runs for a time, not for a number of requests; how long is learnt from
-a run of a second, whose cost is then taken off: that is how the start and the handshakes are left out.
+a run of a second, and more where there are many handshakes to make. Its cost is then taken off: that is how the start
+and the handshakes are left out.
 """
 
 import json
@@ -46,8 +47,9 @@ def run(connections, seconds):
 
 def main():
     connections, requests, _ = map(int, sys.argv[1:])
-    first = run(connections, 1)
-    second = run(connections, 1 + math.ceil(requests / max(first["requests"], 1)))
+    seconds = 1 + connections // 250
+    first = run(connections, seconds)
+    second = run(connections, seconds + math.ceil(requests * seconds / max(first["requests"], 1)))
     count = second["requests"] - first["requests"]
     errors = first["errors"] + second["errors"]
     line = {

@@ -123,4 +123,14 @@ Report queued(const Settings& settings)
     return get_users(settings, settings.config, settings.config.pool.max_waiting);
 }
 
+Report burst(const Settings& settings)
+{
+    Settings cold = settings;
+    cold.requests = settings.config.pool.max_waiting;
+    cold.warm_up = 0;
+    Report report = get_users(cold, cold.config, cold.requests);
+    report.values["succeeded"] = static_cast<double>(report.requests - report.errors);
+    return report;
+}
+
 } // namespace passage::bench

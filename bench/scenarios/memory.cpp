@@ -6,6 +6,7 @@
 
 #include <passage/passage.hpp>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace passage::bench {
@@ -37,6 +38,31 @@ Report idle_memory(const Settings& settings)
     if (client.stats().idle_connections != settings.connections)
         throw std::runtime_error{"not all connections are idle"};
     return memory_report(after - before, settings.connections, load.tally());
+}
+
+Report flight_memory(const Settings& settings)
+{
+    constexpr std::size_t calls_each = 10;
+    const KnownUser user = find_users(settings.config).front();
+    asio::io_context context{1};
+    Client client{context, settings.config};
+    const ResidentPeak peak;
+    const std::size_t heap_before = memory_use().heap;
+    Load load{calls_each * settings.connections, 0, get_one(client, user), check_one(user)};
+    load.spawn(context, settings.connections);
+    std::size_t heap = heap_before;
+    for (std::size_t turn = 0; context.run_one() != 0; ++turn) {
+        if (turn % 100 == 0)
+            heap = std::max(heap, memory_use().heap);
+    }
+    Report report;
+    report.errors = load.tally().errors;
+    report.first_error = load.tally().first_error();
+    report.values = {{"peak_resident_bytes", static_cast<double>(peak.grown())},
+                     {"peak_heap_bytes", static_cast<double>(heap - heap_before)},
+                     {"connections_used", static_cast<double>(client.stats().peak_connections)},
+                     {"handshakes", static_cast<double>(client.stats().connections_made)}};
+    return report;
 }
 
 Report growth(const Settings& settings)

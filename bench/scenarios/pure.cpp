@@ -69,11 +69,11 @@ Report pool_only(const Settings& settings)
 {
     using namespace std::chrono;
     pool::TimePoint now = steady_clock::now();
-    pool::PoolFsm fsm{{settings.connections, 1, hours{1}}};
+    pool::PoolFsm fsm{{settings.connections, 1, hours{1}, 1, 1}};
     const auto drain = [&] {
         while (const auto action = fsm.next_action()) {
             if (action->kind == pool::PoolAction::Kind::dial)
-                fsm.dialled(action->slot, now, now + hours{24});
+                fsm.dialled(action->slot, now, now + hours{24}, 1, false);
         }
     };
     pool::Waiter waiter;
@@ -83,7 +83,7 @@ Report pool_only(const Settings& settings)
     fsm.released(waiter.slot.value(), now);
     return repeat(settings, [&] {
         now += microseconds{10};
-        const std::optional<pool::Slot> slot = fsm.take_idle(now);
+        const std::optional<pool::Slot> slot = fsm.take_place(now);
         drain();
         fsm.released(slot.value(), now);
         drain();
