@@ -11,6 +11,7 @@
 #include "client/ready_operation.hpp"
 #include "client/shared_reads.hpp"
 #include "client/token_keys.hpp"
+#include "model/invalid.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -67,7 +68,7 @@ asio::awaitable<expected<UserInfo>> share(std::shared_ptr<client::SharedReads> r
 expected<ClientStatePtr> make_client_state(asio::any_io_executor executor, const Config& config)
 {
     if (config.api_key.empty())
-        return unexpected{Error{Errc::invalid_argument, "api_key is empty"}};
+        return invalid("api_key", "is empty");
     return ClientState::create(std::move(executor), config);
 }
 
