@@ -18,13 +18,13 @@ constexpr std::size_t max_filter_value = 1024;
 constexpr std::size_t max_query = 8192;
 constexpr std::size_t max_url = 2048;
 
-/// What every text must fulfil that is sent at all.
+/// Checks what is required of every text that is sent.
 expected<void> check_text(std::string_view what, std::string_view text, std::size_t max_size)
 {
     if (text.size() > max_size)
         return unexpected{Error{
             Errc::too_large, std::string{what}.append(" exceeds ").append(std::to_string(max_size)).append(" bytes")}};
-    if (printable_ascii_size(text) == text.size()) // as ids are, which are in every request
+    if (printable_ascii_size(text) == text.size()) // the common case
         return {};
     if (!is_utf8(text))
         return invalid(what, "is not valid UTF-8");
@@ -33,11 +33,11 @@ expected<void> check_text(std::string_view what, std::string_view text, std::siz
     return {};
 }
 
-/// E.164: a plus sign and at most 15 digits, of which the first is not 0.
+/// Whether a text is E.164: a plus sign and 2 to 15 digits, of which the first is not 0.
 bool is_phone(std::string_view text)
 {
-    return text.size() >= 3 && text.size() <= 16 && text[0] == '+' && text[1] >= '1' && text[1] <= '9' &&
-           std::all_of(text.begin() + 1, text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return text.size() >= 3 && text.size() <= 16 && text[0] == '+' && text[1] != '0' &&
+           std::all_of(text.begin() + 1, text.end(), is_digit);
 }
 
 expected<void> check_phone(std::string_view phone)
@@ -57,7 +57,7 @@ expected<void> check_email(std::string_view email)
     return {};
 }
 
-/// A plain value in angle brackets would be read as a comparison, such as <like:%>.
+/// Whether the service might read a plain value as a comparison, such as <like:%>.
 bool reads_as_comparison(std::string_view value)
 {
     return value.starts_with('<');

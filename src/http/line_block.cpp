@@ -8,13 +8,8 @@
 namespace passage::http {
 namespace {
 
-/// A chunk's size has no more digits than a 64-bit number needs.
+/// Hexadecimal digits of a chunk's size: what a 64-bit number needs.
 constexpr std::size_t max_size_digits = 16;
-
-bool is_digit(char c) noexcept
-{
-    return c >= '0' && c <= '9';
-}
 
 /// VCHAR, SP, HTAB or obs-text
 bool is_text(std::string_view bytes) noexcept
@@ -73,7 +68,7 @@ LineBlock::Result LineBlock::check(std::string_view bytes, std::size_t max_field
     for (;;) {
         const std::size_t feed = bytes.find('\n', checked_);
         if (feed == bytes.npos) {
-            // What is no HTTP at all may never end a line.
+            // A peer that does not speak HTTP may never end the line.
             const bool hopeless = next_ == Line::status && !begins_like_status_line(bytes);
             return hopeless ? Result::malformed : Result::incomplete;
         }

@@ -19,7 +19,7 @@ namespace urls = boost::urls;
 
 unexpected<Error> invalid_url(std::string_view setting, std::string_view text, std::string_view why)
 {
-    // The user information and the query of a URL may hold a secret.
+    // The user information or the query of a URL may have a secret.
     const bool printed = text.find_first_of("@?") == text.npos;
     std::string name{setting};
     if (printed)
@@ -32,7 +32,8 @@ bool is_host_character(char c)
     return is_alphanumeric(c) || c == '-' || c == '_';
 }
 
-/// Labels of 1 to 63 letters, digits, hyphens and underscores, 253 in all (RFC 1035, section 2.3.4).
+/// Whether a host name has labels of 1 to 63 letters, digits, hyphens and underscores, and at most 253 characters
+/// (RFC 1035, section 2.3.4).
 bool is_host_name(std::string_view host)
 {
     if (host.empty() || host.size() > 253)
@@ -50,16 +51,16 @@ bool is_host_name(std::string_view host)
     return label > 0;
 }
 
-/// Whether the system would take a name in lower case for an IPv4 address, as it does with 127.1 and 0x7f000001.
+/// Whether the system would read a name in lower case as an IPv4 address, as it does with 127.1 and 0x7f000001.
 bool ends_in_number(std::string_view host)
 {
     const std::string_view label = host.substr(host.rfind('.') + 1);
-    return label.find_first_not_of("0123456789") == label.npos ||
+    return std::ranges::all_of(label, is_digit) ||
            (label.starts_with("0x") && std::ranges::all_of(label.substr(2), is_hex_digit));
 }
 
-/// Whether a path has a segment "." or "..", percent-encoded or not. Boost.URL's own view of the segments leaves out a
-/// first one that is ".".
+/// Whether a path has a segment "." or "..", percent-encoded or not. Boost.URL's view of the segments skips a leading
+/// ".".
 bool has_dot_segment(std::string_view path)
 {
     while (!path.empty()) {
@@ -110,7 +111,7 @@ expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting
     if (url.has_query() || url.has_fragment())
         return refuse("a query or a fragment is not allowed");
 
-    // Boost.URL takes 127.0.0.1.example for an address and a path.
+    // Boost.URL reads 127.0.0.1.example as an address and a path.
     result.path = std::string_view{url.encoded_path()};
     if (!result.path.empty() && !result.path.starts_with('/'))
         return refuse("the host is neither a name nor an address");
@@ -137,7 +138,7 @@ expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting
 
     result.port = result.tls ? 443 : 80;
     if (url.has_port()) {
-        // Boost.URL's own number of a port wraps.
+        // Boost.URL's port_number() wraps.
         const std::string_view port = url.port();
         const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), result.port);
         if (ec != std::errc{} || end != port.data() + port.size() || result.port == 0)
@@ -148,12 +149,12 @@ expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting
 
 void append_percent_encoded(std::string& out, std::string_view text)
 {
-    // Ids are in every request, and need no encoding.
+    // The common case: ids need no encoding.
     if (std::all_of(text.begin(), text.end(), urls::unreserved_chars)) {
         out.append(text);
         return;
     }
-    // Room first: where Boost.URL makes room itself, want of memory is the end of the program.
+    // Resized here, as Boost.URL ends the program if it lacks memory to resize.
     const std::size_t begin = out.size();
     const std::size_t size = urls::encoded_size(text, urls::unreserved_chars);
     out.resize(begin + size);

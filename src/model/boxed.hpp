@@ -5,7 +5,7 @@
 
 namespace passage {
 
-/// An optional value on the heap: for values that are large, and seldom present. Copied as a value is.
+/// An optional value on the heap, for large values that are rarely present. A copy has a value of its own.
 template <class T>
 class Boxed
 {

@@ -55,7 +55,7 @@ public:
     }
 };
 
-/// "503", or "truncated (response)".
+/// Appends "503" or "truncated (response)".
 void append_kind(std::string& line, Errc code, Stage stage, int http_status)
 {
     if (http_status != 0 && (code == Errc::api || code == Errc::rate_limited)) {

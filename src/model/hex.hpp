@@ -7,13 +7,13 @@
 
 namespace passage {
 
-/// What `hex_digit` says of a character that is no hexadecimal digit.
+/// What `hex_digit` returns for a character that is not a hexadecimal digit.
 inline constexpr unsigned no_hex_digit = 16;
 
-/// The value of a hexadecimal digit of either case.
+/// The value of a hexadecimal digit in upper or lower case.
 constexpr unsigned hex_digit(char c) noexcept
 {
-    if (c >= '0' && c <= '9')
+    if (is_digit(c))
         return static_cast<unsigned>(c - '0');
     const char lower = lower_case(c);
     return lower >= 'a' && lower <= 'f' ? static_cast<unsigned>(lower - 'a') + 10 : no_hex_digit;

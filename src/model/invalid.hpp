@@ -6,7 +6,7 @@
 
 namespace passage {
 
-/// `Errc::invalid_argument` of an argument or a setting, with a sentence: its name, a space, and what is wrong with it.
+/// `Errc::invalid_argument` for an argument or a setting. The message is its name, a space, and `what_is_wrong`.
 unexpected<Error> invalid(std::string_view name, std::string_view what_is_wrong);
 
 } // namespace passage

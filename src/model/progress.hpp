@@ -4,13 +4,13 @@
 
 namespace passage {
 
-/// How far an exchange is, or was when it ended.
+/// How far an exchange has got.
 struct Progress
 {
     Stage stage = Stage::none;
-    /// A byte of the request was handed to the network.
+    /// At least one byte of the request was passed to the network.
     bool request_sent = false;
-    /// A byte of a response came.
+    /// At least one byte of a response was received.
     bool response_begun = false;
 };
 

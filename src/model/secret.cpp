@@ -2,13 +2,13 @@
 
 #include <memory_resource>
 #include <new>
-#include <string.h> // explicit_bzero: a wipe that is not optimised away
+#include <string.h> // explicit_bzero, which is not optimised away
 #include <sys/mman.h>
 
 namespace passage {
 namespace {
 
-/// Pages that are in no core dump.
+/// Allocates pages that are left out of core dumps.
 class UndumpedPages final : public std::pmr::memory_resource
 {
     void* do_allocate(std::size_t size, std::size_t) override
@@ -16,7 +16,7 @@ class UndumpedPages final : public std::pmr::memory_resource
         void* const pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (pages == MAP_FAILED)
             throw std::bad_alloc{};
-        madvise(pages, size, MADV_DONTDUMP); // a system that can't leaves a dump as it is
+        madvise(pages, size, MADV_DONTDUMP); // not all systems can
         return pages;
     }
 
@@ -25,8 +25,8 @@ class UndumpedPages final : public std::pmr::memory_resource
     bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
 };
 
-/// For the texts of the whole program, as a page for each would cost a call more than all else. Never destroyed: a
-/// secret may be in a static object.
+/// Shared by all secrets of the program: a page for each would make calls much slower. Never destroyed, as a static
+/// object may hold a secret.
 std::pmr::memory_resource& undumped_memory()
 {
     constexpr std::pmr::pool_options options{.max_blocks_per_chunk = 0, .largest_required_pool_block = 64 * 1024};
@@ -54,7 +54,7 @@ Secret Secret::join(std::initializer_list<std::string_view> parts)
 
 Secret::Secret(std::string&& text) : Secret{std::string_view{text}}
 {
-    text.resize(text.capacity()); // within the capacity: allocates nothing
+    text.resize(text.capacity()); // does not allocate
     explicit_bzero(text.data(), text.size());
     text.clear();
 }

@@ -14,7 +14,8 @@ constexpr bool is_printable_ascii(char c) noexcept
     return c >= 0x20 && c <= 0x7e;
 }
 
-/// Whether all bytes of a word are printable ASCII. A borrow or a carry begins at a byte that is none.
+/// Whether all 8 bytes are printable ASCII. Borrows and carries between bytes do no harm: they begin at a byte that is
+/// not printable, which is detected itself.
 constexpr bool is_printable_ascii(std::uint64_t word) noexcept
 {
     constexpr std::uint64_t each = 0x01'01'01'01'01'01'01'01;
@@ -26,7 +27,7 @@ std::string_view skip_printable_ascii(std::string_view text) noexcept
     return text.substr(printable_ascii_size(text));
 }
 
-/// Bytes of the well-formed UTF-8 sequence at the beginning of a text; 0 if there is none (Unicode, table 3-7).
+/// The size of the UTF-8 sequence at the beginning of a text; 0 if it is not well-formed (Unicode, table 3-7).
 std::size_t sequence_length(std::string_view text) noexcept
 {
     const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
@@ -53,7 +54,7 @@ std::size_t sequence_length(std::string_view text) noexcept
     return 0;
 }
 
-/// Whether a well-formed sequence is a character that controls how others are shown.
+/// Whether a well-formed sequence encodes a control character, as `has_control_character` defines it.
 bool is_control(std::string_view sequence) noexcept
 {
     const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(sequence[at]); };

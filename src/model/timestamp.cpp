@@ -1,5 +1,7 @@
 #include "model/timestamp.hpp"
 
+#include "model/text.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -13,17 +15,13 @@ namespace chrono = std::chrono;
 constexpr Timestamp earliest = never;
 constexpr Timestamp latest = chrono::sys_days{10000y / 1 / 1} - 1us;
 
+/// The value of a decimal digit; more than 9 for any other character.
 constexpr unsigned digit(char c) noexcept
 {
     return static_cast<unsigned char>(c) - unsigned{'0'};
 }
 
-constexpr bool is_digit(char c) noexcept
-{
-    return digit(c) <= 9;
-}
-
-// Numbers of two decimal digits; `valid` says whether all were digits.
+/// Reads numbers of two decimal digits. `valid` is false once a character was not a digit.
 class TwoDigits
 {
 public:
@@ -43,7 +41,7 @@ private:
     std::string_view text_;
 };
 
-// Nothing, or a point and up to nine digits, which are taken off the text. What is less than a microsecond is left out.
+/// Removes a point and up to nine digits, if there are any, from the front of the text. Truncates to microseconds.
 std::optional<chrono::microseconds> take_fraction(std::string_view& text) noexcept
 {
     constexpr std::array<int, 10> billionths{1'000'000'000, 100'000'000, 10'000'000, 1'000'000, 100'000,
@@ -51,7 +49,7 @@ std::optional<chrono::microseconds> take_fraction(std::string_view& text) noexce
     if (text.empty() || text[0] != '.')
         return chrono::microseconds{0};
     text.remove_prefix(1);
-    constexpr std::size_t micro = 6; // as the service writes it
+    constexpr std::size_t micro = 6; // what the service writes
     if (text.size() == micro + 1) {
         TwoDigits number{text};
         const int value = 10'000 * number.at(0) + 100 * number.at(2) + number.at(4);
@@ -73,7 +71,7 @@ std::optional<chrono::microseconds> take_fraction(std::string_view& text) noexce
     return chrono::duration_cast<chrono::microseconds>(chrono::nanoseconds{value * billionths[digits]});
 }
 
-// `Z`, `+01:00` or `-01:00`.
+/// Reads `Z`, `+01:00` or `-01:00`.
 std::optional<chrono::minutes> parse_offset(std::string_view text) noexcept
 {
     if (text.size() == 1 && text[0] == 'Z')
@@ -95,7 +93,7 @@ bool begins_month(chrono::sys_seconds time)
     return time == day && chrono::year_month_day{day}.day() == chrono::day{1};
 }
 
-// Appends a number, with zeros before it.
+/// Appends a number, padded with zeros.
 void append(std::string& text, long long value, std::size_t width)
 {
     const std::string digits = std::to_string(value);

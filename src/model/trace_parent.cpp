@@ -9,10 +9,10 @@
 namespace passage {
 namespace {
 
-/// Of version 00; later ones may go on after it.
+/// Size of a field of version 00. Later versions may append to it.
 constexpr std::size_t field_size = 55;
 
-/// Reads pairs of digits, lower case alone.
+/// Reads pairs of hexadecimal digits in lower case.
 bool read(std::string_view digits, std::span<std::uint8_t> into) noexcept
 {
     for (std::size_t i = 0; i < digits.size(); ++i) {

@@ -1,5 +1,7 @@
 #include "policy/retry_after.hpp"
 
+#include "model/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -30,7 +32,7 @@ std::optional<std::uint64_t> read_number(std::string_view text) noexcept
     return error == std::errc::result_out_of_range ? UINT64_MAX : number;
 }
 
-/// Reads a date piece by piece; once a piece does not fit, all that follow don't.
+/// Reads the parts of a date. After one that does not match, all others fail.
 class Pieces
 {
 public:
@@ -48,7 +50,7 @@ public:
         int number = 0;
         for (std::size_t i = 0; i < count && good_; ++i) {
             const char c = i < rest_.size() ? rest_[i] : '\0';
-            if (c >= '0' && c <= '9')
+            if (is_digit(c))
                 number = number * 10 + (c - '0');
             else
                 good_ = space_padded && i == 0 && c == ' ';

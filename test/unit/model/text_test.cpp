@@ -140,6 +140,7 @@ BOOST_AUTO_TEST_CASE(only_ascii_letters_have_another_case)
         const auto c = static_cast<char>(byte);
         const std::size_t letter = upper.find(c);
         wrong += lower_case(c) != (letter == upper.npos ? c : lower[letter]);
+        wrong += is_digit(c) != (digits.find(c) != digits.npos);
         wrong += is_alphanumeric(c) !=
                  (letter != upper.npos || lower.find(c) != lower.npos || digits.find(c) != digits.npos);
         for (int other = 0; other < 256; ++other) {
