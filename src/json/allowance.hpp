@@ -5,24 +5,24 @@
 
 namespace passage::json {
 
-/// What reading a body may hold in memory, unless a configuration says otherwise.
+/// Bytes of memory that decoding a body may use by default.
 inline constexpr std::size_t default_limit = 64 * 1024 * 1024;
-/// What reading any body may hold. Small ones need more than their size suggests.
+/// Bytes of memory that decoding any body may use: small bodies need more than their size suggests.
 inline constexpr std::size_t small_limit = 1024 * 1024;
 
-/// Counts the memory that reading a body takes: what is taken is not given back, but for blocks that larger ones
-/// replace.
+/// Limits the memory that decoding a body uses. Nothing is returned to it, except for blocks that are replaced by
+/// larger ones.
 class Allowance
 {
 public:
-    /// Eight times the body, or a small body's share if that is more; but no more than the limit.
+    /// Allows 8 times the body, at least `small_limit`, but never more than `limit`.
     Allowance(std::size_t body_size, std::size_t limit) noexcept
         : limit_{std::min(limit, std::max(small_limit, body_size > limit / 8 ? limit : 8 * body_size))}, left_{limit_}
     {}
 
     std::size_t limit() const noexcept { return limit_; }
 
-    /// Takes so many bytes; false if they are more than is left.
+    /// Takes bytes. False if there are not enough left.
     bool take(std::size_t bytes) noexcept
     {
         if (bytes > left_)
@@ -31,10 +31,10 @@ public:
         return true;
     }
 
-    /// Takes what a block of the heap of so many bytes costs.
+    /// Takes the cost of a heap block of a size.
     bool take_block(std::size_t bytes) noexcept { return take(bytes + block_overhead); }
 
-    /// Has a block replaced by a larger one; for a moment there are both.
+    /// Replaces a block by a larger one. Both exist while the content is moved.
     bool replace(std::size_t smaller, std::size_t larger) noexcept
     {
         if (!take_block(larger))
@@ -43,8 +43,8 @@ public:
         return true;
     }
 
-    /// Counts the growth of a vector or a string to so many elements: it is the double of before if that suffices, as
-    /// all standard libraries for the platforms have it.
+    /// Takes the cost of growing a vector or a string to a number of elements. Assumes that the capacity at least
+    /// doubles, as it does in the standard libraries of all supported platforms.
     template <class Container>
     bool grow(const Container& container, std::size_t size) noexcept
     {
@@ -54,7 +54,7 @@ public:
     }
 
 private:
-    /// What a heap adds to a block, and rounding.
+    /// The heap's own data for a block, and rounding.
     static constexpr std::size_t block_overhead = 32;
 
     const std::size_t limit_;

@@ -20,7 +20,7 @@ namespace {
 
 using boost::system::error_code;
 
-/// Builds a value of any shape. Each step is false if the allowance does not suffice.
+/// Builds a `boost::json::value`. Each step returns false if the allowance is exhausted.
 class ValueBuilder
 {
 public:
@@ -67,14 +67,14 @@ public:
     }
 
 private:
-    /// What a `boost::json::string` holds without the heap.
+    /// The size of a `boost::json::string` that needs no heap.
     static constexpr std::size_t text_in_place = 14;
-    /// What stands before the elements of an array or object, and before the characters of a string.
+    /// The size of the header of an array, object or string on the heap.
     static constexpr std::size_t head = 16;
 
     bool take_text(std::size_t size) { return allowance_.take_block(head + size); }
 
-    /// Counts a value that goes on the stack, in place of so many that are there.
+    /// Counts a value that is pushed on the stack and replaces `replaced` others.
     bool push(std::size_t replaced)
     {
         size_ += 1 - replaced;
@@ -87,7 +87,7 @@ private:
         return (replaced == 0 || allowance_.take_block(head + bytes)) && push(replaced);
     }
 
-    /// Counts the stack's growth.
+    /// Takes the memory that the stack needs for a number of values.
     bool reserve(std::size_t size)
     {
         if (size <= room_)
@@ -100,15 +100,15 @@ private:
 
     Allowance& allowance_;
     std::size_t size_ = 0;  ///< Values on the stack.
-    std::size_t chars_ = 0; ///< Of a text whose last part did not come yet.
+    std::size_t chars_ = 0; ///< Characters on the stack of a string that is not complete.
 
-    static constexpr std::size_t room_in_place = 42; // Spares small metadata the heap.
+    static constexpr std::size_t room_in_place = 42; // enough for small metadata
     std::size_t room_ = room_in_place;
     alignas(boost::json::value) std::array<unsigned char, room_in_place * sizeof(boost::json::value)> buffer_;
     boost::json::value_stack stack_{{}, buffer_.data(), buffer_.size()};
 };
 
-/// Takes a parser's events and puts the values where the types say they belong.
+/// Handles the parser's events and stores the values as a `Type` says.
 class Decoder : public DocumentHandler
 {
 public:
@@ -124,7 +124,7 @@ public:
     Decoder(const Decoder&) = delete;
     Decoder& operator=(const Decoder&) = delete;
 
-    /// The error of a parse that failed.
+    /// The error of a failed parse.
     Error error(const error_code& reason) const
     {
         if (reason == Errc::too_large)
@@ -217,7 +217,7 @@ public:
 
     bool on_uint64(std::uint64_t integer, std::string_view, error_code& ec)
     {
-        // The parser has these only for what an int64 can't hold.
+        // The parser calls this only for a number that an int64 can't hold.
         if (mode_ == Mode::model)
             return refuse(next(), ec);
         return end_value(mode_ == Mode::skip || whole_.push_uint64(integer), ec);
@@ -229,7 +229,7 @@ public:
             return end_value(true, ec);
         const std::optional<double> number = exact(approximation, text);
         if (mode_ == Mode::model) {
-            // 3.0 and 1e2 are integers too; beyond 2^53 doubles don't tell them apart.
+            // 3.0 and 1e2 are integers too. Beyond 2^53 a double may stand for several.
             constexpr double limit = 9'007'199'254'740'992.0;
             if (!number || std::trunc(*number) != *number || std::fabs(*number) > limit)
                 return refuse(next(), ec);
@@ -250,7 +250,7 @@ public:
     bool on_null(error_code& ec)
     {
         if (mode_ == Mode::model) {
-            // The place is empty as it is; an element of a list is left out.
+            // A null field stays empty. A null element is left out of its list.
             const Type& type = next();
             const bool needed = top().field ? is_required() && !type.element : type.required != 0;
             return !needed || refuse(type, ec);
@@ -260,19 +260,19 @@ public:
 
 private:
     enum class Mode {
-        model, ///< Values go where the types say.
-        skip,  ///< In a value that the model does not have.
-        whole, ///< In a value that is taken as it is.
+        model, ///< Values are stored as the types say.
+        skip,  ///< Inside a value that the model does not have.
+        whole, ///< Inside a value that is stored as a `boost::json::value`.
     };
 
-    /// An object or array being read; the first stands around the document.
+    /// An object or array being read. The first frame is an imaginary one around the document.
     struct Frame
     {
         const Type* type;
         void* place;
-        const Field* field; ///< Of an object: the field being read, if the model has it.
-        std::uint32_t seen; ///< Of an object: the fields met, by bit.
-        std::size_t count;  ///< Of an array: the elements met.
+        const Field* field; ///< For an object: the field being read; null if the model does not have it.
+        std::uint32_t seen; ///< For an object: a bit mask of the fields read.
+        std::size_t count;  ///< For an array: the elements read.
     };
 
     Frame& top() noexcept { return frames_[top_]; }
@@ -291,7 +291,7 @@ private:
         return true;
     }
 
-    /// The type of the value that begins.
+    /// The type of the next value.
     const Type& next() noexcept
     {
         Frame& frame = top();
@@ -301,8 +301,8 @@ private:
         return *frame.type->element;
     }
 
-    /// Where the value that begins goes; null if the allowance does not suffice. Always inline, for nearly every value
-    /// comes by here.
+    /// The address for the next value; null if the allowance is exhausted. Always inline, as it is called for nearly
+    /// every value.
     [[gnu::always_inline]] void* make_place(const Type& type)
     {
         const Frame& frame = top();
@@ -322,7 +322,7 @@ private:
         return (type.*setter)(place, value) || refuse(type, ec);
     }
 
-    /// Ends a key that is no field's, or that came in parts.
+    /// Ends a key that came in parts, or that is not in the model.
     bool end_key(std::string_view last, error_code& ec)
     {
         if (mode_ != Mode::model)
@@ -349,7 +349,7 @@ private:
         return true;
     }
 
-    /// The field of a name. Services keep to an order: the field after the last one is tried first.
+    /// The field of a name. Tries the one after the previous field first: servers write fields in a fixed order.
     static const Field* find(const Frame& object, std::string_view name) noexcept
     {
         const Field* const begin = object.type->fields.data();
@@ -381,8 +381,8 @@ private:
         return end_value(true, ec);
     }
 
-    /// Ends a value that is skipped or taken whole, or one inside of it. `taken` is false if the allowance does not
-    /// suffice for it.
+    /// Ends a value that is skipped or stored whole, or a value inside it. `taken` is false if the allowance is
+    /// exhausted.
     bool end_value(bool taken, error_code& ec)
     {
         if (!taken)
@@ -402,8 +402,8 @@ private:
         return taken || exceed(ec);
     }
 
-    /// The double nearest to a number's text, which the parser's own need not be; none if it is too
-    /// great for any.
+    /// The double nearest to the number in `text`; the parser's approximation may be another one. Null if the number is
+    /// beyond the range of a double.
     static std::optional<double> exact(double approximation, std::string_view text) noexcept
     {
         double number = 0;
@@ -434,7 +434,7 @@ private:
         return false;
     }
 
-    /// The JSON pointer (RFC 6901) of the value being read, as far as the model has it.
+    /// The JSON pointer (RFC 6901) of the value being read. Ends where the model does.
     std::string pointer() const
     {
         std::string text;
@@ -447,16 +447,16 @@ private:
         return text.empty() ? "the root" : text;
     }
 
-    /// What a `std::string` holds without the heap.
+    /// The size of a `std::string` that needs no heap.
     static constexpr std::size_t text_in_place = 15;
 
     const Field document_;
     Allowance& allowance_;
-    std::array<Frame, max_depth + 1> frames_; // Only those up to top_ are set.
+    std::array<Frame, max_depth + 1> frames_; // only those up to top_ are initialised
     std::size_t top_ = 0;
 
     Mode mode_ = Mode::model;
-    std::size_t depth_ = 0; ///< In a value that is skipped or taken whole: objects and arrays open.
+    std::size_t depth_ = 0; ///< Open objects and arrays inside a value that is skipped or stored whole.
 
     const Type* whole_type_ = nullptr;
     void* whole_place_ = nullptr;

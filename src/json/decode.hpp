@@ -15,17 +15,15 @@
 #include <string_view>
 #include <vector>
 
-/// Bytes to model.
+/// Decodes JSON bodies.
 ///
-/// Unknown fields are skipped. A field that is null reads as one that is absent: it is empty. What
-/// is not JSON (RFC 8259), nests deeper than `max_depth`, has a value of the wrong type or lacks
-/// what can't be absent (ids, and the payload itself) is `Errc::decode`; the message names the place
-/// by its JSON pointer: `at /user/login_count: a 64-bit integer is expected`. Of fields with equal
-/// names the last holds.
+/// Skips unknown fields. Null is the same as an absent field, which leaves the member empty. If names repeat in an
+/// object, the last one wins. Fails with `Errc::decode` on a body that is not JSON (RFC 8259), nests deeper than
+/// `max_depth`, has a value of the wrong type, or lacks a required field (an id, the payload itself). The message has
+/// the JSON pointer of the value: `at /user/login_count: a 64-bit integer is expected`.
 ///
-/// What reading a body may hold in memory, its result included, is limited: to 8 times the body (to
-/// 1 MiB if the body is small), and to `limit` bytes. More is `Errc::too_large`; the message names the
-/// place and the limit that holds.
+/// Decoding a body may use, result included, 8 times its size (1 MiB for a small body) but no more than `limit` bytes
+/// of memory. Beyond that it fails with `Errc::too_large`; the message has the pointer and the limit.
 namespace passage::json {
 
 /// Reads `{"user": ...}`.
@@ -43,10 +41,10 @@ expected<MagicLink> decode_magic_link(std::string_view body, std::size_t limit =
 /// Reads `{"app": ...}`.
 expected<AppInfo> decode_app(std::string_view body, std::size_t limit = default_limit);
 
-/// Any value, as metadata are read: doubles are exact, numbers beyond them refused.
+/// Reads any value, as metadata is read: doubles are exact, and numbers beyond the range of a double are refused.
 expected<boost::json::value> decode_value(std::string_view body, std::size_t limit = default_limit);
 
-/// Whom a request of this library is for.
+/// The user whom a request of this library names.
 struct Recipient
 {
     std::string email;
@@ -54,10 +52,10 @@ struct Recipient
     std::string user_id;
 };
 
-/// Reads the body of `create_user` or `create_magic_link` back; what is not said is empty.
+/// Reads the body of a `create_user` or `create_magic_link` request. Absent fields are empty.
 expected<Recipient> decode_recipient(std::string_view body);
 
-/// What the service says of an error, as it is: neither bounded nor escaped.
+/// The service's description of an error, neither truncated nor escaped.
 struct ErrorBody
 {
     std::string code;  ///< For machines.
@@ -66,8 +64,8 @@ struct ErrorBody
     friend bool operator==(const ErrorBody&, const ErrorBody&) = default;
 };
 
-/// Reads `{"code": ..., "error": ...}`; none if it is anything else, says one thing twice, or takes
-/// more than 1 MiB. One of the two may be absent.
+/// Reads `{"code": ..., "error": ...}`, of which one may be absent. Null if the body is anything else, repeats a name,
+/// or needs more than 1 MiB of memory.
 std::optional<ErrorBody> decode_error(std::string_view body);
 
 } // namespace passage::json

@@ -11,11 +11,11 @@
 
 namespace passage::json {
 
-/// What Boost.JSON's parser asks of a handler and no reader of a document needs: to be derived from.
+/// Base of handlers for Boost.JSON's parser: the members that the parser requires and no handler here uses.
 class DocumentHandler
 {
 public:
-    // The document's own size bounds what is in it.
+    // No limits: the size of the document limits its parts.
     static constexpr std::size_t max_object_size = std::numeric_limits<std::size_t>::max();
     static constexpr std::size_t max_array_size = std::numeric_limits<std::size_t>::max();
     static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
@@ -31,17 +31,17 @@ protected:
     ~DocumentHandler() = default;
 };
 
-/// Reads one document (RFC 8259) that nests no deeper than `max_depth`, and hands its parts to a handler.
+/// Parses one document (RFC 8259) that nests no deeper than `max_depth`, and passes its parts to a handler.
 template <class Handler>
 class DocumentParser
 {
 public:
-    /// The arguments are the handler's.
+    /// The arguments are passed to the handler's constructor.
     template <class... Args>
     explicit DocumentParser(Args&&... args) : parser_{options(), std::forward<Args>(args)...}
     {}
 
-    /// Reads the document, the whole of it; at most once.
+    /// Parses a whole document. May be called once.
     boost::system::error_code read(std::string_view document)
     {
         boost::system::error_code ec;

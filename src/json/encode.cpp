@@ -19,7 +19,7 @@ namespace passage::json {
 
 namespace {
 
-/// Why a value can't be written, and where in it.
+/// Why a value can't be encoded, and the JSON pointer of the part that can't.
 struct Flaw
 {
     std::string_view reason;
@@ -33,7 +33,7 @@ unexpected<Flaw> flaw(std::string_view reason)
     return unexpected<Flaw>{Flaw{reason, {}}};
 }
 
-/// A flaw of a value, seen from the object or array around it.
+/// Prepends a key or an index to the pointer of a flaw.
 unexpected<Flaw> inside(std::string_view key, Flaw flaw)
 {
     std::string reference = "/";
@@ -49,7 +49,7 @@ unexpected<Flaw> inside(std::string_view key, Flaw flaw)
     return unexpected<Flaw>{std::move(flaw)};
 }
 
-/// What stands for a character after a backslash; `u` if only its number can, 0 if it needs none.
+/// The character that follows the backslash in the escape of `c`: `u` for `\uXXXX`, 0 if `c` needs no escape.
 constexpr char escape_of(char c) noexcept
 {
     switch (c) {
@@ -107,7 +107,7 @@ Written write(std::string& out, double number)
     std::array<char, 32> buffer;
     const std::string_view text = shortest(buffer, number);
     out += text;
-    // An integer's text would come back as an integer.
+    // Without a fraction or an exponent it would be decoded as an integer.
     if (text.find_first_of(".e") == text.npos)
         out += ".0";
     return {};
@@ -148,7 +148,7 @@ Written write(std::string& out, const boost::json::object& object, std::size_t d
     return {};
 }
 
-/// A value that stands at a depth, from 1.
+/// `depth` is that of the value; the outermost one has 1.
 Written write(std::string& out, const boost::json::value& value, std::size_t depth)
 {
     using boost::json::kind;
@@ -178,7 +178,7 @@ Written write(std::string& out, const boost::json::value& value, std::size_t dep
     return {};
 }
 
-/// The object that is a request's body.
+/// Builds the JSON object of a request's body.
 class Body
 {
 public:

@@ -6,20 +6,20 @@
 
 #include <string>
 
-/// Model to bytes.
+/// Encodes requests as JSON.
 ///
-/// What JSON can't hold, or the service could not give back (text that is not UTF-8, NaN, infinity,
-/// metadata that nest deeper than `max_metadata_depth`), is `Errc::invalid_argument`; the message
-/// names the place by its JSON pointer: `at /user_metadata/plan: not valid UTF-8`.
+/// Fails with `Errc::invalid_argument` on values that JSON can't represent or the service could not return: text that
+/// is not UTF-8, NaN, infinity, metadata that nests deeper than `max_metadata_depth`. The message has the JSON pointer
+/// of the value: `at /user_metadata/plan: not valid UTF-8`.
 namespace passage::json {
 
 /// The body of `create_user`.
 expected<std::string> encode(const CreateUserRequest& request);
 
-/// The body of `update_user`: what is left alone is left out.
+/// The body of `update_user`, without the fields that are kept.
 expected<std::string> encode(const UpdateUserRequest& request);
 
-/// The body of `create_magic_link`: what is not set is left out.
+/// The body of `create_magic_link`, without the fields that are not set.
 expected<std::string> encode(const CreateMagicLinkRequest& request);
 
 } // namespace passage::json

@@ -7,17 +7,17 @@
 
 namespace passage::json {
 
-/// Joins a text that the parser hands over in parts, as it does with escapes in it.
+/// Joins the parts of a string. The parser splits a string that has escapes.
 class TextParts
 {
 public:
-    /// Takes a part that is not the last; false if the allowance does not suffice.
+    /// Adds a part that is not the last one. False if the allowance is exhausted.
     bool add(std::string_view part, Allowance& allowance);
 
-    /// Whether there is a part whose last one did not come yet. Most texts come in one part.
+    /// Whether a part was added and the last one is still to come. Most strings have one part.
     bool is_begun() const noexcept { return is_begun_; }
-    /// The text whose last part this is: itself, if there is no other. Valid until the next part; null if the allowance
-    /// does not suffice.
+    /// The whole string, given its last part. Valid until the next part is added. A null `data()` means that the
+    /// allowance is exhausted.
     std::string_view end(std::string_view last, Allowance& allowance)
     {
         return is_begun_ ? join(last, allowance) : last;

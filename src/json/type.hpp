@@ -26,32 +26,33 @@ namespace passage::json {
 
 struct Field;
 
-/// How one C++ type is read from JSON. A place is the address of an object of that type; kinds of
-/// JSON values that have no setter are refused, and so are values for which a setter returns false.
+/// How one C++ type is read from JSON. A `place` is the address of an object of that type. A JSON value whose kind has
+/// no setter here is refused, and so is one for which the setter returns false.
 struct Type
 {
-    /// What is taken, for messages.
+    /// The expected value, for messages.
     std::string_view expected;
-    /// Makes the object what it is before it is read.
+    /// Resets the object to its initial value.
     void (*clear)(void* place);
-    /// Where the value itself is, if not at the place.
+    /// The address of the value inside the object at `place` (an `optional`); null if it is `place` itself.
     void* (*inner)(void* place) = nullptr;
 
     bool (*set_text)(void* place, std::string_view text) = nullptr;
     bool (*set_flag)(void* place, bool flag) = nullptr;
     bool (*set_integer)(void* place, std::int64_t integer) = nullptr;
 
-    /// Of an array: its elements, and how one is added; null if the allowance does not suffice.
+    /// For an array: the type of its elements, and a function that appends one and returns its address, or null if the
+    /// allowance is exhausted.
     const Type* element = nullptr;
     void* (*append)(void* place, Allowance& allowance) = nullptr;
 
-    /// Of an object: its fields, and which of them (by bit) must be there.
+    /// For an object: its fields, and a bit mask of the required ones.
     std::span<const Field> fields{};
     std::uint32_t required = 0;
-    /// Whether fields of equal names are refused.
+    /// For an object: whether a repeated name is refused.
     bool strict = false;
 
-    /// Of an object that has no fixed fields: takes it whole.
+    /// For an object without fixed fields: stores the whole JSON value.
     void (*set_value)(void* place, boost::json::value&& value) = nullptr;
 };
 
@@ -62,9 +63,9 @@ struct Field
 {
     std::string_view name;
     const Type* type;
-    /// Where the field is in the object.
+    /// The address of the field in the object.
     void* (*place)(void* object);
-    /// Required means present; and, of anything but an array, neither null nor empty.
+    /// A required field must be present and, unless it is an array, neither null nor empty.
     Presence presence = Presence::optional;
 };
 
@@ -85,7 +86,7 @@ inline void* itself(void* place) noexcept
     return place;
 }
 
-/// An object of fixed fields, which must be in static storage.
+/// The type of an object with fixed fields. `fields` must be in static storage.
 template <class T, std::size_t Count>
 constexpr Type object_type(const std::array<Field, Count>& fields, bool strict = false)
 {
@@ -98,11 +99,11 @@ constexpr Type object_type(const std::array<Field, Count>& fields, bool strict =
     return type;
 }
 
-/// The fields of a `T`; specialised for each model.
+/// The fields of a `T`. Specialised for each model.
 template <class T>
 inline constexpr std::array<Field, 0> fields_of{};
 
-/// The type of a `T`; of a model unless it is specialised.
+/// The type of a `T`. The primary template is for models.
 template <class T>
 inline constexpr Type type_of = object_type<T>(fields_of<T>);
 
@@ -163,8 +164,8 @@ inline constexpr Type type_of<Timestamp>{
         },
 };
 
-/// The duration of a number of units that a service says; the nearest that nanoseconds can count if they can't, so that
-/// conversions and comparisons with other durations and times don't overflow.
+/// A duration sent by the service, clamped to what nanoseconds can count, so that converting it or comparing it with
+/// other durations and times does not overflow.
 template <class Duration>
 constexpr Duration bounded(std::int64_t units)
 {
@@ -230,7 +231,7 @@ inline constexpr Type type_of<boost::json::value>{
     .set_value = [](void* place, boost::json::value&& value) { at<boost::json::value>(place) = std::move(value); },
 };
 
-/// The field of a name on the wire that a member of `Model`, or of its base, holds.
+/// The field that has `name` on the wire and is stored in `Member`, a member of `Model` or of its base.
 template <class Model, auto Member,
           const Type& ValueType = type_of<std::remove_cvref_t<decltype(std::declval<Model&>().*Member)>>>
 constexpr Field field(std::string_view name, Presence presence = Presence::optional)
@@ -238,7 +239,7 @@ constexpr Field field(std::string_view name, Presence presence = Presence::optio
     return {name, &ValueType, [](void* model) -> void* { return &(at<Model>(model).*Member); }, presence};
 }
 
-/// The only field of an object that is read as the field's value itself.
+/// The only field of an object that has no C++ type of its own: the place of the object is that of the field.
 template <class T>
 constexpr Field wrapped(std::string_view name, Presence presence = Presence::optional)
 {
