@@ -15,10 +15,10 @@ namespace {
 using boost::system::error_code;
 using Kind = Value::Kind;
 
-/// More names in open objects than tokens and keys have. Bounds the work that a stranger's bytes can cause.
+/// Limit on the names in open objects; tokens and key sets have far fewer. Bounds the work that untrusted input causes.
 constexpr std::size_t max_names = 256;
 
-/// FNV-1a. Names of equal hashes count as equal: a document made for that is refused, which harms nobody else.
+/// FNV-1a. Names with equal hashes count as equal: a document made to collide is refused, which harms only its author.
 std::uint64_t hash(std::string_view text) noexcept
 {
     std::uint64_t result = 0xcbf29ce484222325;
@@ -27,7 +27,7 @@ std::uint64_t hash(std::string_view text) noexcept
     return result;
 }
 
-/// Takes a parser's events, and hands on values with their places.
+/// Handles the parser's events, and passes each value with its path to a sink.
 class Handler : public json::DocumentHandler
 {
 public:
@@ -121,7 +121,7 @@ private:
     Sink& sink_;
 
     std::array<int, json::max_depth> path_;
-    std::array<std::size_t, json::max_depth> first_name_; ///< Of each open object, in `seen_`.
+    std::array<std::size_t, json::max_depth> first_name_; ///< For each open object, the index in `seen_` of its first.
     std::size_t depth_ = 0;
 
     std::array<std::uint64_t, max_names> seen_; ///< Hashes of the names in all open objects.

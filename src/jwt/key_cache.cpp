@@ -5,7 +5,7 @@
 namespace passage::jwt {
 namespace {
 
-/// Between fetches while there are no keys at all: callers wait for them.
+/// Time between fetches while there are no keys. Short, as callers wait for keys then.
 constexpr std::chrono::seconds retry_interval{1};
 
 } // namespace
@@ -21,10 +21,10 @@ KeyCache::Answer KeyCache::find(std::string_view key_id, Time now) const
 
     const bool may_refetch = may_fetch(now, rules_.refetch_interval);
     if (const PublicKey* key = keys_->find(key_id)) {
-        // Fetched a little before their time is over, so that nobody has to wait.
+        // Refetched before they expire, so that no caller has to wait.
         if (age < rules_.lifetime)
             return {Next::use, age >= rules_.lifetime / 5 * 4 && may_refetch, keys_, key};
-        // In an outage nobody waits either: that would be a time-out for each.
+        // In an outage callers do not wait either: each would wait until the fetch times out.
         if (failure_)
             return {Next::use, may_refetch, keys_, key};
         return {Next::wait, !fetching_};

@@ -19,7 +19,7 @@ struct KeyRules
     std::chrono::steady_clock::duration refetch_interval;
 };
 
-/// Decides by which key a token is checked, and when keys are fetched. A state machine: it fetches nothing itself.
+/// A state machine that decides which key verifies a token, and when keys are fetched. The caller performs the fetches.
 class KeyCache
 {
 public:
@@ -27,32 +27,32 @@ public:
 
     explicit KeyCache(const KeyRules& rules) noexcept : rules_{rules} {}
 
-    /// What is to be done for a token that names a key.
+    /// What the caller must do for a token.
     struct Answer
     {
         enum class Next {
-            use,         ///< Check it with `key`.
-            wait,        ///< Ask again when the fetch is over.
-            unknown,     ///< Refuse it: there is no such key.
-            unavailable, ///< Refuse to say: keys can't be had, for `last_failure`.
+            use,         ///< Verify the token with `key`.
+            wait,        ///< Call `find` again when the fetch is over.
+            unknown,     ///< Refuse the token: there is no such key.
+            unavailable, ///< Fail with `last_failure`: there are no keys to verify the token with.
         };
         Next next = Next::unavailable;
-        bool fetch = false;                      ///< A fetch is due: `begin_fetch`, and see to it.
+        bool fetch = false;                      ///< Call `begin_fetch` and start a fetch.
         std::shared_ptr<const KeySet> keys = {}; ///< Keeps `key` valid.
         const PublicKey* key = nullptr;
     };
     Answer find(std::string_view key_id, Time now) const;
 
-    /// A fetch begins; it ends in `fetched` or `failed`. None other is due until then.
+    /// A fetch begins. Must be followed by `fetched` or `failed`; `find` asks for no other fetch until then.
     void begin_fetch() noexcept { fetching_ = true; }
     void fetched(KeySet keys, Time now);
     void failed(Error error, Time now);
 
-    /// Why the last fetch failed; none if it did not.
+    /// The error of the last fetch; null if it succeeded.
     const std::optional<Error>& last_failure() const noexcept { return failure_; }
 
 private:
-    /// Whether a fetch may be made that is not the first.
+    /// Whether a fetch may begin, given the time that must pass since the last one.
     bool may_fetch(Time now, std::chrono::steady_clock::duration interval) const noexcept
     {
         return !fetching_ && (!last_end_ || now - *last_end_ >= interval);
@@ -60,9 +60,9 @@ private:
 
     KeyRules rules_;
     std::shared_ptr<const KeySet> keys_;
-    Time fetched_at_; ///< When `keys_` came.
+    Time fetched_at_; ///< When `keys_` were fetched.
     bool fetching_ = false;
-    std::optional<Time> last_end_; ///< Of the last fetch, whatever came of it.
+    std::optional<Time> last_end_; ///< When the last fetch succeeded or failed.
     std::optional<Error> failure_;
 };
 

@@ -60,11 +60,11 @@ public:
     std::vector<KeySet::Key> found() && { return std::move(found_); }
 
 private:
-    /// What is said of one key.
+    /// The members of one JWK.
     struct Description
     {
         bool is_rsa = false;
-        bool is_fit = true; ///< Nothing speaks against its use.
+        bool is_fit = true; ///< No member forbids to verify RS256 with it.
         bool has_operations = false;
         bool may_verify = false;
         std::string id;

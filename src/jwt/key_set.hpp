@@ -11,7 +11,7 @@
 
 namespace passage::jwt {
 
-/// The keys by which an app's tokens are verified.
+/// The public keys that verify an app's tokens.
 class KeySet
 {
 public:
@@ -24,7 +24,7 @@ public:
     KeySet() = default;
     explicit KeySet(std::vector<Key> keys) noexcept : keys_{std::move(keys)} {}
 
-    /// The key of an id, if it is in the set. Valid while the set is.
+    /// The key with an id, or null. Valid as long as the set exists.
     const PublicKey* find(std::string_view id) const noexcept;
 
     std::size_t size() const noexcept { return keys_.size(); }
@@ -33,16 +33,17 @@ private:
     std::vector<Key> keys_;
 };
 
-/// Far more bytes than an app's keys have.
+/// Maximum bytes of a JWK set; those of apps are much smaller.
 inline constexpr std::size_t max_set_size = 1024 * 1024;
 
 /// Reads a JWK set (RFC 7517, section 5).
 ///
-/// Keys that can't verify RS256 are left out: of another kind or algorithm, for another use, without an id, too weak
-/// (`PublicKey::create`), or with a private part, which is a secret no more. `Errc::decode` for what is no key set, has
-/// a name twice in one object, or two usable keys of one id.
+/// Leaves out keys that can't verify RS256: keys of another type or algorithm, for another use, without an id, too weak
+/// (`PublicKey::create`), or with a private part, which is no longer secret. Fails with `Errc::decode` on anything that
+/// is not a JWK set, on a repeated name in an object, and on two usable keys with the same id; with `Errc::too_large`
+/// on more than `max_size` bytes.
 ///
-/// Reading holds less than 8 times the set in memory. One of more than `max_size` bytes is `Errc::too_large`.
+/// Uses less than 8 times the size of the set in memory.
 expected<KeySet> read_key_set(std::string_view json, std::size_t max_size = max_set_size);
 
 } // namespace passage::jwt

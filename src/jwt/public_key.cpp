@@ -23,7 +23,7 @@ struct Free
 template <class T>
 using Owned = std::unique_ptr<T, Free>;
 
-/// What OpenSSL leaves out only for want of memory.
+/// Owns an object whose creation fails only for lack of memory.
 template <class T>
 Owned<T> own(T* made)
 {
@@ -42,8 +42,8 @@ Owned<BIGNUM> number(std::string_view big_endian)
     return own(BN_bin2bn(bytes(big_endian), static_cast<int>(big_endian.size()), nullptr));
 }
 
-/// The errors that OpenSSL keeps for the thread: none before and after, so that what fails here is not taken for the
-/// failure of a later TLS operation.
+/// Empties the thread's OpenSSL error queue at its beginning and end, so that a later TLS operation does not report the
+/// errors of this one.
 struct ErrorScope
 {
     ErrorScope() { ERR_clear_error(); }
@@ -51,8 +51,8 @@ struct ErrorScope
     ErrorScope& operator=(const ErrorScope&) = delete;
     ~ErrorScope() { ERR_clear_error(); }
 
-    /// Of an operation that failed: throws `std::bad_alloc` if it did so for want of memory, for which OpenSSL has more
-    /// than one name.
+    /// Throws `std::bad_alloc` if the operation that just failed lacked memory. OpenSSL has more than one code for
+    /// that.
     static void throw_if_no_memory()
     {
         while (const unsigned long code = ERR_get_error())
@@ -96,7 +96,7 @@ bool PublicKey::verifies(std::string_view message, std::string_view signature) c
     const auto context = own(EVP_MD_CTX_new());
     if (EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key_.get()) != 1)
         throw std::bad_alloc{};
-    // Without a copy of the context, which OpenSSL would fail to make without a word of memory.
+    // Spares a copy of the context. OpenSSL does not report a lack of memory for the copy.
     EVP_MD_CTX_set_flags(context.get(), EVP_MD_CTX_FLAG_FINALISE);
     if (EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(message), message.size()) == 1)
         return true;

@@ -8,18 +8,19 @@ struct evp_pkey_st;
 
 namespace passage::jwt {
 
-/// An RSA key that verifies signatures by RS256 (RFC 7518, section 3.3). Immutable: any thread, at the same time.
+/// An RSA key that verifies RS256 signatures (RFC 7518, section 3.3). Immutable, so it may be used by several threads
+/// at once.
 class PublicKey
 {
 public:
     static constexpr int min_bits = 2048;
-    static constexpr int max_bits = 8192; ///< Beyond, a signature takes too long to be verified.
+    static constexpr int max_bits = 8192; ///< Larger keys take too long to verify a signature.
 
-    /// Of a modulus and an exponent, both big-endian. None for a key that is too weak or no RSA key: of fewer bits than
-    /// `min_bits`, with an even modulus, or an exponent that is even, 1, or of more than 64 bits.
+    /// Makes a key of a modulus and an exponent, both big-endian. Null if the modulus has fewer than `min_bits` bits or
+    /// is even, or if the exponent is even, 1, or has more than 64 bits. Throws `std::bad_alloc`.
     static std::optional<PublicKey> create(std::string_view modulus, std::string_view exponent);
 
-    /// Whether a signature is this key's of a message.
+    /// Whether a signature of a message was made with this key. Throws `std::bad_alloc`.
     bool verifies(std::string_view message, std::string_view signature) const;
 
 private:

@@ -37,8 +37,8 @@ public:
         case typ:
             is_plain_ &= equal_ignoring_case(value.text, "JWT");
             break;
-        case cty:  // A token in a token.
-        case crit: // Extensions that must be understood: there is none that is.
+        case cty:  // a token inside the token
+        case crit: // extensions that must be understood: none is
             is_plain_ = false;
             break;
         case b64:
@@ -58,7 +58,7 @@ private:
     bool is_plain_ = true;
 };
 
-/// A time of RFC 7519 (section 2, NumericDate), within the years that have four digits.
+/// Reads a NumericDate (RFC 7519, section 2) within the years that have four digits.
 std::optional<Timestamp> time_of(const Value& value) noexcept
 {
     constexpr double latest = 253'402'300'799.0;
@@ -86,7 +86,7 @@ public:
         return true;
     }
 
-    /// Whether every claim is of its kind.
+    /// Whether all claims have the right types and the required ones are there.
     bool is_good() const noexcept { return good_ && has_end_ && !claims_.user_id.empty(); }
 
 private:
