@@ -4,8 +4,8 @@ namespace passage::policy {
 
 Effect effect_of(const Attempt& attempt) noexcept
 {
-    // A status below 500 says that the service refused (RFC 9110, sections 15.4 and 15.5); one from 500 on leaves open
-    // how far it came.
+    // With a status below 500 the service refused (RFC 9110, sections 15.4 and 15.5). From 500 on it may have failed
+    // after it acted.
     if (refuses_to_process(attempt.status))
         return attempt.in_step ? Effect::none : Effect::unknown;
     if (attempt.status != 0)

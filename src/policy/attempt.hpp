@@ -7,25 +7,26 @@
 
 namespace passage::policy {
 
-/// What is known of an attempt that ended: all that decides on its repetition and its effect.
+/// The facts about a finished attempt that determine whether it is retried and what its effect is.
 struct Attempt
 {
-    /// Why there is no response; none if there is one.
+    /// Why there is no response; null if there is one.
     std::optional<Errc> failure;
-    /// The failure is of the kind that passes (a refused connection, say, but no wrong certificate).
+    /// Whether a retry may succeed: true for a refused connection, false for an invalid certificate.
     bool transient = false;
     /// The response's status; 0 if there is none.
     int status = 0;
-    /// A byte of the request was handed to the network.
+    /// At least one byte of the request was passed to the network.
     bool request_sent = false;
-    /// A byte of a response came.
+    /// At least one byte of a response was received.
     bool response_begun = false;
-    /// The answer can only be this request's: the connection was new, or the answer before named whom it was for. If
-    /// not, it may have come out of turn. Said of what may not be repeated; for all else it does no harm.
+    /// Whether the response certainly belongs to this request: the connection was new, or the previous response named
+    /// the user whom its request named. If false, it may be the response to an earlier request. Always true for
+    /// idempotent operations, where this makes no difference.
     bool in_step = true;
-    /// The connection had carried a request before.
+    /// The connection had been used for a request before.
     bool connection_reused = false;
-    /// How long the service asked to wait.
+    /// The wait that the service asked for.
     std::optional<std::chrono::milliseconds> retry_after;
 };
 
@@ -36,7 +37,7 @@ constexpr bool refuses_to_process(int status) noexcept
     return status == 429 || status == 421;
 }
 
-/// Whether the service acted on an attempt that failed. A response that was refused as undecodable is not asked here.
+/// Whether the service may have acted on a failed attempt. Not for responses of success that could not be decoded.
 Effect effect_of(const Attempt& attempt) noexcept;
 
 } // namespace passage::policy

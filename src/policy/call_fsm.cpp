@@ -14,7 +14,7 @@ using namespace call_event;
 
 namespace {
 
-/// A server that failed inside may have left the connection in any state.
+/// Whether a server may have left the connection in an undefined state.
 constexpr bool spoils_connection(int status) noexcept
 {
     return status == 500 || status == 502 || status == 504;
@@ -116,7 +116,7 @@ CallAction CallFsm::resume(Prepared, Clock::time_point now)
     stop_if_late(now);
     if (is_exchange_over())
         return end_attempt(interruption(), true);
-    progress_.request_sent = true; // for all that is known until the exchange advances
+    progress_.request_sent = true; // assumed until the exchange reports
     return CallAction{Kind::send};
 }
 
@@ -126,7 +126,7 @@ CallAction CallFsm::resume(Refused event, Clock::time_point)
     attempt_.transient = event.failure.transient;
     try {
         error_.emplace(event.failure.error);
-    } catch (const std::bad_alloc&) { // whoever refuses can't be told; the caller is, at the next event
+    } catch (const std::bad_alloc&) { // thrown at `NotLent`: the pool can't handle it
         error_.reset();
     }
     return break_off();
@@ -140,7 +140,7 @@ CallAction CallFsm::resume(NotLent event, Clock::time_point)
         return end_attempt({std::move(*error_), attempt_.transient}, false);
     if (!stopped_)
         return CallAction{Kind::await_place};
-    // Whose fault it is depends on what the call waited for.
+    // `pool_timeout` if other calls used all connections; `timeout` if a dial was too slow.
     const bool in_use = *stopped_ == Errc::timeout && event.stage == Stage::pool;
     Failure failure = stopped_failure(in_use ? Errc::pool_timeout : *stopped_, event.stage);
     if (event.cause && *stopped_ == Errc::timeout) {
@@ -168,7 +168,7 @@ CallAction CallFsm::resume(Failed event, Clock::time_point)
 
 CallAction CallFsm::resume(Answered event, Clock::time_point)
 {
-    // What came in time is good, though the call was to end just then.
+    // A response that was received counts, even if the call was being stopped.
     const http::Response& response = event.response;
     progress_ = event.progress;
     const bool succeeded = api::is_success(response.status);
@@ -185,7 +185,7 @@ CallAction CallFsm::resume(Answered event, Clock::time_point)
     if (!succeeded) {
         Error& error = error_.emplace(api::read_error(response, shared_.api_key));
         error.retry_after = event.retry_after;
-        // An earlier attempt may have deleted what is not found now.
+        // Not found after an earlier attempt may have deleted it: a success.
         failed_ = effect_ != Effect::unknown || !api::is_gone(operation_, error);
     }
     state_ = State::ending_attempt;

@@ -19,7 +19,7 @@ namespace passage::policy {
 
 using Clock = std::chrono::steady_clock;
 
-/// What the calls of a client share.
+/// State that all calls of a client share.
 struct ClientPolicy
 {
     RetryRules retry_rules;
@@ -29,61 +29,61 @@ struct ClientPolicy
     std::minstd_rand random;
 };
 
-/// What happens to a call.
+/// The events of a call.
 namespace call_event {
 
-/// The call begins, or its next request does.
+/// The call, or its next request, starts.
 struct Started
 {
     Clock::time_point deadline; ///< Of the whole call.
 };
 
-/// No connection is idle: the call was queued for one.
+/// No connection is idle, and the call was queued.
 struct Queued
 {};
 
-/// No connection is idle, and the queue is full.
+/// No connection is idle, and the queue of waiting calls is full.
 struct QueueFull
 {
     std::size_t limit;
 };
 
-/// A connection was lent to the call.
+/// The call got a connection.
 struct Lent
 {
-    bool reused; ///< It carried a request before.
+    bool reused; ///< It was used for a request before.
 };
 
-/// The call gets no connection: it is queued no longer. May come while it is being queued, too.
+/// The pool refuses a connection and has removed the call from its queue. Possible while the call is being queued, too.
 struct Refused
 {
     const Failure& failure;
 };
 
-/// The wait for a connection is over, and none was lent.
+/// The wait for a connection ended without one.
 struct NotLent
 {
-    Stage stage;          ///< Of the connection that is being made; `pool` if others use them all.
-    const Failure* cause; ///< Why no connection can be made; null if one can be made.
+    Stage stage;          ///< Stage of the dial in progress; `pool` if other calls use all connections.
+    const Failure* cause; ///< Why dials fail; null if they do not.
 };
 
 /// `CallAction::Kind::prepare_exchange` was performed.
 struct Prepared
 {};
 
-/// Some of the request was sent, or a wait of the exchange is over, and it goes on.
+/// The exchange made progress and has to wait again.
 struct Advanced
 {
     Progress progress;
 };
 
-/// A whole response came.
+/// A complete response was received.
 struct Answered
 {
     const http::Response& response;
     Progress progress;
-    std::optional<milliseconds> retry_after; ///< How long the service asked to wait.
-    bool in_step;                            ///< The answer before this one, if any, was its request's own.
+    std::optional<milliseconds> retry_after; ///< The wait that the service asked for.
+    bool in_step;                            ///< See `Attempt::in_step`.
 };
 
 /// The exchange failed.
@@ -97,20 +97,20 @@ struct Failed
 struct AttemptEnded
 {};
 
-/// The wait before the next attempt is over, or was broken off.
+/// The wait before the next attempt ended or was interrupted.
 struct BackoffOver
 {
-    bool in_step; ///< Nothing that came since shows that the last answer was not this request's.
+    bool in_step; ///< No further response was received during the wait. See `Decision::if_in_step`.
 };
 
-/// The time came that the last action named.
+/// The last action's `until` passed.
 struct Expired
 {};
 
-/// The caller wants the call to end.
+/// The caller cancelled the call.
 struct Cancelled
 {
-    bool even_if_sent; ///< Also if the service may have acted.
+    bool even_if_sent; ///< Cancel even if the service may have acted.
 };
 
 /// The client was closed.
@@ -119,54 +119,52 @@ struct ShutDown
 
 } // namespace call_event
 
-/// What is to be done next for a call.
+/// What the driver of a call must do next.
 struct CallAction
 {
     enum class Kind {
-        none,             ///< Nothing. What is under way goes on.
-        take_place,       ///< Take an idle connection, else queue. Then `Lent`, `Queued` or `QueueFull` is due.
-        replay,           ///< As `take_place`: the attempt that ended is made anew, and is not counted.
-        await_place,      ///< Wait in the queue. Then `Lent` or `NotLent` is due.
-        prepare_exchange, ///< Get ready to send the request. Then `Prepared` is due.
-        send,             ///< Send the request. Then `Advanced`, `Answered` or `Failed` is due.
-        await_exchange,   ///< Wait until the exchange can go on. Then as after `send`.
-        break_off,        ///< End the wait that is under way. Its event is due as if it had ended by itself.
-        end_attempt,      ///< Give the connection back, if there is one. Then `AttemptEnded` is due.
-        back_off,         ///< Wait for a while. Then `BackoffOver` is due.
-        complete,         ///< Tell the caller.
+        none,             ///< Nothing: the pending wait goes on.
+        take_place,       ///< Take an idle connection, or else queue. Answer with `Lent`, `Queued` or `QueueFull`.
+        replay,           ///< As `take_place`, for a retry that is not counted as an attempt.
+        await_place,      ///< Wait in the queue. Answer with `Lent` or `NotLent`.
+        prepare_exchange, ///< Prepare to send the request. Answer with `Prepared`.
+        send,             ///< Send the request. Answer with `Advanced`, `Answered` or `Failed`.
+        await_exchange,   ///< Wait until the exchange can continue. Answer as to `send`.
+        break_off,        ///< Interrupt the pending wait. Answer as if it had ended by itself.
+        end_attempt,      ///< Return the connection, if there is one. Answer with `AttemptEnded`.
+        back_off,         ///< Wait. Answer with `BackoffOver`.
+        complete,         ///< Complete the call.
     };
 
     explicit CallAction(Kind what = Kind::none) : kind{what} {}
 
     Kind kind;
-    /// `take_place`, `replay`, `prepare_exchange`, `back_off`: `Expired` is due then.
+    /// For `take_place`, `replay`, `prepare_exchange` and `back_off`: send `Expired` at this time.
     Clock::time_point until{};
-    /// `back_off`: how long to wait.
+    /// For `back_off`: the time to wait.
     milliseconds wait{0};
-    /// `take_place`, `replay`: no idle connection will do.
+    /// For `take_place` and `replay`: do not use an idle connection.
     bool new_connection = false;
-    /// An attempt begins with this action.
+    /// This action begins an attempt.
     bool begins_attempt = false;
-    /// `end_attempt`: whether the connection may carry other requests.
+    /// For `end_attempt`: whether the connection may be used again.
     bool keep_connection = false;
-    /// `end_attempt`: whether the next answer on the connection can only be the next request's; as before if absent.
+    /// For `end_attempt`: `Attempt::in_step` of the next response on the connection; unchanged if null.
     std::optional<bool> in_step;
 };
 
-/// A call: attempts, each of which takes a connection and has an exchange on it, with waits between them.
+/// The state machine of one call: attempts, each with a connection and an exchange on it, and waits between them.
 ///
-/// Decides all that is to be decided of a call, and does nothing: it is told what happened, and says what is to be done
-/// next. `Expired`, `Cancelled` and `ShutDown` may come at any time, while an action is performed too; and so may
-/// `Refused` until a connection is lent. Any other event answers the action before it.
+/// Makes all decisions for a call but performs nothing: the driver passes events and performs the returned actions.
+/// `Expired`, `Cancelled` and `ShutDown` are allowed at any time, even while an action is performed; `Refused` is
+/// allowed until the call has a connection. Every other event answers the previous action.
 class CallFsm
 {
 public:
     enum class State { initial, taking_place, queued, exchanging, ending_attempt, backing_off, done };
 
-    /// `before` is what earlier calls, which this one repeats, may have done. `shared` must outlive the machine.
+    /// `before` is the effect of earlier calls that this one repeats. `shared` must outlive the machine.
     CallFsm(const api::Operation& operation, bool retries, Effect before, ClientPolicy& shared);
-
-    // What happened, and what is to be done next.
 
     CallAction resume(call_event::Started event, Clock::time_point now);
     CallAction resume(call_event::Queued event, Clock::time_point now);
@@ -185,28 +183,28 @@ public:
     CallAction resume(call_event::ShutDown event, Clock::time_point now);
 
     State state() const noexcept { return state_; }
-    /// Attempts made, replays not counted, for all requests of the call.
+    /// Attempts for all requests of the call, without replays.
     unsigned attempts() const noexcept { return earlier_requests_attempts_ + attempts_; }
-    /// Why the last attempt failed; when the call is complete, why the call did. Null after a success.
+    /// The error of the last attempt or, once complete, of the call. Null after a success.
     const Error* error() const noexcept { return failed_ ? error_.get() : nullptr; }
-    /// Why the attempt failed that is made anew.
+    /// Why the last attempt failed. Only while it is being retried.
     const Error& reason() const noexcept { return *error_; }
-    /// What the service may have done.
+    /// Whether the service may have acted.
     Effect effect() const noexcept { return effect_; }
 
 private:
     using Kind = CallAction::Kind;
 
     CallAction begin_attempt(Kind kind, Clock::time_point now);
-    /// The call is stopped in no attempt; what the last one came to is kept.
+    /// Ends a stopped call outside of an attempt. Keeps details of the last error.
     CallAction stop_between_attempts();
     CallAction fail_without_attempt(Failure failure);
     CallAction end_attempt(Failure failure, bool keep_connection);
-    /// Whether nothing more is to be done for the exchange, though it has no end.
+    /// Whether the exchange is to be abandoned.
     bool is_exchange_over() const noexcept { return stopped_ || attempt_expired_; }
-    /// Why the exchange is over.
+    /// The failure of an abandoned exchange.
     Failure interruption() const;
-    /// `Expired` comes late at times.
+    /// Checks the deadline itself, as `Expired` may be late.
     void stop_if_late(Clock::time_point now);
     CallAction stop(Errc reason);
     CallAction break_off() const;
@@ -220,24 +218,24 @@ private:
 
     State state_ = State::initial;
     bool failed_ = false;
-    /// Why the call is to end, if it is.
+    /// Why the call is being stopped; null if it is not.
     std::optional<Errc> stopped_;
-    /// The attempt took too long; the call may go on with another.
+    /// The attempt took too long. Another may follow.
     bool attempt_expired_ = false;
-    bool refused_ = false;            ///< No connection will be lent.
-    bool charged_ = true;             ///< The attempt that begins is counted.
-    bool misdirected_ = false;        ///< The service answered 421 before.
-    bool repeats_if_in_step_ = false; ///< The next attempt is made only if the last answer was this request's.
+    bool refused_ = false;            ///< The pool refused a connection.
+    bool charged_ = true;             ///< The current attempt is counted: it is not a replay.
+    bool misdirected_ = false;        ///< The service responded with 421 before.
+    bool repeats_if_in_step_ = false; ///< See `Decision::if_in_step`.
     bool new_connection_ = false;
     unsigned replays_ = 0;
     unsigned attempts_ = 0;
     unsigned earlier_requests_attempts_ = 0;
     int taken_from_budget_ = 0;
-    /// Of all attempts together, those of earlier calls included.
+    /// Of all attempts, including those of earlier calls.
     Effect effect_;
     Progress progress_;
     Attempt attempt_;
-    Boxed<Error> error_; ///< Of the last attempt that failed; in the end, of the call.
+    Boxed<Error> error_; ///< Of the last failed attempt or, once complete, of the call.
     std::vector<FailedAttempt> earlier_attempts_;
 };
 

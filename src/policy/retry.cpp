@@ -12,31 +12,31 @@ constexpr bool is_throttled(const Attempt& attempt) noexcept
     return attempt.status == 429;
 }
 
-/// Statuses that say "not now" rather than "no" (RFC 9110, section 15).
+/// Statuses of errors that may be gone on a retry (RFC 9110, section 15).
 constexpr bool is_transient_status(int status) noexcept
 {
     return status == 408 || status == 500 || status == 502 || status == 503 || status == 504;
 }
 
-/// Whether a repetition can't make the service act twice.
+/// Whether a retry can't make the service act twice.
 constexpr bool may_repeat(const Attempt& attempt, bool idempotent) noexcept
 {
     return idempotent || refuses_to_process(attempt.status) || (attempt.status == 0 && !attempt.request_sent);
 }
 
-/// Whether the answer may be another request's, so that the service may have acted after all.
+/// Whether the response may belong to another request, so that the service may have acted on this one.
 constexpr bool is_doubtful(const Attempt& attempt, bool idempotent) noexcept
 {
     return attempt.status != 0 && !attempt.in_step && !idempotent;
 }
 
-/// Whether the reason of a failure may be gone after a while.
+/// Whether the cause of a failure may be temporary.
 bool is_passing(const Attempt& attempt) noexcept
 {
     return is_throttled(attempt) || is_transient_status(attempt.status) || (attempt.failure && attempt.transient);
 }
 
-/// How long an answer that came out of turn has to show itself by the one that was missed.
+/// Time in which the missing response is received if the one before belonged to another request.
 constexpr milliseconds time_to_show{1000};
 
 } // namespace
@@ -73,15 +73,15 @@ Decision decide(const Attempt& attempt, const Situation& situation, const RetryR
 {
     using Next = Decision::Next;
 
-    // The server closed an idle connection just when it was taken: nobody failed, so nothing is charged. But a server
-    // that does this on purpose must not keep a call for ever.
+    // The server closed an idle connection just as it was taken: this costs neither an attempt nor tokens. Limited, as
+    // a server might do it each time.
     constexpr unsigned max_replays = 3;
     const bool connection_was_dead = attempt.failure == Errc::truncated && attempt.connection_reused &&
                                      !attempt.response_begun && situation.replays < max_replays;
     const bool retries = situation.retries_allowed && rules.max_attempts > 1;
     if (connection_was_dead && may_repeat(attempt, situation.idempotent) && (retries || !attempt.request_sent))
         return {Next::replay};
-    // The server did not process it: it is not the one for this connection (RFC 9110, section 15.5.20).
+    // The server did not process the request, but may on another connection (RFC 9110, section 15.5.20).
     if (attempt.status == misdirected_request && !situation.misdirected && retries &&
         !is_doubtful(attempt, situation.idempotent))
         return {Next::replay};
@@ -100,7 +100,7 @@ Decision decide(const Attempt& attempt, const Situation& situation, const RetryR
         wait = std::max(wait, time_to_show);
     if (wait >= situation.left)
         return {throttled && attempt.retry_after ? Next::out_of_time : Next::stop, wait};
-    // What never reached the service is no burden to it.
+    // Retrying a request that was never sent puts no load on the service.
     if (attempt.status == 0 && !attempt.request_sent)
         return {Next::repeat, wait};
     const int taken = budget.take(throttled);

@@ -8,7 +8,7 @@ namespace passage::policy {
 
 using std::chrono::milliseconds;
 
-/// When and how fast failed attempts are repeated.
+/// How often and how fast failed attempts are retried.
 struct RetryRules
 {
     unsigned max_attempts;
@@ -17,14 +17,14 @@ struct RetryRules
     milliseconds cap;
 };
 
-/// How many retries a client affords while the service fails: a bucket that retries empty and successes fill. Retries
-/// of what the service never saw are free.
+/// Token bucket limiting the retries of a client while the service fails. Retries take tokens, successes return them.
+/// Retries of requests that were never sent are free.
 class RetryBudget
 {
 public:
-    /// Takes what a retry costs and returns it; 0 if there is not enough.
+    /// Takes the tokens for a retry and returns their number; 0 if there are not enough.
     int take(bool throttled) noexcept;
-    /// A call succeeded; `taken` is what its last retry took, 0 if it had none.
+    /// Returns tokens after a success. `taken` is the number that the last retry took, 0 if there was none.
     void give_back(int taken) noexcept;
 
 private:
@@ -36,28 +36,28 @@ private:
     int tokens_ = capacity;
 };
 
-/// The longest wait before attempt `attempts` + 1: base · 2^(attempts - 1), at most the cap.
+/// The longest back-off after `attempts` attempts: base · 2^(attempts - 1), but no more than the cap.
 milliseconds backoff_ceiling(const RetryRules& rules, unsigned attempts, bool throttled) noexcept;
 
-/// What follows on a failed attempt.
+/// What to do after a failed attempt.
 struct Decision
 {
     enum class Next {
-        stop,        ///< The failure is the call's result.
-        replay,      ///< At once, on a new connection; costs no attempt. Without retries, only if nothing was sent.
-        repeat,      ///< After `wait`.
-        out_of_time, ///< The service throttles, and asks for a wait that passes the deadline.
+        stop,        ///< End the call with this failure.
+        replay,      ///< Retry at once on a new connection, without counting an attempt.
+        repeat,      ///< Retry after `wait`.
+        out_of_time, ///< End the call: the service throttles, and asks for a wait beyond the deadline.
     };
     Next next = Next::stop;
     milliseconds wait{0};
-    /// What a repetition took from the budget.
+    /// Tokens that the retry took from the budget.
     int taken = 0;
-    /// The answer may be another request's: the repetition is only safe if nothing by the end of the wait shows that it
-    /// was.
+    /// The response may belong to another request. Retry only if no further response is received on the connection
+    /// during the wait, which would prove it.
     bool if_in_step = false;
 };
 
-/// All that a decision takes into account, but for the attempt.
+/// What a decision depends on besides the attempt.
 struct Situation
 {
     bool idempotent;
@@ -66,19 +66,19 @@ struct Situation
     unsigned attempts;
     /// Replays made so far.
     unsigned replays;
-    /// The service answered 421 before.
+    /// The service responded with 421 before.
     bool misdirected;
-    /// Until the call's deadline.
+    /// Time until the call's deadline.
     milliseconds left;
-    /// From [0, 1).
+    /// A random number in [0, 1).
     double random;
 };
 
-/// Decides whether a failed attempt is repeated; takes from the budget if so.
+/// Decides whether a failed attempt is retried. If so, takes tokens from the budget.
 Decision decide(const Attempt& attempt, const Situation& situation, const RetryRules& rules,
                 RetryBudget& budget) noexcept;
 
-/// Whether the same call, made anew later, may succeed and can't act twice.
+/// Whether the caller may repeat the call later: it may succeed then, and the service can't act twice.
 bool is_retryable(const Attempt& attempt, bool idempotent) noexcept;
 
 } // namespace passage::policy

@@ -6,17 +6,17 @@
 
 namespace passage::policy {
 
-/// How long a service asks to wait, read from the fields `Retry-After-Ms` (milliseconds) and `Retry-After` (seconds or
-/// an HTTP date, RFC 9110, section 10.2.3), the first one that can be read. A date counts from the response's own
-/// `Date` if there is one, so that clocks need not agree, else from `now`.
+/// The time to wait before a retry, from the field `Retry-After-Ms` (milliseconds) or else `Retry-After` (seconds or an
+/// HTTP date, RFC 9110, section 10.2.3). Subtracts from a date the response's own `Date`, as clocks may differ, or
+/// `now` if there is none.
 ///
-/// None if there is no readable one. Never negative, at most a day.
+/// Null if neither field can be read. Clamped to 0 and one day.
 std::optional<std::chrono::milliseconds> retry_after(std::string_view milliseconds_field, std::string_view field,
                                                      std::string_view date_field,
                                                      std::chrono::system_clock::time_point now) noexcept;
 
-/// An HTTP date in one of its three forms (RFC 9110, section 5.6.7). Two-digit years are taken as within 50 years of
-/// now.
+/// Reads an HTTP date in one of its three forms (RFC 9110, section 5.6.7). A two-digit year is within 50 years of
+/// `now`.
 std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text,
                                                         std::chrono::system_clock::time_point now) noexcept;
 

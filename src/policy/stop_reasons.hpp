@@ -4,7 +4,7 @@
 
 namespace passage::policy {
 
-/// The failure of what was stopped for a reason: `timeout`, `pool_timeout`, `cancelled` or `shut_down`.
+/// The failure of a call or dial that was stopped: `timeout`, `pool_timeout`, `cancelled` or `shut_down`.
 inline Failure stopped_failure(Errc reason, Stage stage)
 {
     // A timeout is transient; a cancellation or a closed client is not.
@@ -26,7 +26,7 @@ inline Failure stopped_failure(Errc reason, Stage stage)
     return failure;
 }
 
-/// The failure of an attempt that took longer than an attempt may.
+/// The failure of an attempt that exceeded `TimeoutOptions::attempt`.
 inline Failure attempt_timeout(Stage stage)
 {
     Failure failure{Error{Errc::timeout, "the attempt took too long"}, true};
