@@ -277,6 +277,8 @@ try {
         ping_is_timed_ = !ping_is_timed_;
         if (ping_is_timed_)
             ping_sent_ = Clock::now();
+        if (is_linked())
+            watch();
     }
 } catch (const std::bad_alloc&) {
     session_.fail({Error{Errc::no_memory}, true});
