@@ -495,6 +495,7 @@ void Session::end_closed(Stream& stream, std::uint32_t error_code)
     if (error_code == NGHTTP2_REFUSED_STREAM && stream.head_bytes_ == 0) {
         // The server did not process it (RFC 9113, section 8.7).
         stream.begun_ = false;
+        stream.answered_ = true;
         fail(stream, lost(stream.reset_by_peer_ ? "the server refused the stream"
                                                 : "the connection was closed before the request was processed"));
     } else if (stream.reset_by_peer_) {

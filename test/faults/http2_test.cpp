@@ -13,14 +13,18 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <future>
+#include <map>
 #include <thread>
 
 using namespace passage;
@@ -44,7 +48,7 @@ Awaited create(Client& client, std::string id, CallOptions options = {})
     co_return to_result(co_await client.create_user(CreateUserRequest{}.email(id + "@example.com"), options));
 }
 
-[[maybe_unused]] Awaited create_big(Client& client, std::string id, std::size_t size, CallOptions options = {})
+Awaited create_big(Client& client, std::string id, std::size_t size, CallOptions options = {})
 {
     const auto request = CreateUserRequest{}.email(id + "@example.com").metadata("text", std::string(size, 'x'));
     co_return to_result(co_await client.create_user(request, options));
@@ -55,7 +59,7 @@ Awaited update(Client& client, std::string id)
     co_return to_result(co_await client.update_user(id, UpdateUserRequest{}.email(id + "@example.com")));
 }
 
-[[maybe_unused]] Awaited get_with(Client& client, std::string id, CallOptions options)
+Awaited get_with(Client& client, std::string id, CallOptions options)
 {
     co_return to_result(co_await client.get_user(id, options));
 }
@@ -467,6 +471,36 @@ void on_one_connection(Config& config)
     config.http2.max_connections = 1;
 }
 
+/// Waits until so many calls wait for a connection; then tells.
+Awaited tell_when_waiting(Client& client, std::size_t calls, std::promise<void>& waits)
+{
+    const auto executor = co_await asio::this_coro::executor;
+    while (client.stats().waiting_calls < calls)
+        co_await asio::post(executor, asio::use_awaitable);
+    waits.set_value();
+    co_return Result{};
+}
+
+/// A flight of calls, and then another that waits for them to wait.
+asio::awaitable<std::vector<Result>> fly_and_tell(Client& client, std::size_t waiting, std::promise<void>& waits)
+{
+    co_await warm_up(client);
+    Calls calls;
+    calls.push_back(get(client, names[before]));
+    calls.push_back(get(client, names[subject]));
+    calls.push_back(create(client, names[created]));
+    calls.push_back(update(client, names[updated]));
+    calls.push_back(tell_when_waiting(client, waiting, waits));
+    co_return co_await together(std::move(calls));
+}
+
+void check_answered(const std::vector<Result>& results)
+{
+    for (std::size_t i = 0; i < flight_size; ++i)
+        BOOST_TEST_CONTEXT((results[i].error ? to_string(*results[i].error) : ""))
+    BOOST_TEST(results[i].id == names[i]);
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_CASE(a_reset_stream_ends_its_call_alone)
@@ -668,6 +702,8 @@ BOOST_AUTO_TEST_CASE(a_connection_that_went_away_while_idle_is_not_used)
              {"GOAWAY", goaway(1)},
              {"GOAWAY with all ids", goaway(largest_id)},
              {"GOAWAY, then FIN", goaway(1), fin},
+             {"close_notify", "", [](Peer& peer) { peer.close_notify(); }},
+             {"GOAWAY, then close_notify", goaway(1), [](Peer& peer) { peer.close_notify(); }},
              {"FIN", "", fin},
              {"RST", "", rst},
              {"half a frame, then FIN", ping().substr(0, 5), fin},
@@ -676,6 +712,8 @@ BOOST_AUTO_TEST_CASE(a_connection_that_went_away_while_idle_is_not_used)
         count_case();
         for (const Operation operation : {Operation::get, Operation::create})
             for (Http2Driver* const driver : {&drivers.secure, &drivers.plain}) {
+                if (driver == &drivers.plain && row.name.ends_with("close_notify"))
+                    continue;
                 std::promise<void> is_sent;
                 const auto seen =
                     driver->run(Http2Driver::Plan{.name = row.name,
@@ -1157,31 +1195,114 @@ BOOST_AUTO_TEST_CASE(an_answer_that_is_cut_is_not_taken)
     using namespace frames;
     Drivers drivers;
     const std::string answer = good_answer();
-    for (std::size_t at = 0; at <= answer.size(); ++at)
-        for (const bool resets : {false, true}) {
-            count_case();
-            const bool is_whole = at == answer.size();
-            for (const Operation operation : {Operation::get, Operation::create}) {
-                Http2Driver& driver = at % 8 == 0 || is_whole ? drivers.secure : drivers.plain;
-                Fates fates = all_may_be_processed(operation, Errc::truncated);
-                if (is_whole)
-                    fates[subject] = here;
-                driver.run({.name = (resets ? "RST after " : "FIN after ") + std::to_string(at),
+    enum class End { fin, rst, close_notify };
+    const auto cut = [&](Http2Driver& driver, std::size_t at, End end) {
+        count_case();
+        const bool is_whole = at == answer.size();
+        for (const Operation operation : {Operation::get, Operation::create}) {
+            Fates fates = all_may_be_processed(operation, Errc::truncated);
+            if (is_whole)
+                fates[subject] = here;
+            driver.run({.name = (end == End::fin   ? "FIN after "
+                                 : end == End::rst ? "RST after "
+                                                   : "close_notify after ") +
+                                std::to_string(at),
+                        .operation = operation,
+                        .act =
+                            [&](FramePeer& peer, const Flight&) {
+                                peer.send(answer.substr(0, at));
+                                if (is_whole)
+                                    peer.await_ping_ack(); // a reset could overtake what was not read yet
+                                if (end == End::rst)
+                                    return peer.transport().rst();
+                                if (end == End::fin)
+                                    return peer.transport().fin();
+                                peer.transport().close_notify();
+                                peer.expect_end();
+                            },
+                        .fates = fates,
+                        .kept = false});
+        }
+    };
+    for (std::size_t at = 0; at <= answer.size(); ++at) {
+        Http2Driver& driver = at % 8 == 0 || at == answer.size() ? drivers.secure : drivers.plain;
+        cut(driver, at, End::fin);
+        cut(driver, at, End::rst);
+        if (&driver == &drivers.secure)
+            cut(driver, at, End::close_notify);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_of_another_is_not_taken)
+{
+    using namespace frames;
+    Drivers drivers;
+    const auto answer_for = [](std::uint32_t id, const std::string& whom) {
+        return headers(id, answer_block()) +
+               data(id, R"({"user":{"id":")" + whom + R"(","email":")" + whom + R"(@example.com"}})");
+    };
+    for (const Operation operation : {Operation::get, Operation::create}) {
+        count_case();
+        drivers.secure.run({.name = "of another",
                             .operation = operation,
                             .act =
-                                [&](FramePeer& peer, const Flight&) {
-                                    peer.send(answer.substr(0, at));
-                                    if (is_whole)
-                                        peer.await_ping_ack(); // a reset could overtake what was not read yet
-                                    if (resets)
-                                        peer.transport().rst();
-                                    else
-                                        peer.transport().fin();
+                                [&](FramePeer& peer, const Flight& flight) {
+                                    peer.send(answer_for(flight.subject.id, names[before]));
+                                    answer_all(peer, flight.others());
+                                    peer.serve();
                                 },
-                            .fates = fates,
+                            .fates = others_answered(fails(Errc::protocol, Effect::unknown)),
                             .kept = false});
-            }
-        }
+    }
+    count_case();
+    drivers.secure.run({.name = "exchanged",
+                        .operation = Operation::get,
+                        .act =
+                            [&](FramePeer& peer, const Flight& flight) {
+                                peer.send(answer_for(flight.subject.id, names[before]) +
+                                          answer_for(flight.before.id, names[subject]) + answer_frames(flight.created) +
+                                          answer_frames(flight.updated));
+                                peer.serve();
+                            },
+                        .fates = {fails(Errc::protocol), fails(Errc::protocol), here, here},
+                        .kept = false});
+}
+
+BOOST_AUTO_TEST_CASE(statuses_mean_what_they_mean_over_http1)
+{
+    using namespace frames;
+    Drivers drivers;
+    struct StatusRow
+    {
+        std::string status;
+        Fate get;
+        Fate create;
+    };
+    const Fate refused = fails(Errc::api, Effect::none);
+    const Fate unclear = fails(Errc::api, Effect::unknown);
+    for (const StatusRow& row : std::vector<StatusRow>{
+             {"302", refused, refused},
+             {"404", refused, refused},
+             {"408", again, refused},
+             {"429", again, again},
+             {"500", again, unclear},
+             {"501", unclear, unclear},
+             {"503", again, unclear},
+             {"202", fails(Errc::protocol), fails(Errc::protocol, Effect::unknown)},
+             {"206", fails(Errc::protocol), fails(Errc::protocol, Effect::unknown)},
+         }) {
+        count_case();
+        for (const Operation operation : {Operation::get, Operation::create})
+            drivers.secure.run({.name = row.status,
+                                .operation = operation,
+                                .act =
+                                    [&](FramePeer& peer, const Flight& flight) {
+                                        peer.send(headers(flight.subject.id, fields({{":status", row.status}}), true));
+                                        answer_all(peer, flight.others());
+                                        peer.serve();
+                                    },
+                                .fates = others_answered(operation == Operation::get ? row.get : row.create)});
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_hundred_calls_survive_the_end_of_their_connection)
@@ -1397,7 +1518,7 @@ BOOST_AUTO_TEST_CASE(a_call_that_is_cancelled_leaves_the_others_alone)
         for (const How how : {How::signal, How::timeout})
             for (const Operation operation : {Operation::get, Operation::create})
                 for (const bool single_bytes : {false, true}) {
-                    if (how == How::timeout && single_bytes)
+                    if (single_bytes && (how == How::timeout || row.late.size() > most_single_bytes))
                         continue; // these take their time
                     count_case();
                     asio::cancellation_signal signal;
@@ -1497,10 +1618,7 @@ BOOST_AUTO_TEST_CASE(a_server_gets_no_more_resets_than_it_can_have_seen)
                               Calls more;
                               more.push_back(get(client, "user-1"));
                               more.push_back(get(client, "user-2"));
-                              more.push_back([](std::promise<void>& waits) -> Awaited {
-                                  waits.set_value();
-                                  co_return Result{};
-                              }(is_waiting));
+                              more.push_back(tell_when_waiting(client, 2, is_waiting));
                               results = co_await together(std::move(more));
                           },
                           .configure = on_one_connection});
@@ -1509,4 +1627,845 @@ BOOST_AUTO_TEST_CASE(a_server_gets_no_more_resets_than_it_can_have_seen)
     BOOST_TEST(results[1].id == "user-2");
     BOOST_TEST(seen.kept);
     BOOST_TEST(seen.accepted == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(calls_keep_to_the_streams_that_are_allowed)
+{
+    using namespace frames;
+    Drivers drivers;
+    Http2Driver& driver = drivers.secure;
+    const auto patient = [](Config& config) {
+        on_one_connection(config);
+        config.timeouts.total = 5s;
+    };
+    // None for a while, which the client hears of with an answer.
+    for (const bool alone : {false}) {
+        count_case();
+        std::promise<void> waits;
+        std::vector<Result> results;
+        const auto seen = driver.run(Http2Driver::Plan{
+            .name = alone ? "none, then some" : "none, then some; another connection may be made",
+            .scripts = {driver.frames().script([&](FramePeer& peer) {
+                peer.begin();
+                const SeenStream first = peer.request();
+                peer.send(settings({{max_concurrent_streams, 0}}) + answer_frames(first));
+                if (alone) {
+                    waits.get_future().wait();
+                    if (peer.seen().streams.size() != 1)
+                        throw ScriptFailure{"a stream was opened that may not be"};
+                    peer.send(settings({{max_concurrent_streams, 100}}));
+                }
+                peer.serve();
+            })},
+            .calls = [&](Client& client) -> asio::awaitable<void> {
+                results = co_await fly_and_tell(client, alone ? std::size_t{flight_size} : 0, waits);
+            },
+            .configure =
+                alone ? patient : std::function<void(Config&)>{[](Config& config) { config.timeouts.total = 5s; }}});
+        BOOST_TEST_CONTEXT((alone ? "alone" : "not alone"))
+        {
+            check_answered(results);
+            BOOST_TEST(seen.accepted == (alone ? 1U : 2U));
+        }
+    }
+    // None from the start.
+    {
+        count_case();
+        std::promise<void> waits;
+        std::vector<Result> results;
+        const auto seen =
+            driver.run(Http2Driver::Plan{.name = "none at first",
+                                         .scripts = {driver.frames().script([&](FramePeer& peer) {
+                                             peer.begin(settings({{max_concurrent_streams, 0}}));
+                                             peer.await([&] { return peer.seen().settings_acks == 1; });
+                                             // Whatever came before is refused (RFC 9113, section 5.1.2).
+                                             std::string refusals;
+                                             for (const auto& [id, stream] : peer.seen().streams)
+                                                 refusals += rst_stream(id, refused_stream);
+                                             const auto refused = peer.seen().streams.size();
+                                             peer.send(refusals + settings({{max_concurrent_streams, 100}}));
+                                             for (std::size_t i = 0; i < refused; ++i)
+                                                 peer.request();
+                                             peer.serve();
+                                         })},
+                                         .calls = [&](Client& client) -> asio::awaitable<void> {
+                                             Calls calls;
+                                             for (std::size_t i = 0; i < flight_size; ++i)
+                                                 calls.push_back(get(client, names[i]));
+                                             results = co_await together(std::move(calls));
+                                         },
+                                         .configure = patient});
+        check_answered(results);
+        BOOST_TEST(seen.accepted == 1U);
+    }
+    // One, and many calls.
+    for (const std::uint32_t streams : {1U, 2U, 3U}) {
+        count_case();
+        std::vector<Result> results;
+        const auto seen = driver.run(Http2Driver::Plan{
+            .name = std::to_string(streams) + " streams",
+            .scripts = {driver.frames().script([&](FramePeer& peer) {
+                peer.begin(settings({{max_concurrent_streams, streams}}));
+                peer.serve();
+            })},
+            .calls = [&](Client& client) -> asio::awaitable<void> { results = co_await fly(client, Operation::get); },
+            .configure = patient});
+        check_answered(results);
+        BOOST_TEST(seen.connections[0].most_open <= streams);
+        BOOST_TEST(seen.accepted == 1U);
+    }
+    // Fewer than are open.
+    count_case();
+    driver.run({.name = "fewer than are open",
+                .operation = Operation::create,
+                .act =
+                    [](FramePeer& peer, const Flight& flight) {
+                        peer.send(settings({{max_concurrent_streams, 1}}));
+                        answer_all(peer, flight.others());
+                        peer.answer(flight.subject);
+                        peer.serve();
+                    },
+                .fates = others_answered(here)});
+    // GOAWAY while calls wait.
+    count_case();
+    std::promise<void> waits;
+    std::vector<Result> results;
+    const auto seen = driver.run(Http2Driver::Plan{.name = "GOAWAY while calls wait",
+                                                   .scripts = {driver.frames().script([&](FramePeer& peer) {
+                                                       peer.begin(settings({{max_concurrent_streams, 1}}));
+                                                       peer.answer(peer.request());
+                                                       const SeenStream first = peer.request();
+                                                       waits.get_future().wait();
+                                                       peer.send(goaway(first.id));
+                                                       peer.answer(first);
+                                                       peer.expect_end();
+                                                   })},
+                                                   .calls = [&](Client& client) -> asio::awaitable<void> {
+                                                       results = co_await fly_and_tell(client, flight_size - 1, waits);
+                                                   },
+                                                   .configure = patient});
+    check_answered(results);
+    BOOST_TEST(seen.connections[0].streams.size() == 2U);
+    BOOST_TEST(seen.accepted == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(settings_are_followed)
+{
+    using namespace frames;
+    Drivers drivers;
+    Http2Driver& driver = drivers.secure;
+    const auto fly_with = [&](std::string name, FrameScript script, FrameManners manners = {}) {
+        count_case();
+        std::vector<Result> results;
+        Http2Driver::Seen seen =
+            driver.run(Http2Driver::Plan{.name = name,
+                                         .scripts = {driver.frames().script(std::move(script), manners)},
+                                         .calls = [&](Client& client) -> asio::awaitable<void> {
+                                             results = co_await fly(client, Operation::create);
+                                         }});
+        BOOST_TEST_CONTEXT(name)
+        {
+            check_answered(results);
+            BOOST_TEST(seen.accepted == 1U);
+        }
+        return seen;
+    };
+    const auto heads_of_flight = [](FramePeer& peer) {
+        peer.begin(settings({{initial_window_size, 0}}));
+        peer.answer(peer.request());
+        peer.await([&] { return peer.seen().streams.size() == 1 + flight_size; });
+        for (const auto& [id, stream] : peer.seen().streams)
+            if (!stream.body.empty())
+                throw ScriptFailure{"a body was sent though there was no window"};
+    };
+    fly_with("no window, then SETTINGS", [&](FramePeer& peer) {
+        heads_of_flight(peer);
+        peer.send(settings({{initial_window_size, 65535}}));
+        peer.serve();
+    });
+    fly_with("no window, then WINDOW_UPDATE", [&](FramePeer& peer) {
+        heads_of_flight(peer);
+        for (const auto& [id, stream] : peer.seen().streams)
+            if (!stream.whole)
+                peer.send(window_update(id, 1000));
+        peer.serve();
+    });
+    fly_with("no window, then a byte at a time",
+             [&](FramePeer& peer) {
+                 heads_of_flight(peer);
+                 for (bool all_whole = false; !all_whole;) {
+                     all_whole = true;
+                     for (const auto& [id, stream] : std::map{peer.seen().streams})
+                         if (!stream.whole) {
+                             all_whole = false;
+                             peer.send(window_update(id, 1));
+                             peer.await([&, id = id, size = stream.body.size()] {
+                                 return peer.seen().streams.at(id).body.size() > size;
+                             });
+                         }
+                 }
+                 peer.serve();
+             },
+             {.opens_windows = false});
+    fly_with("no table", [](FramePeer& peer) {
+        peer.begin();
+        peer.await([&] { return peer.seen().settings_acks == 1; });
+        peer.limit_table(0);
+        peer.serve();
+    });
+    fly_with("a table, then none, then one", [](FramePeer& peer) {
+        peer.begin();
+        peer.answer(peer.request());
+        peer.await([&] { return peer.seen().settings_acks == 1; });
+        peer.limit_table(100);
+        peer.limit_table(0);
+        peer.limit_table(4096);
+        peer.serve();
+    });
+    fly_with("a large table", [](FramePeer& peer) {
+        peer.begin(settings({{header_table_size, 0xffff'ffff}}));
+        peer.serve();
+    });
+    fly_with("the largest frames, and no limits", [](FramePeer& peer) {
+        peer.begin(settings({{max_frame_size, 0xff'ffff},
+                             {max_concurrent_streams, 0xffff'ffff},
+                             {initial_window_size, largest_id},
+                             {max_header_list_size, 0xffff'ffff},
+                             {enable_push, 0}}));
+        peer.serve();
+    });
+    fly_with("a small header list, which is advice", [](FramePeer& peer) {
+        peer.begin(settings({{max_header_list_size, 10}}));
+        peer.serve();
+    });
+    fly_with("the same setting twice", [](FramePeer& peer) {
+        peer.begin(settings({{initial_window_size, 0}, {initial_window_size, 65535}}));
+        peer.serve();
+    });
+    fly_with("never acknowledged",
+             [](FramePeer& peer) {
+                 peer.begin();
+                 peer.serve();
+             },
+             {.acknowledges_settings = false});
+    const auto seen = fly_with("each acknowledged", [](FramePeer& peer) {
+        peer.begin();
+        peer.answer(peer.request());
+        for (int i = 0; i < 100; ++i)
+            peer.send(settings({{max_concurrent_streams, 100U + static_cast<std::uint32_t>(i)}}));
+        peer.serve();
+    });
+    BOOST_TEST(seen.connections[0].settings_acks == 101U);
+    BOOST_TEST(seen.connections[0].settings.at(enable_push) == 0U);
+    BOOST_TEST(seen.connections[0].settings.at(max_header_list_size) == 16384U);
+    BOOST_TEST(seen.connections[0].settings.at(initial_window_size) == 1024U * 1024U);
+
+    run_rows(drivers,
+             {
+                 {"WINDOW_UPDATE of a stream by 0", Sort::broken, window_update(subject_id, 0)},
+                 {"WINDOW_UPDATE of a stream by too much", Sort::malformed, window_update(subject_id, largest_id)},
+                 {"a window that a later setting makes too large", Sort::malformed,
+                  window_update(subject_id, largest_id - 65535) + settings({{initial_window_size, 100'000}})},
+             });
+}
+
+BOOST_AUTO_TEST_CASE(floods_end_or_are_taken_in)
+{
+    using namespace frames;
+    Drivers drivers;
+    constexpr int many = 10'000;
+    const auto repeated = [](const std::string& frame) {
+        std::string bytes;
+        for (int i = 0; i < many; ++i)
+            bytes += frame;
+        return bytes;
+    };
+    const std::string head = headers(subject_id, fields(good_fields()));
+    struct Flood
+    {
+        std::string name;
+        std::string bytes;
+        std::string rest; ///< Of the answer; empty if there is none or the flood has it.
+    };
+    const std::string answer = good_answer();
+    const std::string body = data(subject_id, user_body);
+    const std::string rest_of_head = continuation(subject_id, field("content-type", "application/json")) + body;
+    const std::vector<Flood> rows{
+        {"SETTINGS", repeated(settings()), answer},
+        {"SETTINGS of a value", repeated(settings({{initial_window_size, 65535}})), answer},
+        {"ACKs", repeated(settings_ack()), answer},
+        {"PING", repeated(ping()), answer},
+        {"answers to PINGs", repeated(ping("8 bytes.", true)), answer},
+        {"PRIORITY", repeated(frame(priority_type, no_flags, subject_id, number(7, 4) + "\x01")), answer},
+        {"WINDOW_UPDATE", repeated(window_update(0, 1)), answer},
+        {"WINDOW_UPDATE of a stream", repeated(window_update(subject_id, 1)), answer},
+        {"unknown frames", repeated(frame(0xbe, 0, 0, "")), answer},
+        {"empty DATA", head + repeated(data(subject_id, "", false)), body},
+        {"DATA of padding", head + repeated(frame(data_type, padded, subject_id, std::string{"\x01\0", 2})), body},
+        {"103", repeated(headers(subject_id, field(":status", "103"))), answer},
+        {"CONTINUATION", headers(subject_id, "\x88", false, false) + repeated(continuation(subject_id, "", false)),
+         rest_of_head},
+        {"CONTINUATION of a field",
+         headers(subject_id, "\x88", false, false) + repeated(continuation(subject_id, field("a", "b"), false)),
+         rest_of_head},
+        {"RST_STREAM", repeated(rst_stream(subject_id, cancel)), ""},
+        {"GOAWAY", repeated(goaway(largest_id)), answer},
+        {"HEADERS after the end", good_answer() + repeated(headers(subject_id, fields(good_fields()), true)), ""},
+        {"DATA after the end", good_answer() + repeated(data(subject_id, "x")), ""},
+        {"PUSH_PROMISE", repeated(frame(push_promise_type, end_headers, subject_id, number(2, 4) + "\x82")), answer},
+    };
+    for (const Flood& row : rows)
+        for (const bool at_once : {true, false})
+            for (Http2Driver* const driver : {&drivers.secure, &drivers.plain}) {
+                count_case();
+                Pieces pieces;
+                for (std::size_t at = 900; !at_once && at < row.bytes.size(); at += 900)
+                    pieces.splits.push_back(at);
+                std::vector<Result> results;
+                const auto seen = driver->run(Http2Driver::Plan{
+                    .name = row.name + (at_once ? "" : ", bit by bit"),
+                    .scripts = {driver->frames().script(in_flight([&](FramePeer& peer, const Flight& flight) {
+                        peer.send(row.bytes);
+                        answer_all(peer, flight.others());
+                        peer.send(row.rest);
+                        peer.serve();
+                    }))},
+                    .calls = [&](Client& client) -> asio::awaitable<void> {
+                        co_await warm_up(client);
+                        Calls calls;
+                        calls.push_back(get(client, names[before]));
+                        // What is not an answer leaves it waiting.
+                        calls.push_back(get_with(client, names[subject], CallOptions{}.retries(false)));
+                        calls.push_back(create(client, names[created]));
+                        calls.push_back(update(client, names[updated]));
+                        results = co_await together(std::move(calls));
+                    },
+                    .pieces = pieces});
+                BOOST_TEST_CONTEXT(row.name << (at_once ? "" : ", bit by bit"))
+                {
+                    BOOST_TEST(results[before].id == names[before]);
+                    BOOST_TEST(results[updated].id == names[updated]);
+                    // It is not repeated if the connection is given up.
+                    if (results[created].error)
+                        BOOST_TEST(results[created].is(Errc::protocol));
+                    else
+                        BOOST_TEST(results[created].id == names[created]);
+                    BOOST_TEST(seen.accepted <= 2U);
+                }
+            }
+}
+
+BOOST_AUTO_TEST_CASE(a_silent_connection_is_asked_whether_it_lives)
+{
+    using namespace frames;
+    Drivers drivers;
+    const auto eager = [](Config& config) {
+        config.http2.ping_after = 20ms;
+        config.http2.ping_timeout = 5s;
+    };
+    const auto impatient = [](Config& config) {
+        config.http2.ping_after = 20ms;
+        config.http2.ping_timeout = 20ms;
+    };
+    for (Http2Driver* const driver : {&drivers.secure, &drivers.plain}) {
+        for (const Operation operation : {Operation::get, Operation::create}) {
+            count_case();
+            driver->run({.name = "it lives",
+                         .operation = operation,
+                         .act =
+                             [](FramePeer& peer, const Flight& flight) {
+                                 peer.await([&] { return peer.seen().pings >= 3; });
+                                 answer_all(peer, flight.others());
+                                 peer.answer(flight.subject);
+                                 peer.serve();
+                             },
+                         .fates = others_answered(here),
+                         .configure = eager});
+            count_case();
+            driver->run({.name = "it does not",
+                         .operation = operation,
+                         .act = [](FramePeer& peer, const Flight&) { peer.expect_end(); },
+                         .fates = all_may_be_processed(operation, Errc::truncated),
+                         .kept = false,
+                         .configure = impatient,
+                         .manners = {.answers_pings = false}});
+            count_case();
+            driver->run({.name = "it ends in place of an answer",
+                         .operation = operation,
+                         .act =
+                             [](FramePeer& peer, const Flight&) {
+                                 peer.await([&] { return peer.seen().pings > 0; });
+                                 peer.transport().fin();
+                             },
+                         .fates = all_may_be_processed(operation, Errc::truncated),
+                         .kept = false,
+                         .configure = eager,
+                         .manners = {.answers_pings = false}});
+        }
+        // Frames of any kind are a sign of life.
+        count_case();
+        const auto talkative = driver->run({.name = "it says something",
+                                            .act =
+                                                [](FramePeer& peer, const Flight& flight) {
+                                                    for (int i = 0; i < 100; ++i)
+                                                        peer.await_ping_ack();
+                                                    answer_all(peer, flight.others());
+                                                    peer.answer(flight.subject);
+                                                    peer.serve();
+                                                },
+                                            .fates = others_answered(here),
+                                            .configure = [](Config& config) { config.http2.ping_after = 5s; }});
+        BOOST_TEST(talkative.connections[0].pings == 0U);
+
+        count_case();
+        const auto idle =
+            driver->run(Http2Driver::Plan{.name = "it is idle",
+                                          .scripts = {},
+                                          .calls = [](Client& client) -> asio::awaitable<void> {
+                                              co_await warm_up(client);
+                                              asio::steady_timer timer{co_await asio::this_coro::executor, 100ms};
+                                              co_await timer.async_wait(asio::use_awaitable);
+                                              co_await warm_up(client);
+                                          },
+                                          .configure = eager});
+        BOOST_TEST(idle.connections[0].pings == 0U);
+        BOOST_TEST(idle.accepted == 1U);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_uploaded_waits_for_windows)
+{
+    using namespace frames;
+    Drivers drivers;
+    constexpr std::size_t size = 1'000'000;
+    struct Upload
+    {
+        std::string name;
+        FrameManners manners;
+        std::function<void(FramePeer&)> act; ///< Once the window is used up.
+        std::function<void(const Result&)> check;
+        CallOptions options = {};
+    };
+    const auto is_done = [](const Result& result) {
+        BOOST_TEST_CONTEXT((result.error ? to_string(*result.error) : ""))
+        BOOST_TEST(result.id == "big");
+    };
+    const FrameManners closed{.opens_windows = false};
+    const auto big = [](FramePeer& peer) -> const SeenStream& {
+        for (const auto& [id, stream] : peer.seen().streams)
+            if (stream.body.find("big@example.com") != std::string::npos)
+                return stream;
+        throw ScriptFailure{"it is missing"};
+    };
+    const auto answer_to_big = [](std::uint32_t id) {
+        return headers(id, answer_block()) + data(id, R"({"user":{"id":"big","email":"big@example.com"}})");
+    };
+    const std::vector<Upload> rows{
+        {"it is taken", {}, [](FramePeer&) {}, is_done},
+        {"never opened", closed,
+         [&](FramePeer& peer) {
+             peer.await_reset(big(peer).id);
+             peer.manners().opens_windows = true;
+             if (big(peer).body.size() != 65535)
+                 throw ScriptFailure{"not as much was sent as may be"};
+         },
+         [](const Result& result) {
+             BOOST_TEST(result.is(Errc::timeout));
+             if (!result.error)
+                 return;
+             BOOST_TEST(to_string(result.error->stage) == to_string(Stage::write));
+             BOOST_TEST(to_string(result.error->effect) == to_string(Effect::unknown));
+         },
+         CallOptions{}.timeout(500ms).retries(false)},
+        {"answered early", closed,
+         [&](FramePeer& peer) {
+             const std::uint32_t id = big(peer).id;
+             peer.send(answer_to_big(id));
+             peer.await_reset(id);
+             peer.manners().opens_windows = true;
+         },
+         is_done},
+        {"answered early, then NO_ERROR", closed,
+         [&](FramePeer& peer) {
+             const std::uint32_t id = big(peer).id;
+             peer.send(answer_to_big(id) + rst_stream(id, no_error));
+             peer.manners().opens_windows = true;
+         },
+         is_done},
+        {"refused early", closed,
+         [&](FramePeer& peer) {
+             const std::uint32_t id = big(peer).id;
+             peer.send(headers(id, fields({{":status", "413"}}), true) + rst_stream(id, no_error));
+             peer.manners().opens_windows = true;
+         },
+         [](const Result& result) {
+             BOOST_TEST(result.is(Errc::api));
+             if (result.error)
+                 BOOST_TEST(result.error->http_status == 413);
+         }},
+        {"reset", closed,
+         [&](FramePeer& peer) {
+             peer.send(rst_stream(big(peer).id, internal_error));
+             peer.manners().opens_windows = true;
+         },
+         [](const Result& result) {
+             BOOST_TEST(result.is(Errc::truncated));
+             if (result.error)
+                 BOOST_TEST(to_string(result.error->effect) == to_string(Effect::unknown));
+         }},
+        {"refused, then taken", closed,
+         [&](FramePeer& peer) {
+             peer.send(rst_stream(big(peer).id, refused_stream) + window_update(0, 1'000'000));
+             peer.manners().opens_windows = true;
+         },
+         is_done},
+        {"shrunk, then opened", closed,
+         [&](FramePeer& peer) {
+             const std::uint32_t id = big(peer).id;
+             peer.send(settings({{initial_window_size, 100}}));
+             peer.await_ping_ack();
+             const std::size_t before_that = big(peer).body.size();
+             peer.send(window_update(0, 1'000'000) + window_update(id, 65535 - 100));
+             peer.await_ping_ack();
+             if (big(peer).body.size() != before_that)
+                 throw ScriptFailure{"more was sent than may be"};
+             peer.manners().opens_windows = true;
+             peer.send(window_update(id, 1'000'000));
+         },
+         is_done},
+    };
+    for (const Upload& row : rows)
+        for (Http2Driver* const driver : {&drivers.secure, &drivers.plain}) {
+            count_case();
+            std::vector<Result> results;
+            const auto seen = driver->run(Http2Driver::Plan{
+                .name = row.name,
+                .scripts = {driver->frames().script(
+                    [&](FramePeer& peer) {
+                        peer.begin();
+                        peer.answer(peer.request());
+                        // The connection's window is no matter here.
+                        peer.send(window_update(0, 1'000'000));
+                        const std::vector<SeenStream> others = peer.requests(3);
+                        if (!row.manners.opens_windows)
+                            peer.await([&] {
+                                return std::any_of(peer.seen().streams.begin(), peer.seen().streams.end(),
+                                                   [](const auto& entry) { return entry.second.body.size() >= 65535; });
+                            });
+                        row.act(peer);
+                        answer_all(peer, others);
+                        peer.serve();
+                    },
+                    row.manners)},
+                .calls = [&](Client& client) -> asio::awaitable<void> {
+                    co_await warm_up(client);
+                    Calls calls;
+                    calls.push_back(get(client, names[before]));
+                    calls.push_back(create_big(client, "big", size, row.options));
+                    calls.push_back(create(client, names[created]));
+                    calls.push_back(update(client, names[updated]));
+                    results = co_await together(std::move(calls));
+                }});
+            BOOST_TEST_CONTEXT(row.name)
+            {
+                row.check(results[1]);
+                for (const Place other : {before, created, updated})
+                    BOOST_TEST(results[other].id == names[other]);
+                BOOST_TEST(seen.kept);
+            }
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_large_answer_does_not_hold_small_ones_up)
+{
+    using namespace frames;
+    Drivers drivers;
+    constexpr std::size_t small_ones = 100;
+    constexpr std::size_t piece = 16'384;
+    for (Http2Driver* const driver : {&drivers.secure, &drivers.plain}) {
+        count_case();
+        std::vector<std::string> order;
+        std::string large = R"({"user":{"id":"large","email":"large@example.com","status":"active","x":")";
+        large += std::string(std::size_t{16} * 1024 * 1024 - large.size() - 3, 'x') + R"("}})";
+        driver->run(Http2Driver::Plan{
+            .name = "a large answer",
+            .scripts = {driver->frames().script([&](FramePeer& peer) {
+                peer.begin();
+                std::vector<SeenStream> all = peer.requests(small_ones + 1);
+                const auto large_one = std::find_if(
+                    all.begin(), all.end(), [](const SeenStream& stream) { return stream.subject() == "large"; });
+                const std::uint32_t id = large_one->id;
+                all.erase(large_one);
+                peer.send(headers(id, answer_block()));
+                std::string_view left = large;
+                for (; left.size() > piece; left.remove_prefix(piece)) {
+                    peer.send_data(id, left.substr(0, piece), piece, false);
+                    // All of them are answered in the first tenth.
+                    if (!all.empty()) {
+                        peer.answer(all.back());
+                        all.pop_back();
+                    }
+                }
+                peer.send_data(id, left, piece);
+                peer.serve();
+            })},
+            .calls = [&](Client& client) -> asio::awaitable<void> {
+                const auto note = [](Awaited what, std::vector<std::string>& ended) -> Awaited {
+                    Result result = co_await std::move(what);
+                    if (result.error)
+                        BOOST_TEST_MESSAGE(to_string(*result.error));
+                    ended.push_back(result.id);
+                    co_return result;
+                };
+                Calls calls;
+                calls.push_back(note(get(client, "large"), order));
+                for (std::size_t i = 0; i < small_ones; ++i)
+                    calls.push_back(note(get(client, "small-" + std::to_string(i)), order));
+                const std::vector<Result> results = co_await together(std::move(calls));
+                BOOST_TEST(results[0].id == "large");
+                for (std::size_t i = 0; i < small_ones; ++i)
+                    BOOST_TEST(results[i + 1].id == "small-" + std::to_string(i));
+            },
+            .configure = on_one_connection});
+        BOOST_TEST(order.size() == small_ones + 1);
+        BOOST_TEST(order.back() == "large");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(thousands_of_calls_share_few_streams)
+{
+    using namespace frames;
+    Drivers drivers;
+    struct Crowd
+    {
+        std::size_t calls;
+        std::uint32_t streams;
+        std::size_t connections;
+    };
+    for (const Crowd& crowd : {Crowd{10'000, 100, 1}, Crowd{10'000, 100, 8}, Crowd{1'000, 1, 1}, Crowd{1'000, 1, 8},
+                               Crowd{1'000, 1'000, 8}}) {
+        count_case();
+        Http2Driver& driver = drivers.secure;
+        const Script script = driver.frames().script([&](FramePeer& peer) {
+            peer.begin(settings({{max_concurrent_streams, crowd.streams}}));
+            peer.serve();
+        });
+        std::size_t right = 0;
+        const auto seen = driver.run(Http2Driver::Plan{
+            .name = std::to_string(crowd.calls) + " calls, " + std::to_string(crowd.streams) + " streams",
+            .scripts = std::vector<Script>(crowd.connections, script),
+            .calls = [&](Client& client) -> asio::awaitable<void> {
+                co_await warm_up(client);
+                Calls calls;
+                for (std::size_t i = 0; i < crowd.calls; ++i)
+                    calls.push_back(get(client, "user-" + std::to_string(i)));
+                const std::vector<Result> results = co_await together(std::move(calls));
+                for (std::size_t i = 0; i < crowd.calls; ++i)
+                    right += results[i].id == "user-" + std::to_string(i) ? 1 : 0;
+            },
+            .configure =
+                [&](Config& config) {
+                    config.http2.max_connections = crowd.connections;
+                    config.timeouts.total = 60s;
+                }});
+        BOOST_TEST(right == crowd.calls);
+        BOOST_TEST(seen.accepted <= crowd.connections);
+        std::size_t requests = 0;
+        for (const SeenConnection& connection : seen.connections) {
+            requests += connection.streams.size();
+            BOOST_TEST(connection.most_open <= crowd.streams);
+        }
+        BOOST_TEST(requests == crowd.calls + 1);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_takes_nothing_is_not_stormed)
+{
+    using namespace frames;
+    Drivers drivers;
+    constexpr std::size_t calls_made = 1'000;
+    struct Storm
+    {
+        std::string name;
+        FrameScript act;
+        std::size_t most_connections;
+        Effect effect;
+    };
+    const auto reset_each = [](std::uint32_t code) {
+        return [code](FramePeer& peer) {
+            peer.begin();
+            peer.answer(peer.request());
+            for (;;) {
+                const SeenStream request = peer.request();
+                if (request.subject().starts_with("sentinel"))
+                    break;
+                peer.send(rst_stream(request.id, code));
+            }
+            // The sentinel is refused once more.
+            peer.send(rst_stream(peer.seen().streams.rbegin()->first, refused_stream));
+            peer.serve();
+        };
+    };
+    const std::vector<Storm> rows{
+        {"REFUSED_STREAM", reset_each(refused_stream), 1, Effect::none},
+        {"INTERNAL_ERROR", reset_each(internal_error), 1, Effect::unknown},
+        {"ENHANCE_YOUR_CALM", reset_each(enhance_your_calm), 1, Effect::unknown},
+        // Each connection ends a call's attempt at least, and there are three of each call.
+        {"GOAWAY",
+         [](FramePeer& peer) {
+             peer.begin();
+             const SeenStream request = peer.request();
+             if (request.subject() == "warm-up" || request.subject().starts_with("sentinel")) {
+                 peer.answer(request);
+                 if (request.subject() != "warm-up")
+                     return peer.serve();
+                 peer.request();
+             }
+             peer.send(goaway(request.subject() == "warm-up" ? request.id : 0, enhance_your_calm));
+             peer.expect_end();
+         },
+         3 * calls_made / 100 + 8, Effect::none},
+    };
+    for (const Storm& row : rows)
+        for (const Operation operation : {Operation::get, Operation::create}) {
+            count_case();
+            Http2Driver& driver = drivers.secure;
+            std::vector<Result> results;
+            const auto seen = driver.run(Http2Driver::Plan{
+                .name = row.name,
+                .scripts = std::vector<Script>(2 * row.most_connections, driver.frames().script(row.act)),
+                .calls = [&](Client& client) -> asio::awaitable<void> {
+                    co_await warm_up(client);
+                    Calls calls;
+                    for (std::size_t i = 0; i < calls_made; ++i)
+                        calls.push_back(call(client, operation, "user-" + std::to_string(i)));
+                    results = co_await together(std::move(calls));
+                }});
+            std::size_t requests = 0;
+            for (const SeenConnection& connection : seen.connections)
+                requests += connection.streams.size();
+            std::map<std::string, std::size_t> per_call;
+            for (const SeenConnection& connection : seen.connections)
+                for (const auto& [id, stream] : connection.streams)
+                    ++per_call[stream.subject()];
+            std::size_t most = 0; // of one call
+            for (const auto& [name, count] : per_call)
+                if (name.starts_with("user-"))
+                    most = std::max(most, count);
+            std::size_t failed = 0;
+            for (const Result& result : results) {
+                failed += result.is(Errc::truncated) ? 1 : 0;
+                if (result.error && operation == Operation::create)
+                    BOOST_REQUIRE(to_string(result.error->effect) == to_string(row.effect));
+            }
+            BOOST_TEST_CONTEXT(row.name << ", requests: " << requests << ", connections: " << seen.accepted)
+            {
+                BOOST_TEST(failed == results.size());
+                BOOST_TEST(most <= 3U);
+                BOOST_TEST(seen.accepted <= row.most_connections);
+            }
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_ends_ends_its_calls)
+{
+    using namespace frames;
+    Drivers drivers;
+    for (Http2Driver* const driver : {&drivers.secure, &drivers.plain})
+        for (const bool closes : {true, false}) {
+            count_case();
+            count_run();
+            const std::size_t descriptors = open_descriptors();
+            std::promise<void> in_flight_now;
+            driver->frames().plan({driver->frames().script([&](FramePeer& peer) {
+                peer.begin();
+                peer.requests(100);
+                in_flight_now.set_value();
+                peer.expect_end();
+            })});
+            std::optional<Client> client{std::in_place, driver->context(), driver->config()};
+            std::vector<Result> results;
+            driver->run([](Http2Driver& of, std::optional<Client>& on, bool close, std::promise<void>& ready,
+                           std::vector<Result>& all) -> asio::awaitable<void> {
+                Calls calls;
+                for (int i = 0; i < 100; ++i)
+                    calls.push_back(get(*on, "user-" + std::to_string(i)));
+                std::thread waiting{[&] {
+                    ready.get_future().wait();
+                    asio::post(of.context(), [&] {
+                        if (close)
+                            on->close();
+                        else
+                            on.reset();
+                    });
+                }};
+                all = co_await together(std::move(calls));
+                waiting.join();
+            }(*driver, client, closes, in_flight_now, results));
+            client.reset();
+            driver->context().restart();
+            driver->context().run();
+            for (const Result& result : results)
+                BOOST_TEST(result.is(Errc::shut_down));
+            BOOST_TEST(driver->driver().server().finish() == "");
+            BOOST_TEST(open_descriptors() == descriptors);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(calls_of_many_threads_get_their_own_answers)
+{
+    using namespace frames;
+    count_case();
+    count_run();
+    // Each connection refuses, resets, ends, or goes away now and then.
+    Http2Driver driver;
+    constexpr int calls_made = 2'000;
+    const Script script = driver.frames().script([](FramePeer& peer) {
+        peer.begin(settings({{max_concurrent_streams, 50}}));
+        for (int i = 1;; ++i) {
+            const SeenStream request = peer.request();
+            if (i % 7 == 0)
+                peer.send(rst_stream(request.id, refused_stream));
+            else if (i % 11 == 0)
+                peer.send(headers(request.id, answer_block()) + rst_stream(request.id, cancel));
+            else if (i % 500 == 0)
+                peer.send(goaway(request.id) + answer_frames(request));
+            else
+                peer.answer(request);
+        }
+    });
+    driver.frames().plan(std::vector<Script>(64, script));
+    asio::thread_pool threads{4};
+    std::atomic<int> right = 0;
+    std::atomic<int> wrong = 0;
+    std::atomic<int> failed = 0;
+    {
+        Client client{threads, driver.config()};
+        std::vector<std::future<void>> all;
+        for (int thread = 0; thread < 4; ++thread)
+            all.push_back(asio::co_spawn(
+                asio::make_strand(threads),
+                [](Client& on, int which, std::atomic<int>& r, std::atomic<int>& w,
+                   std::atomic<int>& f) -> asio::awaitable<void> {
+                    for (int i = 0; i < calls_made / 4; i += 20) {
+                        Calls calls;
+                        for (int k = 0; k < 20; ++k)
+                            calls.push_back(get(on, std::to_string(which) + "-" + std::to_string(i + k)));
+                        const std::vector<Result> results = co_await together(std::move(calls));
+                        for (int k = 0; k < 20; ++k) {
+                            const Result& result = results[static_cast<std::size_t>(k)];
+                            const bool is_own = result.id == std::to_string(which) + "-" + std::to_string(i + k);
+                            ++(result.error ? f : is_own ? r : w);
+                        }
+                    }
+                }(client, thread, right, wrong, failed),
+                asio::use_future));
+        for (auto& each : all)
+            each.get();
+    }
+    threads.join();
+    BOOST_TEST(wrong == 0);
+    BOOST_TEST(right + failed == calls_made);
+    BOOST_TEST(right >= calls_made / 2);
+    BOOST_TEST(driver.driver().server().finish() == "");
 }

@@ -201,6 +201,14 @@ void FramePeer::receive_preface()
     await([this] { return !seen_.settings.empty(); });
 }
 
+void FramePeer::limit_table(std::uint32_t size)
+{
+    acks_until_table_ = seen_.settings_acks + 1;
+    table_size_ = size;
+    peer_.send_whole(frames::settings({{frames::header_table_size, size}}));
+    await([this] { return seen_.settings_acks >= acks_until_table_; });
+}
+
 bool FramePeer::buffer(std::size_t size)
 {
     while (received_.size() < size) {
@@ -272,7 +280,8 @@ void FramePeer::take(std::uint8_t type, std::uint8_t flags, std::uint32_t id, st
     }
     case settings_type:
         if ((flags & ack) != 0) {
-            ++seen_.settings_acks;
+            if (++seen_.settings_acks == acks_until_table_)
+                require(nghttp2_hd_inflate_change_table_size(inflater_.get(), table_size_) == 0, "no such table");
             break;
         }
         for (std::size_t at = 0; at < payload.size(); at += 6)
@@ -381,21 +390,19 @@ void FramePeer::await_ping_ack()
     await([&] { return !seen_.ping_acks.empty() && seen_.ping_acks.back() == mark; });
 }
 
-void FramePeer::send_data(std::uint32_t stream, std::string_view bytes, std::size_t frame_size)
+void FramePeer::send_data(std::uint32_t stream, std::string_view bytes, std::size_t frame_size, bool ends_stream)
 {
-    for (;;) {
+    for (bool is_sent = false; !is_sent;) {
         await([&] { return bytes.empty() || (window(0) > 0 && window(stream) > 0); });
         const auto room = static_cast<std::size_t>(std::min(window(0), window(stream)));
         const auto size = std::min({bytes.size(), frame_size, room});
         windows_[0] -= static_cast<std::int64_t>(size);
         windows_[stream] -= static_cast<std::int64_t>(size);
-        const bool ends = size == bytes.size();
-        if (ends)
+        is_sent = size == bytes.size();
+        if (is_sent && ends_stream)
             open_.erase(stream);
-        send(frames::data(stream, bytes.substr(0, size), ends));
+        send(frames::data(stream, bytes.substr(0, size), is_sent && ends_stream));
         bytes.remove_prefix(size);
-        if (ends)
-            return;
     }
 }
 

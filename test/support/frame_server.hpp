@@ -162,10 +162,13 @@ public:
     /// Sends its SETTINGS, and reads the client's preface.
     void begin(std::string_view settings);
     void begin() { begin(frames::settings()); }
+    /// Limits the table that the client compresses with, and waits until it acknowledges that. All earlier SETTINGS
+    /// must be acknowledged.
+    void limit_table(std::uint32_t size);
     /// Sends bytes, in the pieces that the server is set to.
     void send(std::string_view bytes) { peer_.send(bytes); }
-    /// Sends a whole body as far as the client's windows let it, waiting for them.
-    void send_data(std::uint32_t stream, std::string_view bytes, std::size_t frame_size);
+    /// Sends a body, or a part of it, as far as the client's windows let it, waiting for them.
+    void send_data(std::uint32_t stream, std::string_view bytes, std::size_t frame_size, bool ends_stream = true);
     /// Reads a frame. False if the client ended the connection.
     bool receive_frame();
     /// Reads frames until something is so; throws if the client ends the connection before.
@@ -209,6 +212,8 @@ private:
     std::map<std::uint32_t, std::int64_t> windows_;
     std::int64_t initial_window_ = 65535;
     std::uint64_t pings_sent_ = 0;
+    std::size_t acks_until_table_ = 0; ///< 0: none.
+    std::uint32_t table_size_ = 0;
     std::set<std::uint32_t> open_;
 };
 
