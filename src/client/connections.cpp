@@ -177,6 +177,12 @@ bool Connections::enqueue(Pending& pending)
     return queued;
 }
 
+void Connections::cancel(Pending& pending)
+{
+    pool_.cancel(pending);
+    tell_of_waiting_calls();
+}
+
 std::optional<Connections::Lease> Connections::claim(Pending& pending)
 {
     const pool::Slot slot = *std::exchange(pending.slot, std::nullopt);
@@ -274,6 +280,8 @@ void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, 
         numbers_[slot] = 1 + stats_.made.fetch_add(1, std::memory_order_relaxed);
         open_[slot] = std::move(*result);
         open_[slot]->timings = timings;
+        open_[slot]->want_places(places_wanted_);
+        is_multiplexed_ = open_[slot]->version() == HttpVersion::http2;
         open_[slot]->on_change([this, slot] {
             update_places(slot);
             run_pool_actions();
@@ -283,7 +291,7 @@ void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, 
         const auto lifetime = std::chrono::duration<double, std::milli>{options_.max_lifetime} * spread(random_);
         const auto now = Clock::now();
         pool_.dialled(slot, now, now + std::chrono::duration_cast<Clock::duration>(lifetime), open_[slot]->places(),
-                      open_[slot]->version() == HttpVersion::http2);
+                      is_multiplexed_);
     } else if (dial.stopped == Errc::cancelled) {
         pool_.dial_abandoned(slot);
     } else {
@@ -406,7 +414,19 @@ void Connections::run_pool_actions()
             break;
         }
     }
+    tell_of_waiting_calls();
     publish_stats();
+}
+
+void Connections::tell_of_waiting_calls()
+{
+    const bool wanted = pool_.waiting() > 0;
+    if (wanted == places_wanted_ || (wanted && !is_multiplexed_))
+        return;
+    places_wanted_ = wanted;
+    for (const ConnectionPtr& connection : open_)
+        if (connection)
+            connection->want_places(wanted);
 }
 
 void Connections::publish_stats()

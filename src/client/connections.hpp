@@ -104,7 +104,7 @@ public:
     /// Queues a call for a connection that is not idle now; it hears later, if not at once. False if too
     /// many wait already, or after `close`.
     bool enqueue(Pending& pending);
-    void cancel(Pending& pending) { pool_.cancel(pending); }
+    void cancel(Pending& pending);
 
     /// The connection that a call was lent, if it is alive; else the call is queued as before, in front of all others.
     std::optional<Lease> claim(Pending& pending);
@@ -155,6 +155,8 @@ private:
     void fail_lost_dials();
     void refuse(Pending& pending, bool stopped) noexcept;
     void run_pool_actions();
+    /// Connections over HTTP/2 hear whether calls wait for a place.
+    void tell_of_waiting_calls();
     void publish_stats();
     void sweep();
     void sweep_when_quiet();
@@ -169,6 +171,8 @@ private:
     const std::shared_ptr<const http::CommonFields> common_fields_;
     const http::RequestWriter writer_;
     std::size_t expected_streams_;             ///< That the server allows on the next connection.
+    bool is_multiplexed_ = false;              ///< The last connection that was made speaks HTTP/2.
+    bool places_wanted_ = false;               ///< As connections were told.
     const std::shared_ptr<Observer> observer_; ///< May be none.
     std::unique_ptr<net::TlsContext> tls_;     ///< None for plain HTTP.
     net::HostResolver resolver_;

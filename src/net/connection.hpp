@@ -78,6 +78,9 @@ public:
     /// Whether `places` or `is_draining` have changed since this was asked before.
     virtual bool take_change() noexcept = 0;
 
+    /// Says whether calls wait for a place: a connection without any reads then, to hear when the server allows some.
+    virtual void want_places(bool wanted) = 0;
+
     /// How many exchanges may go on at a time.
     virtual std::size_t places() const noexcept = 0;
     /// How many exchanges the server allows at a time.

@@ -31,6 +31,7 @@ public:
 
     void on_change(std::function<void()>) override {}
     bool take_change() noexcept override { return false; }
+    void want_places(bool) override {}
     std::size_t places() const noexcept override { return 1; }
     std::size_t max_places() const noexcept override { return 1; }
     bool is_draining() const noexcept override { return !reusable_; }

@@ -120,6 +120,12 @@ void Http2Connection::tell_change()
         std::function<void()>{changed_}();
 }
 
+void Http2Connection::want_places(bool wanted)
+{
+    places_wanted_ = wanted;
+    settle();
+}
+
 bool Http2Connection::begin(Exchange& exchange)
 {
     count_exchange();

@@ -15,8 +15,9 @@ namespace passage::net {
 
 /// A connection that speaks HTTP/2 (RFC 9113): each exchange is a stream.
 ///
-/// It reads for all of them, and while one is under way or a PING is unanswered: an idle connection keeps no execution
-/// context busy. What exchanges have to send is sent at the end of a turn of the execution context, together.
+/// It reads for all of them while one is under way, and while a PING is unanswered or calls wait for the server to
+/// allow more streams: an idle connection keeps no execution context busy. What exchanges have to send is sent at the
+/// end of a turn of the execution context, together.
 class Http2Connection final : public Connection,
                               public std::enable_shared_from_this<Http2Connection>,
                               private Deadlines::Watched
@@ -29,6 +30,7 @@ public:
 
     void on_change(std::function<void()> changed) override;
     bool take_change() noexcept override;
+    void want_places(bool wanted) override;
     bool begin(Exchange& exchange) override;
     std::optional<Result> advance(Exchange& exchange) override;
     void wait(Exchange& exchange, std::shared_ptr<ParkedCall> call) override;
@@ -58,7 +60,11 @@ private:
                     const Http2Options& options, std::shared_ptr<Deadlines> deadlines);
 
     /// Whether there is something to read for.
-    bool is_busy() const noexcept { return session_.has_open_streams() || session_.awaits_ping(); }
+    bool is_busy() const noexcept
+    {
+        return session_.has_open_streams() || session_.awaits_ping() ||
+               (places_wanted_ && places() == 0 && !is_draining());
+    }
     /// Takes in what came, as far as that goes in a bounded time.
     void read();
     void queue_flush();
@@ -89,6 +95,7 @@ private:
     bool unfinished_ = false;      ///< A turn ended before there was something to wait for.
     bool waits_to_read_ = false;   ///< And for nothing else.
     bool distrusted_ = false;
+    bool places_wanted_ = false;
     std::size_t told_places_ = 0;
     bool told_draining_ = false;
     Clock::time_point silent_since_;
