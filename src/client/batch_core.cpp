@@ -1,3 +1,4 @@
+#include "api/operations.hpp"
 #include "client/await_batch.hpp"
 #include "net/completion.hpp"
 #include "net/executor.hpp"
@@ -22,6 +23,13 @@
 
 namespace passage::detail {
 namespace {
+
+/// Whether the service may have acted on a call that must not be made twice.
+bool may_act_twice(const Error& error)
+{
+    const auto made_by = [&](const api::Operation& operation) { return error.operation == operation.name; };
+    return error.effect != Effect::none && (made_by(api::create_user) || made_by(api::create_magic_link));
+}
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
@@ -86,7 +94,8 @@ public:
 
     bool asks_again(const Error& error, unsigned times)
     {
-        if (!is_rate_limited(error) || times >= max_throttled || is_stopped() || options_.stops(error))
+        if (!is_rate_limited(error) || may_act_twice(error) || times >= max_throttled || is_stopped() ||
+            options_.stops(error))
             return false;
         const auto now = Clock::now();
         if (now >= resume_at_) { // else the others were answered the same

@@ -785,6 +785,37 @@ BOOST_AUTO_TEST_CASE(a_deferred_batch_has_read_its_arguments_and_begins_when_it_
     BOOST_TEST(is_not_found(users.result->front().error()));
 }
 
+BOOST_AUTO_TEST_CASE(a_creation_that_may_have_been_made_is_not_made_again)
+{
+    // The refusal comes behind an answer that names nobody, so it may be another request's.
+    test::ScriptServer server;
+    std::atomic<int> creations = 0;
+    test::Script script{{test::steps::tls(), test::steps::request(), test::steps::send(test::response(200, "", "{}"))},
+                        true};
+    for (int i = 0; i < 2; ++i) {
+        script.steps.push_back(test::steps::request());
+        script.steps.push_back([&](test::Peer&) { ++creations; });
+        script.steps.push_back(test::steps::send(throttled));
+    }
+    script.steps.push_back(test::steps::serve());
+    server.plan({std::move(script)});
+    Config config = config_for(server);
+    config.pool.max_connections = 1;
+    config.retry.max_attempts = 1;
+    Client scripted{context, config};
+    const auto both = [&scripted]() -> asio::awaitable<std::vector<expected<UserInfo>>> {
+        const auto deleted = co_await scripted.delete_user("subject");
+        BOOST_TEST(deleted.has_value());
+        const std::vector<CreateUserRequest> requests{CreateUserRequest{}.email("jane@example.com")};
+        co_return co_await create_users(scripted, requests);
+    };
+    const auto created = run(context, both());
+    BOOST_TEST(creations == 1);
+    BOOST_TEST_REQUIRE(!created.at(0).has_value());
+    BOOST_TEST(created[0].error().http_status == 429);
+    BOOST_TEST((created[0].error().effect == Effect::unknown));
+}
+
 BOOST_AUTO_TEST_CASE(a_deferred_batch_is_started_once)
 {
     using Deferred = decltype(get_users(client, std::vector<std::string>{}, asio::deferred));
