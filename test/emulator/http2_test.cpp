@@ -668,12 +668,13 @@ struct DeafClient
     explicit DeafClient(Running& running) : tls(running.tls_client({"h2"}))
     {
         const std::string target = users + "/" + running.plant_large_user(1'000'000);
-        tls.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" +
-                 frame(NGHTTP2_SETTINGS, 0, 0, std::string("\0\4\x7f\xff\xff\xff", 6)) +
-                 frame(NGHTTP2_WINDOW_UPDATE, 0, 0, std::string("\x7f\xff\0\0", 4)));
+        std::string bytes = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" +
+                            frame(NGHTTP2_SETTINGS, 0, 0, std::string("\0\4\x7f\xff\xff\xff", 6)) +
+                            frame(NGHTTP2_WINDOW_UPDATE, 0, 0, std::string("\x7f\xff\0\0", 4));
         for (std::uint32_t stream = 1; stream < 200; stream += 2) {
-            tls.send(head(stream, request_fields("GET", target)));
+            bytes += head(stream, request_fields("GET", target));
         }
+        tls.send(bytes); // at once: a client that is slow to ask would be cut off while it does
     }
 };
 
