@@ -15,6 +15,7 @@
 #include <passage/error.hpp>
 #include <passage/expected.hpp>
 #include <passage/list_users.hpp>
+#include <passage/log_observer.hpp>
 #include <passage/magic_link.hpp>
 #include <passage/observer.hpp>
 #include <passage/requests.hpp>

@@ -1,5 +1,7 @@
 #include <passage/error.hpp>
 
+#include "model/failure.hpp"
+
 #include <array>
 #include <ostream>
 #include <utility>
@@ -69,6 +71,13 @@ void append_kind(std::string& line, Errc code, Stage stage, int http_status)
 
 } // namespace
 
+void append_failure(std::string& line, const FailedAttempt& failure)
+{
+    append_kind(line, failure.code, failure.stage, failure.http_status);
+    if (failure.cause)
+        line.append(": ").append(failure.cause.message());
+}
+
 const boost::system::error_category& error_category() noexcept
 {
     static const Category category;
@@ -120,9 +129,7 @@ std::string to_string(const Error& error)
         std::string_view before = "; before: ";
         for (const FailedAttempt& attempt : error.earlier_attempts) {
             line += std::exchange(before, ", ");
-            append_kind(line, attempt.code, attempt.stage, attempt.http_status);
-            if (attempt.cause)
-                line.append(": ").append(attempt.cause.message());
+            append_failure(line, attempt);
         }
         line += ')';
     }

@@ -2,6 +2,8 @@
 
 #include <passage/error.hpp>
 
+#include <string>
+
 namespace passage {
 
 /// Why something on the network failed.
@@ -22,5 +24,8 @@ inline FailedAttempt failed_attempt(const Error& error)
     attempt.cause = error.cause;
     return attempt;
 }
+
+/// Appends the kind and the cause of a failure: "503", or "truncated (response): Connection reset by peer".
+void append_failure(std::string& line, const FailedAttempt& failure);
 
 } // namespace passage

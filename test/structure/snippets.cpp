@@ -1,5 +1,6 @@
 #include "snippets.hpp"
 
+#include <array>
 #include <optional>
 #include <regex>
 #include <sstream>
@@ -19,7 +20,23 @@ constexpr std::string_view prologue = R"(
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 )";
+/// Libraries that a recipe is for, and that the library itself does not need.
+constexpr std::array<std::string_view, 3> optional_libraries{"boost/log/", "opentelemetry/", "spdlog/"};
 constexpr std::string_view parameters = "([[maybe_unused]] passage::Client& psg, [[maybe_unused]] std::string id)";
+
+/// The condition under which code can be compiled on a machine that may lack optional libraries.
+std::string condition(const std::string& code)
+{
+    static const std::regex include{R"(#include <([^>]+)>)"};
+    std::string result = "1";
+    for (std::sregex_iterator match{code.begin(), code.end(), include}, end; match != end; ++match) {
+        const std::string header = (*match)[1];
+        for (const std::string_view library : optional_libraries)
+            if (header.starts_with(library))
+                result.append(" && __has_include(<").append(header).append(">)");
+    }
+    return result;
+}
 
 } // namespace
 
@@ -59,7 +76,7 @@ std::vector<std::string> translation_units(const std::vector<Snippet>& snippets)
         const std::string line = std::to_string(snippet.line);
         const std::string code = "#line " + line + " \"" + snippet.file + "\"\n" + snippet.code;
         if (snippet.code.starts_with("#include"))
-            units.push_back(code);
+            units.push_back("#if " + condition(snippet.code) + "\n" + code + "#endif\n");
         else
             bodies += "asio::awaitable<void> snippet_" + std::to_string(++count) + std::string{parameters} + "\n{\n" +
                       code + "co_return;\n}\n";

@@ -19,10 +19,10 @@ std::vector<Snippet> find_snippets(const std::string& file, std::string_view mar
 
 /// Makes translation units of snippets; the compiler names their lines by those of their files.
 ///
-/// A snippet that begins with `#include` is one already. All others are in one together: each is the
-/// body of a coroutine that has `passage::Client& psg` and `std::string id`, and sees
-/// `passage/passage.hpp`, `boost/asio.hpp`, `<chrono>`, `<iostream>`, `<string>`, `<vector>`,
-/// `namespace asio` and `std::chrono_literals`.
+/// A snippet that begins with `#include` is one already; it is empty where an optional library that it includes is
+/// absent. All others are in one together: each is the body of a coroutine that has `passage::Client& psg` and
+/// `std::string id`, and sees `passage/passage.hpp`, `boost/asio.hpp`, `<chrono>`, `<iostream>`, `<string>`,
+/// `<vector>`, `namespace asio` and `std::chrono_literals`.
 std::vector<std::string> translation_units(const std::vector<Snippet>& snippets);
 
 } // namespace structure

@@ -95,9 +95,16 @@ BOOST_AUTO_TEST_CASE(parts_of_functions_are_compiled_together_and_programs_by_th
     const std::vector<std::string> units =
         structure::translation_units({{"a.md", 1, "one;\n"}, {"a.md", 5, "#include <two>\n"}, {"b.md", 1, "three;\n"}});
     BOOST_REQUIRE_EQUAL(units.size(), 2U);
-    BOOST_TEST(units[0] == "#line 5 \"a.md\"\n#include <two>\n");
+    BOOST_TEST(units[0] == "#if 1\n#line 5 \"a.md\"\n#include <two>\n#endif\n");
     BOOST_TEST(units[1].find("#line 1 \"a.md\"\none;\n") != std::string::npos);
     BOOST_TEST(units[1].find("#line 1 \"b.md\"\nthree;\n") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(snippet_for_an_absent_optional_library_is_left_out_and_for_any_other_is_refused)
+{
+    BOOST_TEST(compile({"a.md", 1, "#include <spdlog/no_such_header.h>\nno code;\n"}).accepted);
+    BOOST_TEST(!compile({"a.md", 1, "#include <string>\nno code;\n"}).accepted);
+    BOOST_TEST(!compile({"a.md", 1, "#include <passage/no_such_header.hpp>\n"}).accepted);
 }
 
 BOOST_AUTO_TEST_CASE(wrong_statement_is_refused_at_its_line)
