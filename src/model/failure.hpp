@@ -6,15 +6,23 @@
 
 namespace passage {
 
-/// Why something on the network failed.
+/// Why a network operation failed.
 struct Failure
 {
     Error error;
-    /// It may well succeed if tried again.
+    /// A retry may succeed.
     bool transient = false;
 };
 
-/// The part of an error that is kept of a failed attempt.
+/// The failure of something that there was no memory for. Allocates nothing.
+inline Failure out_of_memory(Stage stage)
+{
+    Failure failure{Error{Errc::no_memory}, true};
+    failure.error.stage = stage;
+    return failure;
+}
+
+/// What `Error::earlier_attempts` keeps of an attempt's error.
 inline FailedAttempt failed_attempt(const Error& error)
 {
     FailedAttempt attempt;

@@ -40,7 +40,7 @@ public:
     ~Attempt()
     {
         if (race_)
-            end(asio::error::no_memory);
+            end(make_error_code(Errc::no_memory));
     }
 
     void operator()(const error_code& ec) { end(ec); }
@@ -106,6 +106,8 @@ error_code register_anew(Socket& socket, const Endpoint::protocol_type& protocol
 
 Failure connect_failure(error_code cause)
 {
+    if (cause == Errc::no_memory)
+        return out_of_memory(Stage::connect);
     Failure failure{Error{Errc::connect, "no connection could be made"}, true};
     failure.error.stage = Stage::connect;
     failure.error.cause = cause;

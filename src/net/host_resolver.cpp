@@ -25,14 +25,6 @@ Failure dns_failure(error_code cause, bool transient)
     return failure;
 }
 
-/// Its text fits a string that allocates nothing.
-Failure no_memory()
-{
-    Failure failure{Error{Errc::dns, "no memory"}, true};
-    failure.error.stage = Stage::dns;
-    return failure;
-}
-
 /// Address families in turn, in the order of the system's preference (RFC 8305, section 4).
 Addresses interleave(const Addresses& sorted)
 {
@@ -57,11 +49,13 @@ expected<Addresses, Failure> system_lookup(const std::string& host)
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
     const int status = getaddrinfo(host.c_str(), nullptr, &hints, &found);
+    if (status == EAI_MEMORY || (status == EAI_SYSTEM && errno == ENOMEM))
+        return unexpected{out_of_memory(Stage::dns)};
     if (status != 0) {
         const error_code cause = status == EAI_SYSTEM ? error_code{errno, boost::system::system_category()}
                                                       : error_code{status, asio::error::get_addrinfo_category()};
-        // No answer, or this system is short of something: neither says anything about the name.
-        const bool transient = status == EAI_AGAIN || status == EAI_MEMORY || status == EAI_SYSTEM;
+        // The name server did not answer, or the system lacks a resource: the name may exist.
+        const bool transient = status == EAI_AGAIN || status == EAI_SYSTEM;
         return unexpected{dns_failure(cause, transient)};
     }
     const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner{found, &freeaddrinfo};
@@ -95,7 +89,7 @@ struct HostResolver::Job
     }
 
     /// The thread's until `has_answer` is set, the strand's from then on.
-    expected<Addresses, Failure> answer = unexpected{no_memory()};
+    expected<Addresses, Failure> answer = unexpected{out_of_memory(Stage::dns)};
     Clock::time_point answered_at;
     std::atomic<bool> has_answer = false;
     boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>> waiting; ///< The strand's.
@@ -155,7 +149,7 @@ std::shared_ptr<HostResolver::Job> HostResolver::start()
         try {
             job->answer = lookup(host);
         } catch (const std::bad_alloc&) {
-            // the answer says so already
+            // the initial answer says so
         }
         job->answered_at = Clock::now();
         job->has_answer.store(true, std::memory_order_release);

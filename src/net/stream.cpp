@@ -172,6 +172,8 @@ Stream::Step Stream::handshake()
     if (step.failure) {
         Error& error = step.failure->error;
         error.stage = Stage::tls;
+        if (error.code == Errc::no_memory)
+            return step;
         error.code = Errc::tls;
         const long verified = SSL_get_verify_result(ssl_.get());
         if (verified != X509_V_OK) {
@@ -241,7 +243,10 @@ Stream::Step Stream::ssl_step(int returned)
     }
     if (peer_ended_ || read_error_ != 0)
         return lost(read_error_);
-    const error_code cause{static_cast<int>(ERR_peek_last_error()), asio::error::get_ssl_category()};
+    const SslErrors errors = take_ssl_errors();
+    if (errors.no_memory)
+        return failed(Errc::no_memory, {}, {}, true);
+    const error_code cause{static_cast<int>(errors.last), asio::error::get_ssl_category()};
     return failed(Errc::tls, "the TLS connection failed", cause, false);
 }
 

@@ -2,6 +2,7 @@
 
 #include <boost/asio/ssl/error.hpp>
 
+#include <cerrno>
 #include <new>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -31,13 +32,15 @@ constexpr std::string_view offered_protocols(HttpVersion version) noexcept
 
 unexpected<Error> tls_error(std::string message)
 {
+    const SslErrors errors = take_ssl_errors();
+    if (errors.no_memory)
+        throw std::bad_alloc{};
     Error error{Errc::tls, std::move(message)};
-    // What the system refused, OpenSSL passes on as its own.
-    if (const unsigned long code = ERR_get_error(); ERR_SYSTEM_ERROR(code))
-        error.cause.assign(ERR_GET_REASON(code), boost::system::system_category());
-    else if (code != 0)
-        error.cause.assign(static_cast<int>(code), boost::asio::error::get_ssl_category());
-    ERR_clear_error();
+    // OpenSSL queues an error of the system before its own.
+    if (ERR_SYSTEM_ERROR(errors.first))
+        error.cause.assign(ERR_GET_REASON(errors.first), boost::system::system_category());
+    else if (errors.first != 0)
+        error.cause.assign(static_cast<int>(errors.first), boost::asio::error::get_ssl_category());
     return unexpected{std::move(error)};
 }
 
@@ -67,6 +70,18 @@ bool add_certificates(SSL_CTX* context, const std::string& pem)
 }
 
 } // namespace
+
+SslErrors take_ssl_errors() noexcept
+{
+    SslErrors errors;
+    while (const unsigned long code = ERR_get_error()) {
+        if (errors.first == 0)
+            errors.first = code;
+        errors.last = code;
+        errors.no_memory |= ERR_GET_REASON(code) == (ERR_SYSTEM_ERROR(code) ? ENOMEM : ERR_R_MALLOC_FAILURE);
+    }
+    return errors;
+}
 
 expected<std::unique_ptr<TlsContext>> TlsContext::create(const TlsOptions& options, HttpVersion version,
                                                          std::string host, bool host_is_address)

@@ -17,12 +17,23 @@ struct SslDeleter
 };
 using SslPtr = std::unique_ptr<SSL, SslDeleter>;
 
+/// The errors that OpenSSL queued for this thread.
+struct SslErrors
+{
+    unsigned long first = 0; ///< 0 if there is none.
+    unsigned long last = 0;
+    bool no_memory = false; ///< One of them is a failed allocation.
+};
+
+/// Takes all errors out of OpenSSL's queue of this thread.
+SslErrors take_ssl_errors() noexcept;
+
 /// How TLS is spoken to one host: always verified, TLS 1.2 and 1.3 with ECDHE and AEAD only (RFC 9325), the host's name
 /// or address checked against the certificate's subject alternative names only (RFC 9525). Used on the strand only.
 class TlsContext
 {
 public:
-    /// Fails with `Errc::tls` if the CA certificates can't be used.
+    /// Fails with `Errc::tls` if the CA certificates can't be used. Throws `std::bad_alloc`.
     static expected<std::unique_ptr<TlsContext>> create(const TlsOptions& options, HttpVersion version,
                                                         std::string host, bool host_is_address);
 

@@ -357,7 +357,6 @@ BOOST_AUTO_TEST_CASE(a_name_that_can_not_be_looked_up_now_is_looked_up_again)
                                            {"no address", EAI_NODATA, 1},
                                            {"refused", EAI_FAIL, 1},
                                            {"no answer", EAI_AGAIN, 3},
-                                           {"no memory", EAI_MEMORY, 3},
                                            {"no descriptor", EAI_SYSTEM, 3}}) {
         count_case();
         count_run();
@@ -379,6 +378,41 @@ BOOST_AUTO_TEST_CASE(a_name_that_can_not_be_looked_up_now_is_looked_up_again)
             BOOST_TEST((result.error->effect == Effect::none));
             BOOST_TEST(result.error->attempts == row.attempts);
             BOOST_TEST(lookups == row.attempts);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_look_up_without_memory_ends_as_a_lack_of_memory)
+{
+    struct Row
+    {
+        const char* name;
+        std::function<int()> fail;
+    };
+    Driver driver;
+    for (const Row& row : std::vector<Row>{{"the C library's", [] { return EAI_MEMORY; }},
+                                           {"the system's",
+                                            [] {
+                                                errno = ENOMEM;
+                                                return EAI_SYSTEM;
+                                            }},
+                                           {"the program's", []() -> int { throw std::bad_alloc{}; }}}) {
+        count_case();
+        count_run();
+        const ScriptedName name{"host.example", [&](std::string&) { return row.fail(); }};
+        Config config = driver.config();
+        config.base_url = driver.server().url("host.example");
+        Client client{driver.context(), config};
+        std::optional<expected<UserInfo>> result;
+        client.get_user("subject", [&](expected<UserInfo> user) { result.emplace(std::move(user)); });
+        driver.context().restart();
+        driver.context().run();
+        BOOST_TEST_CONTEXT(row.name)
+        {
+            BOOST_TEST_REQUIRE((result && !*result));
+            BOOST_TEST((result->error().code == Errc::no_memory), result->error());
+            BOOST_TEST((result->error().effect == Effect::none));
+            BOOST_CHECK_THROW(driver.run(perform(client, Operation::get)), std::bad_alloc);
         }
     }
 }
