@@ -15,7 +15,7 @@ constexpr std::array<std::string_view, 19> reserved_fields{
     "passage-version", "proxy-authorization", "proxy-connection", "te",         "traceparent",
     "trailer",         "transfer-encoding",   "upgrade",          "user-agent"};
 
-/// More than servers take.
+/// More than servers accept.
 constexpr std::size_t max_extra_bytes = 64 * 1024;
 
 /// RFC 9110, section 5.6.2.

@@ -10,54 +10,54 @@
 
 namespace passage::http {
 
-/// Further header fields of a request: names and values.
+/// Names and values of additional header fields.
 using ExtraFields = std::vector<std::pair<std::string, std::string>>;
 
-/// What distinguishes one request from the others of a client. It stays in parts until a connection writes it.
+/// The parts of a request that differ between the requests of a client.
 struct Request
 {
-    std::string_view method; ///< Static storage.
+    std::string_view method; ///< In static storage.
     std::string target;      ///< Origin form, percent-encoded (RFC 9112, section 3.2.1).
-    std::string body;        ///< JSON; empty for none.
+    std::string body;        ///< JSON; empty if there is no body.
     bool has_body = false;
-    ExtraFields extra; ///< Of the caller's.
+    ExtraFields extra; ///< Fields that the caller adds.
 };
 
 inline constexpr std::string_view json_type = "application/json";
 inline constexpr std::string_view trace_parent_field = "traceparent";
 
-/// The fields that are the same in all requests of a client.
+/// The fields that all requests of a client share.
 struct CommonFields
 {
-    /// Without a key nothing is sent in its place.
+    /// An empty key leaves out the authorization field.
     CommonFields(std::string_view host_field, const Secret& api_key, std::string_view user_agent);
 
-    std::string host; ///< `Host`, or `:authority`.
+    std::string host; ///< `Host`, or `:authority` in HTTP/2.
     std::string user_agent;
     std::string_view version;         ///< `Passage-Version`.
     std::string_view accept;          ///< `Accept`.
     std::string_view accept_encoding; ///< `Accept-Encoding`.
-    Secret authorization;             ///< `Authorization`; none if empty.
+    Secret authorization;             ///< `Authorization`; empty if there is none.
 };
 
-/// Writes requests of HTTP/1.1; the fields that are the same in each are put together once.
+/// Writes requests of HTTP/1.1. Prepares the fields that all requests of a client share.
 class RequestWriter
 {
 public:
     explicit RequestWriter(const CommonFields& common);
 
-    /// The bytes of a request. They hold the API key, so they are a secret. `trace_parent` may be empty.
+    /// The bytes of a request. They include the API key. `trace_parent` may be empty.
     Secret write(const Request& request, std::string_view trace_parent) const;
 
 private:
     Secret common_fields_;
 };
 
-/// Refuses fields that the library sets itself or that would break the framing, and names and values that RFC 9110,
-/// section 5, does not allow; `Errc::too_large` if they exceed 64 KiB together.
+/// Fails with `Errc::invalid_argument` on a field that the library sets or that would break the framing, and on a name
+/// or value that RFC 9110, section 5, does not allow; with `Errc::too_large` if all fields together exceed 64 KiB.
 expected<void> check_extra_fields(const ExtraFields& fields);
 
-/// Whether a text can be a field's value (RFC 9110, section 5.5); bytes from 0x80 on are not allowed either.
+/// Whether a text is allowed as a field's value (RFC 9110, section 5.5). Refuses bytes from 0x80 on, too.
 bool is_field_value(std::string_view text) noexcept;
 
 } // namespace passage::http

@@ -11,11 +11,11 @@
 
 namespace passage::http {
 
-/// A text that needs no memory of its own, for what is in every response.
+/// A text in place, without the heap, for fields that are in every response.
 template <std::size_t Capacity>
 struct ShortText : boost::static_string<Capacity>
 {
-    /// What goes beyond the capacity is left out.
+    /// Truncates to the capacity.
     ShortText& operator=(std::string_view text)
     {
         this->assign(text.data(), std::min(text.size(), Capacity));
@@ -29,13 +29,13 @@ struct Response
 {
     int status = 0;
     std::string body;
-    ShortText<64> content_type; ///< The beginning of a longer one.
-    ShortText<40> date;         ///< Longer ones are none (RFC 9110, section 5.6.7).
+    ShortText<64> content_type; ///< Truncated.
+    ShortText<40> date;         ///< Truncated; valid ones fit (RFC 9110, section 5.6.7).
     std::string request_id;
-    std::string retry_after;    ///< `Retry-After`, as sent; empty if there were several.
-    std::string retry_after_ms; ///< `Retry-After-Ms`, as sent; empty if there were several.
+    std::string retry_after;    ///< `Retry-After`; empty if there is more than one.
+    std::string retry_after_ms; ///< `Retry-After-Ms`; empty if there is more than one.
 
-    /// Whether the connection may carry a further request, as far as this response says.
+    /// Whether this response allows another request on the connection.
     bool keep_alive = false;
     /// `Keep-Alive: timeout=`, if sent.
     std::optional<std::chrono::seconds> keep_alive_timeout;

@@ -21,13 +21,13 @@ using boost::system::error_code;
 
 constexpr int no_content = 204;
 
-/// What the framing of a chunked body may cost: a fixed part, and so many bytes for each byte of the body.
+/// Limit on the bytes that frame a chunked body: a fixed part, and a factor for each byte of the body.
 constexpr std::size_t chunk_overhead_fixed = 64 * 1024;
 constexpr std::size_t chunk_overhead_factor = 8;
-/// Room made for a body before it came; the rest is made as it comes.
+/// Capacity reserved for a body in advance. Beyond that, the body grows as it is received.
 constexpr std::size_t body_reserve = 64 * 1024;
 
-/// Fields that a trailer must not have, as they would change the framing (RFC 9110, section 6.5.1).
+/// Fields that must not be in a trailer, as they change the framing (RFC 9110, section 6.5.1).
 constexpr std::array framing_fields{beast::http::field::content_length, beast::http::field::transfer_encoding,
                                     beast::http::field::host, beast::http::field::content_encoding,
                                     beast::http::field::trailer};
@@ -52,20 +52,20 @@ std::optional<unsigned> list_parameter(std::string_view list, std::string_view n
 
 } // namespace
 
-/// One message, interim or final, as Beast reads it.
+/// One interim or final response, parsed by Beast.
 class ResponseParser::Message final : public beast::http::basic_parser<false>
 {
 public:
     explicit Message(std::size_t body_limit)
     {
         this->body_limit(body_limit);
-        header_limit(std::numeric_limits<std::uint32_t>::max()); // bounded before Beast sees it
+        header_limit(std::numeric_limits<std::uint32_t>::max()); // LineBlock limits it
     }
 
     Response response;
-    /// What an error code of Beast's stands for here, if it was raised by this class.
+    /// What is wrong, if this class refused the message; else null.
     const char* objection = nullptr;
-    /// The lines that are to come before anything else; none in a body.
+    /// Checks the lines that come next. Null inside a body.
     std::optional<LineBlock> lines{LineBlock::Line::status};
 
 private:
@@ -139,7 +139,7 @@ private:
 
     void on_header_impl(error_code&) override
     {
-        // A response without a body that says how long it is leaves in doubt what the next bytes are.
+        // A response that has no body but announces a size leaves open what the next bytes are.
         const bool ambiguous = is_done() && (chunked() || content_length().value_or(0) > 0 ||
                                              (has_length_ && response.status == no_content));
         response.keep_alive = http_1_1_ && keep_alive() && !last_of_connection_ && !ambiguous;
@@ -205,12 +205,12 @@ struct ResponseParser::Impl
     {
         if (ec == beast::http::error::body_limit)
             return fail(Errc::too_large, "the response's body exceeds " + std::to_string(limits.body_bytes) + " bytes");
-        if (ec == beast::http::error::need_more) // of lines that are there whole
+        if (ec == beast::http::error::need_more) // though the lines are complete
             return fail(Errc::protocol, "a chunk's extension is malformed");
         return fail(Errc::protocol, message->objection ? message->objection : ec.message());
     }
 
-    /// Checks the lines that come next; `size` is their size, once they are there whole and good.
+    /// Checks the lines that come next. Sets `size` to their size if they are complete and good.
     State check_lines(std::string_view bytes, std::size_t& size)
     {
         LineBlock& lines = *message->lines;

@@ -10,7 +10,7 @@
 
 namespace passage::http {
 
-/// How much of a response is accepted.
+/// Limits on a response.
 struct ResponseLimits
 {
     std::size_t header_bytes;
@@ -19,32 +19,31 @@ struct ResponseLimits
     std::size_t interim_responses;
 };
 
-/// Reads the response to one request from bytes (RFC 9112), strictly: what Beast's parser lets pass but the RFC
-/// forbids is refused, and everything is bounded.
+/// Parses the response to one request (RFC 9112). Refuses what the RFC forbids, even where Beast's parser accepts it,
+/// and limits every part.
 class ResponseParser
 {
 public:
     explicit ResponseParser(const ResponseLimits& limits);
     ~ResponseParser();
 
-    /// Makes ready for the response to a further request.
+    /// Prepares for the response to another request.
     void reset();
 
-    /// How far the response is.
     enum class State { incomplete, complete, failed };
 
-    /// Reads from the beginning of `bytes`, which are those not consumed so far and what came after them.
+    /// Parses received bytes. `bytes` begins with those that earlier calls did not consume.
     ///
-    /// Sets `consumed` to how many are done with. After `complete` the rest is not part of the response.
+    /// Sets `consumed` to the number of bytes consumed. After `complete`, the rest is not part of the response.
     State put(std::string_view bytes, std::size_t& consumed);
 
-    /// Says that no more bytes come. `clean` tells that the peer said so itself (close_notify, RFC 8446, section 6.1).
+    /// Ends the input. `clean` says that the peer announced the end (close_notify, RFC 8446, section 6.1).
     State put_end(bool clean);
 
-    /// The response; only after `complete`, and once.
+    /// Returns the response. May be called once, after `complete`.
     Response take();
 
-    /// Why it failed: `protocol`, `truncated` or `too_large`. Only after `failed`.
+    /// The error after `failed`: `Errc::protocol`, `truncated` or `too_large`.
     const Error& error() const noexcept;
 
 private:

@@ -8,30 +8,31 @@
 
 namespace passage::http {
 
-/// Where requests go: scheme, host and port to connect to, and what stands before every path.
+/// The base URL of a service: scheme, host, port, and the prefix of all paths.
 struct BaseUrl
 {
     bool tls = true;
-    /// Lower case, without brackets and trailing dot; as it is looked up and verified.
+    /// In lower case, without brackets or a trailing dot. This name is resolved, and verified by TLS.
     std::string host;
     bool host_is_address = false;
     std::uint16_t port = 443;
-    /// Percent-encoded, without a trailing slash; empty or beginning with one.
+    /// Percent-encoded. Empty, or begins with a slash and does not end with one.
     std::string path;
 
     /// The `Host` field's value (RFC 9110, section 7.2).
     std::string host_field() const;
-    /// Whether the host can only be this machine.
+    /// Whether the host is always this machine.
     bool is_loopback() const;
 };
 
-/// Reads `http[s]://host[:port][/path]`; `Errc::invalid_argument` says what is wrong with it, and with which setting.
+/// Parses `http[s]://host[:port][/path]`. Fails with `Errc::invalid_argument`; the message names the setting and says
+/// what is wrong.
 expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting = "base_url");
 
-/// A text as one segment of a path or one value in a query: all but unreserved characters percent-encoded
-/// (RFC 3986, section 2.3). The segments "." and ".." can't be protected this way.
+/// Encodes a text as one segment of a path or one value in a query: percent-encodes all but unreserved characters
+/// (RFC 3986, section 2.3). Does not change "." and "..", which are not usable as segments.
 std::string percent_encode(std::string_view text);
-/// The same, to the end of `out`.
+/// As `percent_encode`, but appends to `out`.
 void append_percent_encoded(std::string& out, std::string_view text);
 
 } // namespace passage::http
