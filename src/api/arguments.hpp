@@ -8,36 +8,36 @@
 #include <string>
 #include <string_view>
 
-/// What callers may ask for: arguments of operations, checked and encoded. What can't be sent is
-/// `Errc::invalid_argument` or `Errc::too_large`, with a sentence.
+/// Checks and encodes the arguments of operations. Fails with `Errc::invalid_argument` or `Errc::too_large`; the
+/// message says what is wrong.
 namespace passage::api {
 
-/// A segment of a path.
+/// An id, which becomes a segment of a path.
 using Id = std::string_view;
 
-/// An e-mail address or a phone number, by which a user is looked for.
+/// The e-mail address or phone number of the user to find.
 struct Identifier
 {
     std::string_view text;
 };
 
-/// What stands behind the path of a request: a question mark and parameters, or nothing.
+/// The query of a request: a question mark and parameters, or empty.
 struct Query
 {
     std::string text;
 };
 
-/// The content of a request.
+/// The body of a request.
 struct Body
 {
     std::string json;
 };
 
-/// Checks an id: not empty, no dot segment, valid UTF-8 without control bytes, at most 256 bytes. `what` names it in
-/// the message.
+/// Checks that an id is not empty or a dot segment, is valid UTF-8 without control characters, and has at most 256
+/// bytes. `what` names it in the message.
 expected<void> check_id(std::string_view what, Id id);
 
-/// One user at most.
+/// Encodes a query for at most one user.
 expected<Query> encode(const Identifier& identifier);
 expected<Query> encode(const ListUsersRequest& request);
 expected<Body> encode(const CreateUserRequest& request);

@@ -6,24 +6,24 @@
 
 namespace passage::api {
 
-/// The statuses by which the service says that an operation succeeded.
+/// The success statuses of an operation.
 enum class Success {
-    content, ///< 200, with what was asked for.
-    created, ///< 201 or 200, with what was created.
-    empty,   ///< 200 or 204; a body is not read.
+    content, ///< 200 with a body.
+    created, ///< 201 or 200 with a body.
+    empty,   ///< 200 or 204. A body is not decoded.
 };
 
-/// What is known of an operation, whatever it yields: what the way of a call depends on.
+/// Static properties of an API operation, independent of its arguments and result.
 struct Operation
 {
-    std::string_view name;   ///< As the member function of `Client`.
+    std::string_view name;   ///< The member function of `Client`.
     std::string_view method; ///< RFC 9110, section 9.
-    PathTemplate path;       ///< Below the app's.
+    PathTemplate path;       ///< Relative to the app's path.
     Success success = Success::content;
-    bool idempotent = true; ///< Made twice, it has the effect of once.
-    /// A repetition that finds nothing shows that an earlier attempt did it.
+    bool idempotent = true; ///< RFC 9110, section 9.2.2.
+    /// A retry that ends with "not found" is a success: an earlier attempt deleted it.
     bool repeated_not_found_is_success = false;
-    /// Whether each answer of success names what the arguments asked for, and is checked by it. `Row` sets it.
+    /// Each response of success names the user or object of the request, and is checked for it. Set by `Row`.
     bool answer_names_subject = false;
 };
 

@@ -27,7 +27,7 @@ inline constexpr Row<UserInfo(Id)> coalesced_get_user{
     {.name = "coalesced_get_user", .method = "GET", .path = "/users/{user_id}"},
     {read_user, &Question::is_answered_by}};
 
-/// Reads the user that was found, by its id.
+/// The second request of `get_user_by_identifier`: gets the user that the first one found.
 expected<http::Request> get_found_user(const Requests& requests, const http::Response& first, std::size_t limit,
                                        const Question& question);
 
@@ -80,7 +80,7 @@ inline constexpr Row<MagicLink(CreateMagicLinkRequest)> create_magic_link{{.name
 inline constexpr Row<AppInfo()> get_app{{.name = "get_app", .method = "GET", .path = ""},
                                         {read_app, &Question::is_answered_by}};
 
-/// The fetch of keys that `Authenticator::authenticate` makes.
+/// Fetches the token keys for `Authenticator::authenticate`.
 inline constexpr Row<jwt::KeySet()> authenticate{
     {.name = "authenticate", .method = "GET", .path = "/.well-known/jwks.json"}, {read_token_keys}};
 

@@ -8,14 +8,14 @@
 
 namespace passage::api {
 
-/// A path with placeholders for ids: "/users/{user_id}/devices". A constant is split by the compiler, which refuses one
-/// that is malformed.
+/// A path with placeholders for ids: "/users/{user_id}/devices". A constant is parsed at compile time, where a
+/// malformed one is an error.
 class PathTemplate
 {
 public:
     struct Placeholder
     {
-        std::string_view before; ///< The text from the placeholder before it, or the beginning, to this one.
+        std::string_view before; ///< The text between the previous placeholder, or the beginning, and this one.
         std::string_view name;
     };
 

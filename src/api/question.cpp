@@ -13,8 +13,8 @@ namespace {
 constexpr std::string_view users = "/users/";
 constexpr std::string_view identifier_parameter = "identifier=";
 
-/// Whether the service has to give a text back as it was sent, but for the case of letters. Of others it may store
-/// another form, such as a host name in Punycode.
+/// Whether the service returns a text unchanged except for case. It may store another form of non-ASCII text, such as a
+/// host name in Punycode.
 bool is_kept(std::string_view text) noexcept
 {
     return std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
@@ -33,10 +33,10 @@ bool is_same_email(std::string_view asked, std::string_view answered)
     return equal_ignoring_case(asked, answered) || !is_kept(asked);
 }
 
-/// Whether a segment or a value stands for a text.
+/// Whether a percent-encoded text stands for `text`.
 bool encodes(std::string_view encoded, std::string_view text)
 {
-    // Without an escape it is the text itself.
+    // Without an escape they are the same.
     return encoded.find('%') == encoded.npos ? encoded == text : encoded == http::percent_encode(text);
 }
 

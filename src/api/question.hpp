@@ -17,35 +17,36 @@ namespace passage::api {
 
 class Requests;
 
-/// The error of an answer that names another than the one that was asked for.
+/// The error for a response that names another user, app or identifier than the request.
 Error answer_of_another();
 
-/// What a request asked for: an answer that names its user, app or identifier must name the same.
+/// Checks that a response belongs to a request: a response that names its user, app or identifier must name that of the
+/// request.
 ///
-/// Connections on which answers are out of step, behind a server or a proxy, are found by this alone. What the answer
-/// does not name is not checked: an empty answer, a list, devices.
+/// This detects a server or proxy that mixes up responses; nothing else does. Can't check responses that name nothing:
+/// empty ones, lists, devices.
 class Question
 {
 public:
-    /// `request` must outlive the question.
+    /// `request` must outlive this object.
     Question(const Requests& requests, const http::Request& request) noexcept;
 
-    /// The identifier by which a user was looked for, percent-encoded; empty if none was.
+    /// The percent-encoded identifier in the query of the request; empty if there is none.
     std::string_view identifier() const noexcept;
-    /// Has the user be held against the identifier of an earlier request, too.
+    /// Also checks the user for the identifier of an earlier request.
     void also(std::string_view identifier) noexcept { earlier_identifier_ = identifier; }
 
-    /// Whether this is the user whose id stands in the request's path; with the earlier identifier if there is one.
+    /// Whether the user has the id in the request's path and, if given, the earlier identifier.
     bool is_answered_by(const UserInfo& user) const;
-    /// Whether this user has the identifier that was looked for.
+    /// Whether the user has the identifier in the request's query.
     bool is_answered_by(const UserSummary& found) const;
-    /// Whether a user has the e-mail address and the phone number of the request's body.
+    /// Whether the user has the e-mail address and phone number in the request's body.
     bool created(const UserInfo& user) const;
-    /// Whether this link is for whom the request's body names.
+    /// Whether the link is for the recipient in the request's body.
     bool is_answered_by(const MagicLink& link) const;
-    /// Whether this is the app of the request's path.
+    /// Whether the app has the id in the request's path.
     bool is_answered_by(const AppInfo& app) const;
-    /// Whether a body that need not be there could be this request's: it names no user, or the one of the path.
+    /// Whether the optional body of a response may belong to the request: it names no user, or the user in the path.
     bool may_have_body(std::string_view body) const;
 
 private:

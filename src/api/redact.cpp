@@ -17,22 +17,22 @@
 namespace passage::api {
 namespace {
 
-/// Fewer characters in a row say nothing of a secret.
+/// Shorter pieces of a secret are not masked.
 constexpr std::size_t max_piece = 8;
 
-/// Letters without their case, and one of the two alphabets of base64 (RFC 4648) for both.
+/// Makes letters of both cases, and digits of both base64 alphabets (RFC 4648), equal.
 char fold(char c) noexcept
 {
     return c == '-' ? '+' : c == '_' ? '/' : lower_case(c);
 }
 
-/// The characters that `bytes` alone decide where they follow `before` others.
+/// Appends the base64 digits that depend on `bytes` alone if `before` other bytes precede them.
 void append_base64(std::string& out, std::string_view bytes, unsigned before)
 {
     constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     unsigned bits = 0;
     unsigned held = 0;
-    unsigned mixed = (6 - 8 * before % 6) % 6; // bits of the first byte in a character that `before` begins
+    unsigned mixed = (6 - 8 * before % 6) % 6; // bits of the first byte in a digit shared with the bytes before
     for (const char c : bytes) {
         bits = (bits << 8 | static_cast<unsigned char>(c)) & 0xffff;
         held += 8 - mixed;
@@ -47,22 +47,22 @@ constexpr bool is_separator(char c) noexcept
     return c == ' ' || c == ':' || c == '-' || c == ',' || c == ';';
 }
 
-/// The ways in which what stands at a place of a text can be read as one character: itself, or an escape, with what may
-/// stand between it and one before. A text may mix them at will.
+/// The ways to read one character at a position of a text: the character itself, or an escape, possibly after
+/// separators.
 class Readings
 {
 public:
     struct Reading
     {
         char character;
-        bool is_first; ///< Nothing has to stand before it.
+        bool is_first; ///< There are no separators before it.
         std::size_t end;
     };
 
-    /// No reading ends further from its begin than this.
+    /// The longest reading.
     static constexpr std::size_t longest = 15;
 
-    /// `bare` says whether two hexadecimal digits alone count as an escape.
+    /// `bare`: two hexadecimal digits alone count as an escape.
     Readings(std::string_view text, std::size_t at, bool bare) : text_{text}, bare_{bare}
     {
         constexpr std::size_t max_separators = 2;
@@ -105,14 +105,14 @@ private:
         }
     }
 
-    /// A number that may be a character's.
+    /// Adds the character with a number, if there is one.
     void add_number(unsigned number, std::size_t end) noexcept
     {
         if (number > 0 && number <= 0xff)
             add(static_cast<char>(number), end);
     }
 
-    /// So many hexadecimal digits.
+    /// Reads `count` hexadecimal digits.
     void add_hexadecimal(std::size_t at, std::size_t count) noexcept
     {
         unsigned number = 0;
@@ -125,7 +125,7 @@ private:
         add_number(number, at + count);
     }
 
-    /// What follows on a backslash: `x41`, `u0041`, or the character itself. There may be more backslashes.
+    /// Reads what follows a backslash: more backslashes, then `x41`, `u0041` or the character itself.
     void add_backslash(std::size_t at) noexcept
     {
         constexpr std::size_t max_more = 3;
@@ -141,7 +141,7 @@ private:
             add(text_[at], at + 1);
     }
 
-    /// What follows on `&#`: `65;` or `x41;`.
+    /// Reads what follows `&#`: `65;` or `x41;`.
     void add_html(std::size_t at) noexcept
     {
         constexpr std::size_t max_digits = 7;
@@ -161,14 +161,14 @@ private:
     std::size_t count_ = 0;
 };
 
-/// A secret in all its forms, one behind the other.
+/// All forms of a secret, concatenated.
 class Forms
 {
 public:
     explicit Forms(std::string_view secret) : piece_{std::min(secret.size(), max_piece)}
     {
         std::string forms;
-        forms.reserve(16 + secret.size() * 12); // in full: no smaller buffer is left behind
+        forms.reserve(16 + secret.size() * 12); // enough: growth would leave a copy of the secret behind
         forms.append(secret) += separator;
         if (piece_ == max_piece) {
             forms.append(Secret{http::percent_encode(secret)}.reveal()) += separator;
@@ -199,7 +199,7 @@ public:
             std::size_t end = shown[at];
             for (; at < end; ++at)
                 end = std::max(end, shown[at]);
-            result.append(mask.substr(0, end - begin)); // never longer than what it hides
+            result.append(mask.substr(0, end - begin)); // not longer than what it masks
         }
         return result;
     }
@@ -207,24 +207,24 @@ public:
 private:
     static constexpr char separator = '\0';
 
-    /// How many characters of the forms, from one of them on, stand in the text, from one place on.
+    /// The number of characters that match, from one position in the forms and one in the text.
     struct Run
     {
         std::uint32_t length = 0;
-        std::uint32_t end = 0; ///< In the text.
+        std::uint32_t end = 0; ///< Position in the text.
     };
 
-    /// For each place of a text: where what it shows of the secret ends, if that begins there; else 0.
+    /// For each position in a text: the end of the piece of the secret that begins there; 0 if none does.
     ///
-    /// The runs of a place follow from those behind it: text and forms are gone through once for each other, whatever
-    /// the ways to read the text.
+    /// Goes backwards: the matches at a position follow from those after it. So each pair of positions in text and
+    /// forms is looked at once for each reading.
     std::vector<std::size_t> find(std::string_view text) const
     {
         const std::string_view forms = forms_.reveal();
         std::vector<std::size_t> shown(text.size());
         const std::size_t width = forms.size() + 1;
         const std::size_t rows = std::min(text.size(), Readings::longest) + 1;
-        std::vector<Run> runs(rows * width); // of the places ahead, in a ring
+        std::vector<Run> runs(rows * width); // a ring buffer of the next positions
         for (std::size_t at = text.size(); at-- > 0;) {
             Run* const here = &runs[at % rows * width];
             std::fill(here, here + width, Run{});

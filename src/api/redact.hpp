@@ -6,11 +6,13 @@
 
 namespace passage::api {
 
-/// Masks a secret in all texts of an error that may come from the server: any 8 characters in a row of it, in whatever
-/// case; as they are, or escaped (`%41`, `\x41`, `\u0041`, `&#65;`, `0x41`, `41`; with separators between), in any
-/// mix; and any 8 of its hexadecimal digits, or of it in base64. A secret that is shorter is masked as a whole.
+/// Masks a secret in those texts of an error that may come from the server.
 ///
-/// Takes time and memory by the length of the texts times that of the secret.
+/// Masks any 8 consecutive characters of the secret, in any case, plain or escaped (`%41`, `\x41`, `\u0041`, `&#65;`,
+/// `0x41`, `41`, also with separators) or mixed; any 8 consecutive digits of it in hexadecimal; and any 8 consecutive
+/// characters of it in base64. A shorter secret is masked only as a whole.
+///
+/// Needs time proportional to the size of the texts times that of the secret.
 void redact(Error& error, std::string_view secret);
 
 } // namespace passage::api

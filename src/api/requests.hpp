@@ -17,11 +17,11 @@
 
 namespace passage::api {
 
-/// Turns arguments into requests for one app; what can't be sent is refused with a sentence.
+/// Builds the requests for one app. Fails as the functions of api/arguments.hpp do.
 class Requests
 {
 public:
-    /// `base_path` is the base URL's path; the app's id must be a valid id.
+    /// `base_path` is the path of the base URL. `app_id` must pass `check_id`.
     Requests(std::string_view base_path, std::string_view app_id, std::size_t max_body);
 
     /// The first request of an operation.
@@ -31,7 +31,7 @@ public:
         return build_with(operation, std::tie(args...), std::make_index_sequence<Row<T(Args...)>::ids>{});
     }
 
-    /// What stands before the paths of all operations.
+    /// The prefix of the paths of all operations.
     std::string_view app_path() const noexcept { return app_path_; }
 
 private:

@@ -10,7 +10,8 @@
 namespace passage::api {
 namespace {
 
-/// `application/json`, or a type that is JSON by its suffix (RFC 6839); the parameters do not matter (RFC 8259, 11).
+/// Whether a type is `application/json` or has the suffix `+json` (RFC 6839). Ignores parameters (RFC 8259, section
+/// 11).
 bool is_json(std::string_view content_type)
 {
     std::string_view type = content_type.substr(0, content_type.find(';'));
@@ -68,7 +69,7 @@ Error read_error(const http::Response& response, std::string_view secret)
     const auto body = json::decode_error(response.body);
     if (body)
         error.api_code = printable(body->code, 64);
-    // A service that knows the path says what it has not found.
+    // A service that knows the path would have a code for what it did not find.
     if (response.status == 404 && (error.api_code.empty() || error.api_code == "route_not_found"))
         error.message =
             response.body.empty() ? "is the path of the base URL right?" : "is the path of the base URL right? ";

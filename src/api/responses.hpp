@@ -16,22 +16,22 @@
 
 namespace passage::api {
 
-/// Whether a status is one of success (2xx).
+/// Whether a status is 2xx.
 bool is_success(int status) noexcept;
 
-/// Whether a status of success is one that an operation has. Another registered one is the answer to another request;
-/// one that is not registered counts as 200 (RFC 9110, section 15).
+/// Whether a 2xx status is a success of an operation. With another registered 2xx status the response belongs to
+/// another request. An unregistered one counts as 200 (RFC 9110, section 15).
 bool is_success_of(const Operation& operation, int status) noexcept;
 
-/// Whether an error, met by a repetition, shows that what the operation deletes is gone: the service names the user or
-/// the device. Any other 404 says that something else was not found.
+/// Whether the error of a retry shows that an earlier attempt deleted the user or device. A 404 with another code means
+/// that something else was not found.
 bool is_gone(const Operation& operation, const Error& error) noexcept;
 
-/// The error that a response stands for: status, code and text. A body that is no error document keeps its status.
-/// `secret` is masked where the server echoes it.
+/// The error in a response: status, code and message. If the body is not an error document, the message is its text.
+/// Masks `secret`, which the server may echo.
 Error read_error(const http::Response& response, std::string_view secret);
 
-// What each of these holds in memory is limited, see json/decode.hpp.
+// `limit` is that of json/decode.hpp.
 
 expected<UserInfo> read_user(const http::Response& response, std::size_t limit = json::default_limit);
 expected<UserPage> read_user_page(const http::Response& response, std::size_t limit = json::default_limit);
@@ -41,7 +41,7 @@ expected<MagicLink> read_magic_link(const http::Response& response, std::size_t 
 expected<AppInfo> read_app(const http::Response& response, std::size_t limit = json::default_limit);
 expected<jwt::KeySet> read_token_keys(const http::Response& response, std::size_t limit = json::default_limit);
 
-/// The only user of a page that was asked for by an identifier; the error of an unknown user if there is none.
+/// The only user on the page that a search by identifier returns; `user_not_found` if the page is empty.
 expected<UserSummary> read_found_user(const http::Response& response, std::size_t limit = json::default_limit);
 
 } // namespace passage::api

@@ -14,23 +14,23 @@
 
 namespace passage::api {
 
-/// How a response of success becomes a `T`.
+/// Reads a `T` from a response of success.
 template <class T>
 class Answer
 {
 public:
-    /// Reads a response within a limit of memory.
+    /// Decodes a response. `limit` is that of json/decode.hpp.
     using Decode = expected<T>(const http::Response& response, std::size_t limit);
-    /// Holds what was read against what was asked for.
+    /// Checks that the response belongs to the request.
     using Check = bool (Question::*)(const T& value) const;
 
-    /// The answer names nothing that was asked for.
+    /// For responses that name nothing to check.
     constexpr Answer(Decode& decode) : decode_{decode} {}
     constexpr Answer(Decode& decode, Check is_answered_by)
         : decode_{decode}, is_answered_by_{is_answered_by}, is_checked_{true}
     {}
 
-    /// `Errc::protocol` if the response names another than the one that was asked for.
+    /// Fails with `Errc::protocol` if the response belongs to another request.
     expected<T> read(const http::Response& response, std::size_t limit, const Question& question) const
     {
         expected<T> value = decode_(response, limit);
@@ -47,7 +47,7 @@ private:
     bool is_checked_ = false;
 };
 
-/// Nothing is read. A body need not be there, but must not be the answer to another request.
+/// Decodes nothing. A body is optional, but must not belong to another request.
 template <>
 struct Answer<void>
 {
@@ -61,7 +61,7 @@ struct Answer<void>
     constexpr bool is_checked() const noexcept { return false; }
 };
 
-/// Makes the second request of an operation from the answer to the first, which is read within a limit of memory.
+/// Builds the second request of an operation from the response to the first.
 using Follow = expected<http::Request> (*)(const Requests& requests, const http::Response& first, std::size_t limit,
                                            const Question& question);
 
@@ -69,12 +69,12 @@ using Follow = expected<http::Request> (*)(const Requests& requests, const http:
 template <class T>
 struct OperationFor : Operation
 {
-    Answer<T> answer;        ///< To the last request.
-    Follow follow = nullptr; ///< Null if there is one request.
+    Answer<T> answer;        ///< Reads the response to the last request.
+    Follow follow = nullptr; ///< Null if there is only one request.
 };
 
-/// A row of the table of operations. `Signature` says what the operation yields, and of which arguments its request is
-/// made: the ids of the path first, then at most one that `encode` takes.
+/// A row of the table of operations. `Signature` has the result type and the argument types of the operation: the ids
+/// in the path, then at most one argument that `encode` accepts.
 template <class Signature>
 struct Row;
 
@@ -87,11 +87,11 @@ struct Row<T(Args...)> : OperationFor<T>
     constexpr Row(const Operation& operation, Answer<T> read_by = {}) : OperationFor<T>{operation, read_by}
     {
         check_path();
-        // Without arguments, each answer would name the same.
+        // Without arguments the responses to all requests name the same app.
         this->answer_names_subject = read_by.is_checked() && sizeof...(Args) > 0;
     }
 
-    /// An operation of two requests: `read_by` is for the second one's answer.
+    /// For an operation of two requests. `read_by` reads the second response.
     constexpr Row(const Operation& operation, Answer<T> read_by, Follow followed_by)
         : OperationFor<T>{operation, read_by, followed_by}
     {

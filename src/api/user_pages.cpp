@@ -14,7 +14,7 @@ bool can_go_by_key(const ListUsersRequest& request)
                                 [](const UserFilter& filter) { return filter.field == "created_at"; });
 }
 
-/// Whether a page is the last of so many users, by its number. Whatever numbers a service says, nothing overflows.
+/// Whether a page is the last one, by its number and the total number of users. Does not overflow on any input.
 bool is_last(const UserPage& page, std::int64_t total)
 {
     if (page.users.empty() || total <= 0 || page.page == std::numeric_limits<std::int64_t>::max())
@@ -47,7 +47,7 @@ ListUsersRequest UserPages::request() const
 {
     ListUsersRequest request = request_;
     request.page(number_);
-    // The comparison has no "or equal".
+    // The service has no "greater or equal".
     if (by_key_ && from_ > never)
         request.where(user_field::created_at > from_ - std::chrono::microseconds{1});
     return request;
@@ -91,18 +91,18 @@ std::optional<Error> UserPages::take_by_key(UserPage page)
         old_ = 0;
         fresh_ = 0;
     }
-    // By what came, as a service may hold fewer users on a page than it was asked for.
+    // Counts the users received, as a page may have fewer than were requested.
     listed_ += page.users.size();
     const bool is_last_page = page.users.empty() || std::cmp_greater_equal(listed_, std::min(page.total_users, total_));
-    // A service may compare less exactly than it tells times.
+    // The service may compare times less exactly than it reports them.
     old_ += std::erase_if(page.users, [&](const UserSummary& user) { return user.created_at < from_; });
     std::erase_if(page.users, [&](const UserSummary& user) { return seen_.contains(user.id); });
     for (const UserSummary& user : page.users) {
         seen_.emplace(user.id, user.created_at);
         fresh_ += user.created_at == from_;
     }
-    // Who comes or goes between two pages moves others to a page that was read before. So several pages are read again
-    // until nobody new is on them.
+    // A user that is created or deleted between two requests shifts others to a page that was read before. So pages
+    // from one creation time on are read again until they have no new user.
     const bool is_settled = number_ == 1 || fresh_ == 0;
     const bool is_shifted = listed_ > seen_.size() + old_;
     if (is_shifted && is_settled) {

@@ -13,23 +13,24 @@
 
 namespace passage::api {
 
-/// Leads from page to page through the users that a request selects.
+/// Iterates over the pages of users that a request selects.
 ///
-/// By key where the request allows it: a page begins at the time when the last user of the one before was created, so
-/// that nobody is missed or comes twice whoever is created or deleted meanwhile. Else by the pages' numbers.
+/// If the request sets no order, page or filter by creation time, a page begins at the creation time of the previous
+/// page's last user (paging by key). So users that are created or deleted meanwhile neither hide nor repeat others.
+/// Otherwise pages are requested by number.
 class UserPages
 {
 public:
     explicit UserPages(ListUsersRequest request);
 
-    /// The next user of the pages read so far; none if there is no further one.
+    /// Removes and returns the next user; null if all users of the last page were returned.
     std::optional<UserSummary> pop();
-    /// Whether there is no further page.
+    /// Whether the last page was read.
     bool is_at_end() const noexcept { return is_at_end_; }
 
-    /// Asks for the next page.
+    /// The request for the next page.
     ListUsersRequest request() const;
-    /// Takes in the page that `request` asked for. What is wrong with it, if it does not lead on.
+    /// Takes the page that `request` asked for. Returns an error if it is not a valid next page.
     std::optional<Error> take(UserPage page);
 
 private:
@@ -39,20 +40,20 @@ private:
     ListUsersRequest request_;
     const bool by_key_;
     std::int64_t number_;
-    std::int64_t total_ = 0;         ///< As page 1 says.
-    std::vector<UserSummary> users_; ///< Of the last page.
+    std::int64_t total_ = 0;         ///< `UserPage::total_users` of page 1.
+    std::vector<UserSummary> users_; ///< Users on the last page.
     std::size_t next_ = 0;
     bool is_at_end_ = false;
 
-    // By number.
+    // For paging by number.
     std::string first_of_page_;
 
-    // By key. From one time on, there may be several pages.
+    // For paging by key. There may be several pages from one creation time on.
     Timestamp from_ = never;
-    std::map<std::string, Timestamp> seen_; ///< Who was created since then and was yielded, and when.
-    std::size_t listed_ = 0;                ///< By page 1 and those after it.
-    std::size_t old_ = 0;                   ///< Of these, who was created before that time.
-    std::size_t fresh_ = 0;                 ///< Of these, who was created at that time, and was not yielded before.
+    std::map<std::string, Timestamp> seen_; ///< Users created since `from_` that were returned, with that time.
+    std::size_t listed_ = 0;                ///< Users on page 1 and those after it.
+    std::size_t old_ = 0;                   ///< Of these, users created before `from_`.
+    std::size_t fresh_ = 0;                 ///< Of these, users created at `from_` and not returned before.
 };
 
 } // namespace passage::api
