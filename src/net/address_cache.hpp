@@ -11,20 +11,20 @@ namespace passage::net {
 
 using Addresses = std::vector<boost::asio::ip::address>;
 
-/// For how long the addresses of a host are used. Pure: time is an argument.
+/// Caches the addresses of a host. Pure: time is an argument.
 class AddressCache
 {
 public:
     using TimePoint = std::chrono::steady_clock::time_point;
 
-    /// A look-up is spared for so long.
+    /// How long addresses are used without a look-up.
     static constexpr std::chrono::seconds fresh_for{60};
-    /// While look-ups fail, addresses are used for so long.
+    /// How long addresses are used while look-ups fail.
     static constexpr std::chrono::seconds usable_for{5 * 60};
-    /// Addresses that can't be reached are looked up anew, but not more often than this.
+    /// Minimum time between look-ups if the addresses can't be reached.
     static constexpr std::chrono::seconds suspect_after{1};
 
-    /// Takes what a look-up came to.
+    /// Stores the result of a look-up.
     void put(Addresses addresses, TimePoint now)
     {
         addresses_ = std::move(addresses);
@@ -33,20 +33,20 @@ public:
         suspect_from_ = now + suspect_after;
     }
 
-    /// Takes addresses that no look-up says, and that stay.
+    /// Stores addresses that never expire.
     void put_forever(Addresses addresses)
     {
         addresses_ = std::move(addresses);
         fresh_until_ = usable_until_ = suspect_from_ = TimePoint::max();
     }
 
-    /// None of the addresses could be reached: the host may have moved.
+    /// Makes a look-up due, as none of the addresses could be reached and the host may have moved.
     void suspect() noexcept { fresh_until_ = std::min(fresh_until_, suspect_from_); }
 
-    /// The addresses, if no look-up is due; else null.
+    /// The addresses; null if a look-up is due.
     const Addresses* fresh(TimePoint now) const noexcept { return now < fresh_until_ ? &addresses_ : nullptr; }
 
-    /// The addresses, if they are good enough while a look-up fails; else null.
+    /// The addresses to use if a look-up failed; null if they are too old.
     const Addresses* usable(TimePoint now) const noexcept { return now < usable_until_ ? &addresses_ : nullptr; }
 
 private:

@@ -19,7 +19,7 @@ namespace passage::net {
 
 namespace asio = boost::asio;
 
-/// A completion handler that waits, with the work that keeps its execution context running until then.
+/// A stored completion handler. Tracks outstanding work on its executor until it is completed.
 template <class... Args>
 class Completion
 {
@@ -30,9 +30,9 @@ public:
         : waiting_{std::in_place_type<Waiting>, std::move(handler), executor}
     {}
 
-    /// To be called before others can complete it, unless the handler is known to belong to `home`, the context whose
-    /// threads do so. If it belongs to another one, that one may be destroyed first: the handler goes with it, after
-    /// `abandoned()`, which must not throw, and `complete` is a no-op then.
+    /// Must be called before the handler can be completed, unless the handler's executor belongs to `home`, the context
+    /// whose threads complete it. Another context may be destroyed first: it then calls `abandoned()`, which must not
+    /// throw, and destroys the handler, and `complete` is a no-op.
     template <class Abandoned>
     void guard(const asio::execution_context& home, Abandoned abandoned)
     {
@@ -45,9 +45,8 @@ public:
         waiting_.template emplace<ContextLifetime::Registration>(std::move(lifetime), std::move(dependent));
     }
 
-    /// Has `last` called with the handler, on the handler's executor. Not in place, so that what it does
-    /// neither runs on this thread's executor nor nests; but as a continuation, which this thread goes on with if it
-    /// can rather than wake another one. Called at most once.
+    /// Calls `last` with the handler, on the handler's executor. Defers it: it never runs inside this call, but on this
+    /// thread if possible, without waking another. May be called once.
     template <class Last>
     void complete(Last last)
     {
@@ -68,7 +67,7 @@ private:
         template <class Last>
         void complete(Last last)
         {
-            // What is called may put another completion in the place of this one at once, on another thread.
+            // Moved first: on another thread, `last` may replace this completion at once.
             const asio::any_io_executor here = std::move(executor);
             asio::defer(here, [called = std::move(handler), last = std::move(last)]() mutable {
                 std::move(last)(std::move(called));
@@ -76,7 +75,7 @@ private:
         }
 
         Handler handler;
-        asio::any_io_executor executor; ///< Its work keeps the context running.
+        asio::any_io_executor executor; ///< Tracks outstanding work.
     };
 
     struct WaitingDependent : ContextLifetime::Dependent

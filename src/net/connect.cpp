@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds stagger{250};
 constexpr std::size_t most_at_a_time = 6;
 constexpr std::size_t most_addresses = 24;
 
-/// The attempts on all addresses; shared with the handlers of those that are still under way when one has won.
+/// The attempts to connect to all addresses. Shared with handlers, which may be pending when one attempt has won.
 struct Race
 {
     explicit Race(const Strand& executor) : timer{executor} {}
@@ -30,7 +30,7 @@ struct Race
     error_code error;
 };
 
-/// Ends an attempt, though there may be no memory to call it: then it only goes, and the race must not wait for it.
+/// Handler of an attempt. Without memory to queue it, it is destroyed without being called: that ends the attempt, too.
 class Attempt
 {
 public:
@@ -69,7 +69,7 @@ void start(const std::shared_ptr<Race>& race, const Endpoint& endpoint)
                                         asio::bind_executor(race->timer.get_executor(), Attempt{race, index}));
 }
 
-/// Errors are left alone: a system without one of these options does without it.
+/// Ignores errors: not every system has all of these options.
 void set_options(Socket& socket)
 {
     error_code ignored;

@@ -7,9 +7,10 @@
 
 namespace passage::net {
 
-/// Connects to the first of some addresses that answers (RFC 8305): the next is tried when one fails, or after 250 ms.
+/// Connects to the first address that answers (RFC 8305). Tries the next one when one fails, or after 250 ms.
 ///
-/// The socket has TCP_NODELAY, keep-alive and TCP_USER_TIMEOUT set. Cancelled: a failure with `operation_aborted`.
+/// Sets TCP_NODELAY, keep-alive and TCP_USER_TIMEOUT. Fails with `Errc::connect`, with the cause `operation_aborted` if
+/// the coroutine was cancelled, or with `Errc::no_memory`.
 Task<expected<Socket, Failure>> connect(Addresses addresses, std::uint16_t port);
 
 } // namespace passage::net

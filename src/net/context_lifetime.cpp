@@ -3,8 +3,8 @@
 namespace passage::net {
 namespace {
 
-/// A context that is destroyed tells its services before anything goes, the last one made first; the scheduler was made
-/// with the context itself (Boost.Asio, `execution_context`).
+/// A context that is being destroyed first shuts down its services, the newest first. So this runs before the
+/// scheduler, which is older, is shut down (Boost.Asio, `execution_context`).
 class LifetimeService : public boost::asio::execution_context::service
 {
 public:

@@ -11,28 +11,28 @@
 
 namespace passage::net {
 
-/// Lets threads that the execution context does not know of use it only while it exists.
+/// Lets detached threads post to an execution context only while it exists.
 struct ContextLifetime
 {
-    /// The lifetime of a context. Any thread, as long as the context is there.
+    /// The object for a context, which must exist. Thread-safe.
     static std::shared_ptr<ContextLifetime> of(boost::asio::execution_context& context);
 
-    /// Something that belongs to the context, and that another thread will use once.
+    /// An object that belongs to the context and is used once by another thread.
     class Dependent
     {
     public:
         virtual ~Dependent() = default;
-        /// The context is being destroyed; the dependent is destroyed next.
+        /// Called when the context is being destroyed, before this object is.
         virtual void abandoned() noexcept = 0;
     };
 
-    /// Keeps a dependent until it is used, or until the context is destroyed, which destroys it.
+    /// Owns a dependent until it is used or the context is destroyed.
     class Registration;
 
-    /// Destroys all dependents, once none is in use. Called when the context is being destroyed.
+    /// Waits until no dependent is in use, and destroys the others. Called when the context is being destroyed.
     void close();
 
-    /// To be held while posting: the context is not destroyed meanwhile.
+    /// Must be locked while posting, so that the context is not destroyed meanwhile.
     std::mutex mutex;
     /// False once the context is being destroyed.
     bool open = true;
@@ -41,7 +41,7 @@ private:
     using Dependents = std::list<std::unique_ptr<Dependent>>;
 
     Dependents dependents_;
-    std::size_t in_use_ = 0; ///< Dependents that were taken out and still exist.
+    std::size_t in_use_ = 0; ///< Dependents being used or destroyed by `Registration::end`.
     std::condition_variable none_in_use_;
 };
 
@@ -56,9 +56,9 @@ public:
         end([](Dependent&) {});
     }
 
-    /// Calls `use` with the dependent, and destroys the dependent, while the context waits; a no-op if the context was
-    /// destroyed, or if this was called before. The lifetime is not locked meanwhile: whatever is destroyed along may
-    /// have dependents of its own.
+    /// Calls `use` with the dependent and then destroys it; the context is not destroyed meanwhile. A no-op if the
+    /// context was destroyed, or after the first call. Does not hold the mutex, as destroying the dependent may
+    /// register or end others.
     template <class Use>
     void end(Use use)
     {
@@ -76,7 +76,7 @@ private:
         ~Taken();
 
         ContextLifetime& lifetime;
-        Dependents dependent; ///< One, or none.
+        Dependents dependent; ///< Empty if the context was destroyed.
     };
 
     std::shared_ptr<ContextLifetime> lifetime_;

@@ -6,7 +6,7 @@
 
 namespace passage::net {
 
-/// Gives the timer the memory that is kept for its wait. A wait that does not fit has its own.
+/// Allocates the timer's wait in the memory kept for it, or on the heap if it does not fit.
 template <class T>
 struct Deadlines::Allocator
 {
@@ -39,14 +39,14 @@ struct Deadlines::Allocator
     Deadlines* deadlines;
 };
 
-/// Takes the end of the timer's wait to the strand, in whichever way it ended.
+/// Handler of the timer's wait: enters the strand, whether the timer expired or was cancelled.
 class Deadlines::Tick
 {
 public:
     explicit Tick(std::shared_ptr<Deadlines> deadlines) : allocator_{*deadlines}, deadlines_{std::move(deadlines)} {}
 
     using allocator_type = Allocator<void>;
-    allocator_type get_allocator() const noexcept { return allocator_; } // also once moved from
+    allocator_type get_allocator() const noexcept { return allocator_; } // valid even after a move
 
     void operator()(const error_code&)
     {
@@ -100,7 +100,7 @@ void Deadlines::arm_by(Clock::time_point time)
         timer_.expires_at(time);
         timer_.async_wait(Tick{shared_from_this()});
     } else {
-        timer_.cancel(); // the tick arms the timer again
+        timer_.cancel(); // the tick sets it again
     }
     armed_for_ = time;
 }
@@ -131,7 +131,7 @@ void Deadlines::fire()
 
 void Deadlines::interrupt_late(Clock::time_point now)
 {
-    // What is late is taken out first: an interruption may watch anew, or end what else is watched.
+    // Collected first, as an interruption may watch, or destroy, other objects.
     List late;
     none_before_ = Clock::time_point::max();
     for (auto at = watched_.begin(); at != watched_.end();) {

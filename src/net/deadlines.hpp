@@ -11,18 +11,19 @@
 
 namespace passage::net {
 
-/// Why something under way is interrupted.
+/// Why a watched object is interrupted.
 enum class Interrupt { expired, shut_down };
 
-/// Interrupts what is under way when its time is over, with one timer for all.
+/// Interrupts objects whose deadline has passed. Uses one timer for all, as a timer for each call would cost more than
+/// decoding its JSON.
 ///
-/// Timers of their own would cost each call more than its JSON does. The timer runs only while something is watched,
-/// and for one period beyond: a quiet client keeps no execution context from running out of work. The memory of its
-/// wait is kept, so that it goes on when there is none to be had. Used on the strand only; owned by a shared pointer.
+/// The timer runs only while something is watched, and for one period after, so that an idle client does not keep the
+/// execution context from running out of work. The memory for its wait is reused, so that it works without memory. Used
+/// on the strand only. Owned by a shared pointer.
 class Deadlines final : private Strand::Entry, public std::enable_shared_from_this<Deadlines>
 {
 public:
-    /// Something with a deadline; may be destroyed at any time.
+    /// An object with a deadline. May be destroyed while it is watched.
     class Watched : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>
     {
     public:
@@ -35,19 +36,19 @@ public:
 
     private:
         friend class Deadlines;
-        /// Called at most once for each deadline set.
+        /// Called at most once for each call of `watch`.
         virtual void interrupt(Interrupt why) = 0;
 
         Clock::time_point deadline_ = Clock::time_point::max();
     };
 
-    /// `sweep` is called now and then while something is watched, and never after `shut_down`.
+    /// Calls `sweep` regularly while something is watched, until `shut_down`.
     Deadlines(const Strand& strand, std::function<void()> sweep);
 
-    /// Begins to watch, or changes the deadline of what is watched.
+    /// Watches an object, or changes the deadline of a watched one.
     void watch(Watched& watched, Clock::time_point deadline);
 
-    /// Interrupts all that is watched, and what is to be watched later, and stops the timer for good.
+    /// Interrupts all watched objects, and stops the timer. `watch` interrupts its object from then on.
     void shut_down();
 
 private:
@@ -68,14 +69,14 @@ private:
     Strand strand_;
     InnerTimer timer_;
     std::function<void()> sweep_;
-    /// By when a tick comes; the far end of time if none does.
+    /// When the timer expires at the latest; `max()` if it is not set.
     Clock::time_point armed_for_ = Clock::time_point::max();
-    /// No deadline is earlier; mostly far off, which spares a look at all that is watched.
+    /// No deadline is earlier. Usually far off, so that most ticks need not look at all objects.
     Clock::time_point none_before_ = Clock::time_point::max();
     bool shut_down_ = false;
     List watched_;
-    std::shared_ptr<Deadlines> self_; ///< Null unless a tick is queued on the strand.
-    /// Of the one wait that there is at a time.
+    std::shared_ptr<Deadlines> self_; ///< Set while a tick is queued on the strand.
+    /// Memory for the timer's only wait.
     alignas(std::max_align_t) std::array<std::byte, 256> memory_;
     bool memory_is_used_ = false;
 };

@@ -4,15 +4,15 @@
 
 namespace passage::net {
 
-/// Something that one coroutine waits for. Used on the strand only.
+/// An event that one coroutine waits for. Used on the strand only.
 ///
-/// Built on a timer, so that the execution context owns the waiting coroutine: one that is destroyed takes it along.
+/// Uses a timer, so that the execution context destroys the waiting coroutine when it is destroyed.
 class Event
 {
 public:
     explicit Event(const Strand& executor) : timer_{executor, Clock::time_point::max()} {}
 
-    /// Returns when `set` was called since the last wait; earlier if the coroutine is cancelled.
+    /// Waits for `set`. Returns at once if it was called since the last wait, and early if the coroutine is cancelled.
     Task<void> wait()
     {
         const bool cancelled = is_cancelled(co_await asio::this_coro::cancellation_state);
@@ -21,7 +21,7 @@ public:
         set_ = false;
     }
 
-    /// Wakes the waiting coroutine, or the next one to wait.
+    /// Resumes the waiting coroutine; if there is none, the next `wait` returns at once.
     void set()
     {
         set_ = true;

@@ -22,11 +22,11 @@ using boost::system::error_code;
 template <class T>
 using Task = asio::awaitable<T, Strand>;
 
-/// Completes with a tuple that begins with the error code; nothing is thrown.
+/// Completion token of a coroutine on the strand. Returns the error code in a tuple instead of throwing.
 inline constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable_t<Strand>{});
 
-/// Whether a coroutine was cancelled, by its `this_coro::cancellation_state`. To be asked before each wait: a
-/// cancellation that comes while a completed wait is about to be resumed breaks nothing off.
+/// Whether a coroutine was cancelled, given its `this_coro::cancellation_state`. Check before each wait: a cancellation
+/// between the end of one wait and the beginning of the next interrupts neither.
 inline bool is_cancelled(const asio::cancellation_state& state)
 {
     return state.cancelled() != asio::cancellation_type::none;
@@ -34,9 +34,9 @@ inline bool is_cancelled(const asio::cancellation_state& state)
 
 using Clock = std::chrono::steady_clock;
 using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Strand>;
-/// Beneath the strand: what waits for it enters the strand by itself.
+/// A timer on the inner executor: handlers must enter the strand themselves.
 using InnerTimer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, asio::any_io_executor>;
-/// Beneath the strand: what waits for a socket enters the strand by itself, or is bound to it.
+/// A socket on the inner executor: handlers must enter the strand themselves, or be bound to it.
 using Socket = asio::basic_stream_socket<asio::ip::tcp, asio::any_io_executor>;
 using Endpoint = asio::ip::tcp::endpoint;
 

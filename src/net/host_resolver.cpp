@@ -25,7 +25,7 @@ Failure dns_failure(error_code cause, bool transient)
     return failure;
 }
 
-/// Address families in turn, in the order of the system's preference (RFC 8305, section 4).
+/// Alternates address families, beginning with the system's first choice (RFC 8305, section 4).
 Addresses interleave(const Addresses& sorted)
 {
     Addresses first, second;
@@ -73,7 +73,7 @@ expected<Addresses, Failure> system_lookup(const std::string& host)
     return interleave(addresses);
 }
 
-/// A look-up under way, shared by its thread and the strand.
+/// A look-up, shared by its thread and the strand.
 struct HostResolver::Job
 {
     struct Waiting : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>
@@ -88,11 +88,11 @@ struct HostResolver::Job
             one.answered.set();
     }
 
-    /// The thread's until `has_answer` is set, the strand's from then on.
+    /// Used by the thread until it sets `has_answer`, and by the strand after that.
     expected<Addresses, Failure> answer = unexpected{out_of_memory(Stage::dns)};
     Clock::time_point answered_at;
     std::atomic<bool> has_answer = false;
-    boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>> waiting; ///< The strand's.
+    boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>> waiting; ///< Used by the strand.
 };
 
 HostResolver::HostResolver(const Strand& executor, std::string host, Lookup lookup)
@@ -106,8 +106,8 @@ HostResolver::HostResolver(const Strand& executor, std::string host, Lookup look
     if (!not_an_address) {
         cache_.put_forever({address});
     } else if (host_ == "localhost") {
-        // RFC 6761, section 6.3: the name is trusted, so no look-up may say what it is. IPv4 first: most local servers
-        // listen there alone, and a stranger's program that listens on ::1 must not be asked in their place.
+        // The name is trusted, so no look-up may redirect it (RFC 6761, section 6.3). IPv4 first: most local servers
+        // listen only there, and another user's program may listen on ::1.
         cache_.put_forever({asio::ip::address_v4::loopback(), asio::ip::address_v6::loopback()});
     }
 }
@@ -123,7 +123,7 @@ Task<expected<Addresses, Failure>> HostResolver::resolve()
     if (!job_) {
         try {
             job_ = start();
-        } catch (const std::system_error& error) { // no thread to be had
+        } catch (const std::system_error& error) { // no thread available
             co_return unexpected{dns_failure(error_code{error.code().value(), boost::system::system_category()}, true)};
         }
     }
@@ -134,7 +134,7 @@ Task<expected<Addresses, Failure>> HostResolver::resolve()
     take_answer();
     if (!job->has_answer.load(std::memory_order_acquire))
         co_return Addresses{};
-    // Not as a whole: what an `expected` throws while it is copied ends the program.
+    // Copies the parts: tl::expected ends the program if its copy throws.
     if (!job->answer)
         co_return unexpected{Failure{job->answer.error()}};
     co_return Addresses{*job->answer};
@@ -143,8 +143,8 @@ Task<expected<Addresses, Failure>> HostResolver::resolve()
 std::shared_ptr<HostResolver::Job> HostResolver::start()
 {
     auto job = std::make_shared<Job>();
-    // Detached, as nothing can interrupt a look-up: what waited for it must not have to wait for the thread.
-    // It uses the execution context, which it may outlive, only while it holds the lifetime.
+    // Detached, as a look-up can't be interrupted, and destroying the client must not wait for it. May outlive the
+    // execution context, so it locks the context's lifetime to post.
     std::thread{[job, lifetime = lifetime_, weak = std::weak_ptr{strand_}, host = host_, lookup = lookup_] {
         try {
             job->answer = lookup(host);
@@ -160,7 +160,7 @@ std::shared_ptr<HostResolver::Job> HostResolver::start()
             if (const auto strand = weak.lock())
                 asio::post(*strand, [job] { job->wake(); });
         } catch (const std::bad_alloc&) {
-            // the next poll sees the answer
+            // the next poll notices the answer
         }
     }}.detach();
     return job;

@@ -14,45 +14,46 @@
 
 namespace passage::net {
 
-/// Looks a name up and blocks for as long as it takes; called on a thread of its own.
+/// Looks a name up and blocks meanwhile. Called on a thread of its own.
 using Lookup = std::function<expected<Addresses, Failure>(const std::string& host)>;
 
 /// `getaddrinfo` (POSIX).
 expected<Addresses, Failure> system_lookup(const std::string& host);
 
-/// The addresses of one host. An address, and the name `localhost`, are never looked up.
+/// Resolves the name of one host. Does not look up addresses and the name `localhost`.
 ///
-/// Look-ups run on a thread, one at a time, and are left to themselves when nobody waits any more. `AddressCache` says
-/// how long their results are used. Used on the strand only; destroyed on any thread when no `resolve` is under way.
+/// Look-ups run one at a time on a detached thread, which goes on if no coroutine waits any more. `AddressCache` keeps
+/// their results. Used on the strand only; may be destroyed on any thread when no `resolve` is pending.
 class HostResolver
 {
 public:
     HostResolver(const Strand& executor, std::string host, Lookup lookup);
 
-    /// The addresses, in the order of preference; an empty list if the coroutine was cancelled. `Errc::shut_down` in a
-    /// child made by fork(): a client's calls were copied with it, and would be made twice.
+    /// Returns the addresses in the order of preference; an empty list if the coroutine was cancelled. Fails with
+    /// `Errc::dns`, or `Errc::no_memory` if the look-up ran out of memory. Fails with `Errc::shut_down` in a child made
+    /// by fork(), which has copies of the parent's calls and must not make them again.
     Task<expected<Addresses, Failure>> resolve();
 
-    /// To be called now and then while `resolve` is under way: takes in an answer that there was no memory to post.
+    /// Must be called regularly while `resolve` is pending: notices a result that there was no memory to post.
     void poll();
 
-    /// None of the addresses could be reached.
+    /// See `AddressCache::suspect`.
     void suspect() noexcept { cache_.suspect(); }
 
 private:
     struct Job;
 
     std::shared_ptr<Job> start();
-    /// Takes in what the last look-up came to, if it has ended.
+    /// Stores the result of the last look-up, if it has ended.
     void take_answer();
 
-    /// A look-up's thread has a weak pointer to it: it must not keep the executor of a context that is gone.
+    /// Look-up threads have a weak pointer to it: they must not keep the executor of a destroyed context.
     std::shared_ptr<const Strand> strand_;
     std::shared_ptr<ContextLifetime> lifetime_;
     Origin origin_;
     std::string host_;
     Lookup lookup_;
-    std::shared_ptr<Job> job_; ///< The look-up under way, or one whose answer was not taken in yet.
+    std::shared_ptr<Job> job_; ///< A look-up that is running, or whose result was not stored yet.
     AddressCache cache_;
 };
 

@@ -7,7 +7,7 @@ namespace {
 
 using Context = asio::io_context::executor_type;
 
-/// The `io_context` beneath an executor, if it is one of those that users have.
+/// The executor of the `io_context` that an executor runs on. Knows plain executors and strands; null for others.
 std::optional<Context> find_io_context(const asio::any_io_executor& executor)
 {
     if (const auto* const plain = executor.target<Context>())

@@ -12,17 +12,17 @@ namespace passage::net {
 
 /// A timer that does not keep an execution context from running out of work. Used on the strand only.
 ///
-/// It takes its own wait out of the context's count of work, which `io_context` alone lets others do. On an executor
-/// of another context it never expires.
+/// Subtracts its wait from the context's count of outstanding work. Only `io_context` allows that: on an executor of
+/// another context the timer never expires.
 class IdleTimer
 {
 public:
     explicit IdleTimer(const Strand& strand);
 
-    /// Whether it will call a handler.
+    /// Whether a handler will be called.
     bool is_set() const noexcept { return is_set_; }
 
-    /// Calls a handler on the strand at a time, unless this object is gone by then; no-op if it is set.
+    /// Calls a handler on the strand at a time, unless this object is destroyed before. A no-op if a time is set.
     template <class Handler>
     void set(Clock::time_point time, Handler handler)
     {
@@ -39,7 +39,7 @@ public:
         is_set_ = true;
     }
 
-    /// To be called by the handler.
+    /// The handler must call this.
     void expired() noexcept { is_set_ = false; }
 
 private:

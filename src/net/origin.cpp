@@ -10,7 +10,7 @@ namespace {
 
 using CachedProcess = std::atomic<pid_t>;
 
-/// A page that is empty in a child; none where the system has no such pages.
+/// Maps a page that is zeroed in a child made by fork(). Null if the system does not support that.
 CachedProcess* make_cache() noexcept
 {
     void* const page = mmap(nullptr, sizeof(CachedProcess), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -4,18 +4,18 @@
 
 namespace passage::net {
 
-/// Which process something was made in. A child made by fork() has copies of its parent's connections, and would spoil
-/// them by any use.
+/// Remembers the process in which an object was made. A child made by fork() has copies of its parent's connections,
+/// and using them would corrupt the parent's.
 class Origin
 {
 public:
     Origin() noexcept : process_{current_process()} {}
 
-    /// Whether this is the process that it was made in.
+    /// Whether this process made the object.
     bool is_here() const noexcept { return process_ == current_process(); }
 
 private:
-    /// At the cost of a read rather than of a system call.
+    /// As `getpid()`, but usually without a system call.
     static pid_t current_process() noexcept;
 
     pid_t process_;

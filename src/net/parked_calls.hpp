@@ -21,7 +21,7 @@ private:
     std::shared_ptr<ParkedCall> self_; ///< Null unless it is parked.
 };
 
-/// The parked calls that one wait owns.
+/// A list of parked calls. A wait owns it.
 class ParkedList
 {
 public:
@@ -32,7 +32,7 @@ public:
 
     void park(std::shared_ptr<ParkedCall> call) noexcept;
 
-    /// Takes a call out of the list that it is in; null if it is in none.
+    /// Removes a call from its list. Returns null if it is in none.
     static std::shared_ptr<ParkedCall> take(ParkedCall& call) noexcept;
 
     bool empty() const noexcept { return calls_.empty(); }
@@ -43,17 +43,17 @@ private:
 
 /// Holds calls that no socket or timer of their own will wake. Used on the strand only.
 ///
-/// One wait without end keeps all of them, so that the execution context owns them as it owns everything that waits: a
-/// timer for each would cost a call more than the pool does when thousands are waiting.
+/// One endless wait of a timer owns them all, so that the execution context destroys them when it is destroyed. A timer
+/// for each would be expensive when thousands of calls are waiting.
 class ParkedCalls
 {
 public:
     explicit ParkedCalls(const Strand& strand) : strand_{strand}, timer_{strand.inner()} {}
 
-    /// Keeps a call until it is resumed.
+    /// Owns a call until it is resumed.
     void park(std::shared_ptr<ParkedCall> call);
 
-    /// Resumes a parked call, after the function that is running; a no-op if the call is not parked. Allocates nothing.
+    /// Resumes a parked call after the current function on the strand. A no-op if it is not parked. Does not allocate.
     void resume(ParkedCall& call) noexcept;
 
 private:

@@ -7,25 +7,24 @@
 
 namespace passage::net {
 
-/// What goes on when a wait is over. It is kept alive by the wait, and so owned by the execution context: one that is
-/// destroyed destroys what waits.
+/// Something that is resumed at the end of a wait. The wait owns it, so that the execution context destroys it when it
+/// is destroyed.
 ///
-/// It waits for one thing at a time, so one place on the strand is enough, and is part of it: no memory is needed to
-/// end a wait.
+/// It has one wait at a time. It is its own entry of the strand, so that ending a wait needs no memory.
 class Resumable : private Strand::Entry
 {
 public:
-    /// Ends a wait, from a thread of the context; on the strand, in this call if that can be. `ec` is
+    /// Resumes `waiter` on the strand, inside this call if possible. Only on a thread of the inner executor. `ec` is
     /// `operation_aborted` if the wait was cancelled.
-    static void enter(const Strand& strand, std::shared_ptr<Resumable> who, const error_code& ec)
+    static void enter(const Strand& strand, std::shared_ptr<Resumable> waiter, const error_code& ec)
     {
-        strand.enter_entry(queued(std::move(who), ec));
+        strand.enter_entry(queued(std::move(waiter), ec));
     }
 
-    /// Ends a wait, from a function on the strand, after which it resumes.
-    static void add(const Strand& strand, std::shared_ptr<Resumable> who) noexcept
+    /// Resumes `waiter` after the current function on the strand.
+    static void add(const Strand& strand, std::shared_ptr<Resumable> waiter) noexcept
     {
-        strand.add(queued(std::move(who), {}));
+        strand.add(queued(std::move(waiter), {}));
     }
 
 protected:
@@ -34,11 +33,11 @@ protected:
 private:
     virtual void resume(const error_code& ec) = 0;
 
-    static Resumable& queued(std::shared_ptr<Resumable> who, const error_code& ec) noexcept
+    static Resumable& queued(std::shared_ptr<Resumable> waiter, const error_code& ec) noexcept
     {
-        Resumable& self = *who;
+        Resumable& self = *waiter;
         self.ec_ = ec;
-        self.self_ = std::move(who);
+        self.self_ = std::move(waiter);
         return self;
     }
 
@@ -51,7 +50,7 @@ private:
     void drop() noexcept final { const auto self = std::move(self_); }
 
     error_code ec_;
-    std::shared_ptr<Resumable> self_; ///< Null unless it is queued on the strand.
+    std::shared_ptr<Resumable> self_; ///< Set while it is queued on the strand.
 };
 
 } // namespace passage::net

@@ -4,8 +4,8 @@ namespace passage::net {
 
 bool Strand::Queue::try_begin() noexcept
 {
-    Link* nobody = nullptr;
-    if (!top_.compare_exchange_strong(nobody, &turn_, std::memory_order_acquire, std::memory_order_relaxed))
+    Link* no_turn = nullptr;
+    if (!top_.compare_exchange_strong(no_turn, &turn_, std::memory_order_acquire, std::memory_order_relaxed))
         return false;
     begin();
     return true;
@@ -24,7 +24,7 @@ bool Strand::Queue::push(Entry& entry) noexcept
 Strand::Entry* Strand::Queue::pop() noexcept
 {
     if (!first_) {
-        // Before somebody else can begin.
+        // Before another thread can take the turn.
         runner_.store({}, std::memory_order_relaxed);
         Link* top = &turn_;
         if (top_.compare_exchange_strong(top, nullptr, std::memory_order_release, std::memory_order_relaxed))
@@ -45,8 +45,8 @@ void Strand::Queue::abandon() noexcept
         entry->drop();
 }
 
-/// While one lives, its thread hands a turn to the inner executor. It gets back a turn that is destroyed meanwhile, as
-/// there was no memory for it; one that is destroyed later goes with its execution context.
+/// Marks that this thread is submitting a turn to the inner executor. A `Turn` that is destroyed meanwhile could not be
+/// submitted, and is returned to this object; one that is destroyed later is destroyed with its execution context.
 class Strand::Posting
 {
 public:
@@ -55,7 +55,7 @@ public:
     Posting(const Posting&) = delete;
     Posting& operator=(const Posting&) = delete;
 
-    /// Gives a queue's turn back. False if this thread is not handing it over.
+    /// Returns a queue's turn. False if this thread is not submitting it.
     static bool give_back(const Queue& queue) noexcept
     {
         if (!current_ || &current_->queue_ != &queue)
@@ -76,7 +76,7 @@ private:
 
 void Strand::add(Entry& entry) const noexcept
 {
-    const Strand self = *this; // which the entry may destroy
+    const Strand self = *this; // the entry may destroy this object
     if (!self.queue_->push(entry))
         return;
     try {
@@ -93,12 +93,12 @@ void Strand::enter_entry(Entry& entry) const
     else if (queue_->try_begin())
         Turn{queue_}.run([&entry] { entry.run(); });
     else if (queue_->push(entry))
-        Turn{queue_}(); // the others have left meanwhile
+        Turn{queue_}(); // the other turn ended meanwhile
 }
 
 void Strand::begin_turn(bool never_in_this_call) const
 {
-    const std::shared_ptr<Queue> queue = queue_; // what runs may destroy this object
+    const std::shared_ptr<Queue> queue = queue_; // an entry may destroy this object
     Posting posting{*queue};
     try {
         if (never_in_this_call)
@@ -113,7 +113,7 @@ void Strand::begin_turn(bool never_in_this_call) const
         }
         throw;
     }
-    if (posting.has_turn()) // the executor takes nothing any more
+    if (posting.has_turn()) // the executor is shut down
         queue->abandon();
 }
 
@@ -122,7 +122,7 @@ void Strand::run_rest(const std::shared_ptr<Queue>& queue) noexcept
     try {
         Turn{queue}();
     } catch (...) {
-        // there is nobody to tell of it
+        // the exception of begin_turn is thrown instead
     }
 }
 

@@ -15,23 +15,23 @@
 
 namespace passage::net {
 
-/// An executor that runs functions one at a time, in the order in which they came, on another executor.
+/// An executor that runs functions one at a time, in FIFO order, on an inner executor.
 ///
-/// As `asio::strand` does, with two additions. `enter` runs a function without an allocation if the caller is on the
-/// other executor's thread, as all completion handlers of sockets and timers are. An `Entry` is a function that brings
-/// its own memory, so that it can be added when there is none.
+/// Like `asio::strand`, with two additions. `enter` runs a function without an allocation when called on a thread of
+/// the inner executor, as completion handlers of sockets and timers are. An `Entry` has its own memory, so that
+/// a function on the strand can always add it.
 ///
-/// Small enough for `any_io_executor` to hold it without the heap. It tracks no outstanding work: who waits here waits
-/// for an operation, which is work itself, or keeps the context running by himself.
+/// Small enough for `any_io_executor` to store it without the heap. Does not track outstanding work: its users have an
+/// operation pending, or track work themselves.
 class Strand
 {
 public:
-    /// A template, so that a strand itself is not tried as what `any_io_executor` is made of.
+    /// A template, so that `any_io_executor` is not implicitly made of a strand here.
     template <std::same_as<boost::asio::any_io_executor> Inner>
     explicit Strand(Inner inner) : queue_{std::make_shared<Queue>(std::move(inner))}
     {}
 
-    /// What the functions run on.
+    /// The executor that runs the functions.
     const boost::asio::any_io_executor& inner() const noexcept { return queue_->inner; }
 
 private:
@@ -41,7 +41,7 @@ private:
     };
 
 public:
-    /// A function that waits, in memory of its owner's; stays in place until it was run or dropped.
+    /// A function in memory of its owner. Must not be moved or destroyed until it was run or dropped.
     class Entry : private Link
     {
     protected:
@@ -50,14 +50,14 @@ public:
 
     private:
         friend class Strand;
-        /// Called on the strand, which no longer refers to this entry.
+        /// Called on the strand. May destroy this entry or add it again.
         virtual void run() = 0;
-        /// Called in place of `run` if the execution context is being destroyed, or there is no memory to run it.
+        /// Called instead of `run` if the execution context is being destroyed, or if memory runs out.
         virtual void drop() noexcept = 0;
     };
 
-    /// Runs a function, in this call if that can be; never in it if this strand is one that `require(blocking.never)`
-    /// returned. Any thread. Throws `std::bad_alloc`; then the function was not run.
+    /// Runs a function, inside this call if possible, unless `require(blocking.never)` returned this strand.
+    /// Thread-safe. Throws `std::bad_alloc`, and does not run the function then.
     template <class Function>
     void execute(Function&& function) const
     {
@@ -67,11 +67,11 @@ public:
             begin_turn(never_blocks_);
     }
 
-    /// Runs an entry after the function that is running. Called on the strand it needs no memory; elsewhere the entry
-    /// is dropped if there is none to have the other executor run it. Any thread.
+    /// Runs an entry, never inside this call. Needs no memory when called on the strand; elsewhere it drops the entry
+    /// if memory for the inner executor runs out. Thread-safe.
     void add(Entry& entry) const noexcept;
 
-    /// Runs a function, in this call unless others are on the strand. Only for a thread that runs the inner executor.
+    /// Runs a function, inside this call unless another is running. Only on a thread of the inner executor.
     template <class Function>
     void enter(Function&& function) const
     {
@@ -80,14 +80,14 @@ public:
         else if (queue_->try_begin())
             Turn{queue_}.run(std::forward<Function>(function));
         else if (queue_->push(make_entry(std::forward<Function>(function))))
-            Turn{queue_}(); // the others have left meanwhile
+            Turn{queue_}(); // the other turn ended meanwhile
     }
 
-    /// Runs an entry, in this call unless others are on the strand; allocates nothing. Only for a thread that runs the
-    /// inner executor.
+    /// Runs an entry, inside this call unless a function is running. Only on a thread of the inner executor. Does not
+    /// allocate.
     void enter_entry(Entry& entry) const;
 
-    // What makes this an executor of Asio's (boost::asio::execution::executor).
+    // Requirements of boost::asio::execution::executor.
 
     friend bool operator==(const Strand& left, const Strand& right) noexcept
     {
@@ -133,35 +133,35 @@ private:
         return *new EntryOf{std::forward<Function>(function)};
     }
 
-    /// Who waits, and whether somebody has the turn.
+    /// The queued entries, and whether a thread has the turn to run them.
     class Queue
     {
     public:
         explicit Queue(boost::asio::any_io_executor executor) : inner{std::move(executor)} {}
 
         bool is_here() const noexcept { return runner_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
-        /// Takes the turn for this thread, if nobody has it.
+        /// Takes the turn for this thread, if no thread has it.
         bool try_begin() noexcept;
-        /// Adds an entry. True if nobody had the turn: it is the caller's to have somebody run the entries.
+        /// Adds an entry. If no thread had the turn, returns true and the caller must have the entries run.
         bool push(Entry& entry) noexcept;
-        /// The turn is this thread's.
+        /// Gives the turn to this thread.
         void begin() noexcept { runner_.store(std::this_thread::get_id(), std::memory_order_relaxed); }
-        /// The next entry; if there is none, none, and the turn is over.
+        /// Removes the next entry. If there is none, ends the turn and returns null.
         Entry* pop() noexcept;
-        /// Ends a turn that does not come, and drops the entries.
+        /// Drops all entries and ends the turn.
         void abandon() noexcept;
 
         const boost::asio::any_io_executor inner;
 
     private:
         std::atomic<std::thread::id> runner_;
-        Link turn_; ///< Stands for the turn itself.
-        /// None if nobody has the turn; else who came, the last first, then `turn_`.
+        Link turn_; ///< The end of the list while a thread has the turn.
+        /// Null if no thread has the turn; else the new entries, the last one first, and then `turn_`.
         std::atomic<Link*> top_{nullptr};
-        Link* first_ = nullptr; ///< Whom the turn has taken from there, in the order in which they came.
+        Link* first_ = nullptr; ///< Entries that the turn has taken from `top_`, in FIFO order.
     };
 
-    /// A turn: what was added is run until nothing is left.
+    /// The right and duty to run the entries until none is left.
     class Turn
     {
     public:
@@ -169,14 +169,14 @@ private:
         Turn(Turn&&) noexcept = default;
         ~Turn();
 
-        /// As a function of the inner executor.
+        /// Runs the entries, as a function that the inner executor calls.
         void operator()()
         {
             queue_->begin();
             run([] {});
         }
 
-        /// With a function that comes before those that wait. What is thrown first comes out when all have run.
+        /// Runs a function and then the entries. Rethrows the first exception after the last entry.
         template <class Function>
         void run(Function&& function)
         {
@@ -192,14 +192,13 @@ private:
     private:
         void run_waiting(std::exception_ptr thrown);
 
-        std::shared_ptr<Queue> queue_; ///< None once the turn is over.
+        std::shared_ptr<Queue> queue_; ///< Null once the turn began to run entries.
     };
 
     class Posting;
 
-    /// Has the inner executor run the entries, the first of which this thread has added. If there is no memory for
-    /// that, drops this one entry and throws. What other threads have added meanwhile is run in this call: they were
-    /// not told.
+    /// Submits a turn to the inner executor, after this thread added the first entry. If that throws, drops this entry
+    /// and rethrows. Runs the entries that other threads added meanwhile inside this call, as they rely on the turn.
     void begin_turn(bool never_in_this_call) const;
     static void run_rest(const std::shared_ptr<Queue>& queue) noexcept;
 

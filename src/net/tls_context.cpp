@@ -44,7 +44,7 @@ unexpected<Error> tls_error(std::string message)
     return unexpected{std::move(error)};
 }
 
-/// Adds every certificate of a PEM text; false if there is none, or one that can't be read.
+/// Adds all certificates of a PEM text. False if there is none, or one can't be read.
 bool add_certificates(SSL_CTX* context, const std::string& pem)
 {
     const std::unique_ptr<BIO, decltype(&BIO_free)> input{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
@@ -57,7 +57,7 @@ bool add_certificates(SSL_CTX* context, const std::string& pem)
         const std::unique_ptr<X509, decltype(&X509_free)> certificate{
             PEM_read_bio_X509(input.get(), nullptr, nullptr, nullptr), &X509_free};
         if (!certificate) {
-            // Running out of PEM blocks is the end; anything else is a certificate that can't be read.
+            // PEM_R_NO_START_LINE is the end of the text; other errors are of a certificate.
             const bool ended = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
             if (any && ended)
                 ERR_clear_error();
@@ -92,7 +92,7 @@ expected<std::unique_ptr<TlsContext>> TlsContext::create(const TlsOptions& optio
         return tls_error("TLS can't be set up");
     std::unique_ptr<TlsContext> result{new TlsContext{context, std::move(host), host_is_address}};
 
-    // All by name rather than by default: what a distribution or openssl.cnf says must not weaken it.
+    // Nothing is left to defaults, which a distribution or openssl.cnf may weaken.
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_security_level(context, 2);
@@ -126,7 +126,7 @@ TlsContext::TlsContext(SSL_CTX* context, std::string host, bool host_is_address)
 
 TlsContext::~TlsContext()
 {
-    // Connections that outlive this object must not hand it their sessions.
+    // Connections may outlive this object: keep_session must not use it then.
     SSL_CTX_set_app_data(context_.get(), nullptr);
 }
 
@@ -137,7 +137,7 @@ SslPtr TlsContext::make_ssl()
         throw std::bad_alloc{};
     X509_VERIFY_PARAM* const checks = SSL_get0_param(ssl.get());
     X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    // Without the name to check, the handshake must not happen at all.
+    // The handshake must not begin if the name can't be set.
     const int named = host_is_address_ ? X509_VERIFY_PARAM_set1_ip_asc(checks, host_.c_str())
                                        : X509_VERIFY_PARAM_set1_host(checks, host_.data(), host_.size()) &&
                                              SSL_set_tlsext_host_name(ssl.get(), host_.c_str());
@@ -155,7 +155,7 @@ int TlsContext::keep_session(SSL* ssl, SSL_SESSION* session)
     if (!self)
         return 0;
     self->session_.reset(session);
-    return 1; // the reference is ours
+    return 1; // takes ownership of the session
 }
 
 } // namespace passage::net

@@ -28,8 +28,8 @@ struct SslErrors
 /// Takes all errors out of OpenSSL's queue of this thread.
 SslErrors take_ssl_errors() noexcept;
 
-/// How TLS is spoken to one host: always verified, TLS 1.2 and 1.3 with ECDHE and AEAD only (RFC 9325), the host's name
-/// or address checked against the certificate's subject alternative names only (RFC 9525). Used on the strand only.
+/// TLS settings for one host: TLS 1.2 and 1.3, only with ECDHE and AEAD (RFC 9325). Certificates are always verified,
+/// and the host's name or address must be one of the subject alternative names (RFC 9525). Used on the strand only.
 class TlsContext
 {
 public:
@@ -41,7 +41,7 @@ public:
     TlsContext& operator=(const TlsContext&) = delete;
     ~TlsContext();
 
-    /// A client's end of a connection, ready for the handshake; resumes the last session if there is one.
+    /// Makes the client side of a connection, ready for the handshake. Resumes the last session if there is one.
     SslPtr make_ssl();
 
 private:
