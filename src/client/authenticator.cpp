@@ -32,7 +32,7 @@ using Clock = client::SharedWait::Clock;
 using jwt::KeyCache;
 using Next = KeyCache::Answer::Next;
 
-/// A set has but a few keys; a certificate chain makes one some kilobytes large.
+/// A set has few keys, each of some kilobytes if it has a certificate chain.
 constexpr std::size_t max_key_set = 1024 * 1024;
 
 expected<void> check_options(const AuthOptions& options)
@@ -52,7 +52,7 @@ expected<void> check_options(const AuthOptions& options)
     return {};
 }
 
-/// What a client_state needs to fetch keys, and nothing more: whoever serves them need not see the API key.
+/// The configuration to fetch keys with. Without the API key, which the keys' server must not see.
 expected<Config> config_for_keys(const Config& config)
 {
     const bool is_own = !config.auth_url.empty();
@@ -75,14 +75,14 @@ unexpected<Error> failure(Error error)
     return unexpected{std::move(error)};
 }
 
-/// The error of a token that can't be checked for want of keys.
+/// The error for a token that can't be verified, as no keys could be fetched.
 Error no_keys(const Error& cause)
 {
     if (cause.code == Errc::shut_down)
         return cause;
     Error error = cause;
     error.code = Errc::jwks;
-    // What is said of the call that fetches them is said of this one, at the end.
+    // Only what describes the cause: the rest of the error is printed after the message.
     Error reason{cause.code, cause.message};
     reason.stage = cause.stage;
     reason.http_status = cause.http_status;
@@ -94,7 +94,7 @@ Error no_keys(const Error& cause)
     return error;
 }
 
-/// The error of a caller that would be one too many to wait for keys.
+/// The error for a caller if too many others wait for keys.
 Error too_many_wait(std::size_t most)
 {
     Error error{Errc::jwks, std::to_string(most) + " callers wait for keys already"};
@@ -109,7 +109,7 @@ asio::awaitable<Result> ready(Result result)
 
 } // namespace
 
-/// What an authenticator and those who wait for it share.
+/// State shared by an authenticator and its operations in flight.
 struct Authenticator::State : std::enable_shared_from_this<State>
 {
     State(asio::any_io_executor on, jwt::Expectations rules, const AuthOptions& options, std::size_t max_waiting,
@@ -122,23 +122,23 @@ struct Authenticator::State : std::enable_shared_from_this<State>
           cache{{options.key_lifetime, options.key_lifetime_in_outage, options.key_refetch_interval}}
     {}
 
-    /// A fetch of keys, and what is known of it.
+    /// A fetch of keys in flight.
     struct Fetch
     {
         std::shared_ptr<client::SharedWait> wait;
         std::shared_ptr<client::CallReport> report;
     };
 
-    /// By when a caller's wait ends; without a wish of the caller, the fetch has its own end.
+    /// The deadline of a caller that set one; otherwise the time-out of the fetch ends its wait.
     Clock::time_point deadline(const CallOptions& options, Clock::time_point now) const
     {
         const auto by = client_state.lock();
-        const bool has_wish =
+        const bool has_deadline =
             options.deadline() || options.timeout() || options.no_later_than() != Clock::time_point::max();
-        return by && has_wish ? by->deadline(options, now) : Clock::time_point::max();
+        return by && has_deadline ? by->deadline(options, now) : Clock::time_point::max();
     }
 
-    /// What is to be done for a token's key, at this time.
+    /// What to do for a token now.
     KeyCache::Answer ask(const jwt::Token& token)
     {
         if (given_keys) {
@@ -158,7 +158,7 @@ struct Authenticator::State : std::enable_shared_from_this<State>
         return *std::move(claims);
     }
 
-    /// The answer to a token, unless keys have to be fetched for it.
+    /// The result for a token; null if keys must be fetched first.
     std::optional<Result> check(const jwt::Token& token, const KeyCache::Answer& answer)
     {
         switch (answer.next) {
@@ -176,8 +176,8 @@ struct Authenticator::State : std::enable_shared_from_this<State>
         return std::nullopt;
     }
 
-    /// As `ask`, and begins a fetch if one is due. `under_way` is the one to wait for, with `permit` if somebody else
-    /// began it.
+    /// As `ask`, but also starts a fetch if one is needed. Sets `under_way` to the fetch to wait for, and `permit` if
+    /// another caller started it.
     KeyCache::Answer ask_and_fetch(const jwt::Token& token, const CallOptions& options, Fetch& under_way,
                                    client::WaitingLimit::Permit& permit)
     {
@@ -193,7 +193,7 @@ struct Authenticator::State : std::enable_shared_from_this<State>
         under_way = fetch = {std::make_shared<client::SharedWait>(executor), std::make_shared<client::CallReport>()};
         cache.begin_fetch();
         lock.unlock();
-        // From here on others may join, so that the fetch has to end whatever is thrown.
+        // From here on other callers may wait, so the fetch must end even if something throws.
         auto end = client::exactly_once<jwt::KeySet>(
             Errc::jwks, [self = shared_from_this()](expected<jwt::KeySet> keys) { self->end_fetch(std::move(keys)); });
         CallOptions of_fetch;
@@ -232,9 +232,9 @@ struct Authenticator::State : std::enable_shared_from_this<State>
     std::shared_ptr<const jwt::KeySet> given_keys;
     client::WaitingLimit limit;
 
-    std::mutex mutex; ///< Guards what follows.
+    std::mutex mutex; ///< Guards the members below.
     KeyCache cache;
-    Fetch fetch; ///< The one under way, if any.
+    Fetch fetch; ///< Empty if no fetch is in flight.
 };
 
 asio::awaitable<Result> Authenticator::State::wait_and_check(std::shared_ptr<State> self, std::string text,
@@ -340,7 +340,7 @@ Authenticator::~Authenticator()
 
 namespace {
 
-/// The token of a request; the error of one that can't have one.
+/// The token of a request; a refusal if it has none or two.
 expected<std::string_view> find_token(TokenSource source, std::string_view authorization, std::string_view cookie)
 {
     std::string_view token;
@@ -359,7 +359,7 @@ expected<std::string_view> find_token(TokenSource source, std::string_view autho
 
 } // namespace
 
-/// The answer to a token that is there without waiting; nothing of it is copied.
+/// The result for a token, if that needs no wait. Does not copy the token.
 std::optional<Result> Authenticator::check_at_once(std::string_view token)
 {
     if (!state_)

@@ -19,7 +19,8 @@ namespace passage::client {
 
 namespace asio = boost::asio;
 
-/// Has the coroutine be cancelled by any type of cancellation from now on. True if it was cancelled before.
+/// Enables all cancellation types for the current coroutine. Returns true, and does nothing, if it is cancelled
+/// already.
 inline asio::awaitable<bool> accept_cancellation()
 {
     const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
@@ -29,7 +30,7 @@ inline asio::awaitable<bool> accept_cancellation()
     co_return false;
 }
 
-/// The result of an operation; a lack of memory is thrown.
+/// Returns the result of an operation. Throws `std::bad_alloc` if that is `Errc::no_memory`.
 template <class Result>
 Result take_or_throw(detail::Operation<Result>& operation)
 {
@@ -39,14 +40,15 @@ Result take_or_throw(detail::Operation<Result>& operation)
     return result;
 }
 
-/// An operation as an awaitable. Cancelling it is a result. All that a call costs but the call itself, so it is small.
+/// Makes an awaitable of an operation. Cancellation ends it with a result, not an exception. Kept small, as every call
+/// has such a coroutine.
 template <class Result>
 asio::awaitable<Result> await(std::shared_ptr<detail::Operation<Result>> operation)
 {
     using Ptr = std::shared_ptr<detail::Operation<Result>>;
     const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none)
-        operation->cancel(); // the coroutine stays cancelled, which a reset would make it forget
+        operation->cancel(); // without a reset, which would clear the state
     else
         co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     auto initiate = [](auto handler, Ptr started) {

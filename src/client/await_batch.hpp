@@ -18,7 +18,7 @@ namespace passage::client {
 
 namespace asio = boost::asio;
 
-/// A batch as an awaitable. Cancelling it, by any type of cancellation, is a result.
+/// Makes an awaitable of a batch. Cancellation of any type ends it with a result, not an exception.
 template <class T>
 asio::awaitable<T> await_batch(std::shared_ptr<detail::BatchOperation<T>> batch)
 {

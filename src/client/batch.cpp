@@ -19,7 +19,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-/// The error of an item that was not asked for.
+/// The error of an item whose operation was not started.
 Error not_asked(Error error)
 {
     error.effect = Effect::none;
@@ -28,9 +28,9 @@ Error not_asked(Error error)
     return error;
 }
 
-/// Carries out an operation for each of some items, and yields the results of all in their order. The items at `places`
-/// are asked for, in this order; the results of others are copies of what came at `sources`, which is of each item, or
-/// empty if there are no others.
+/// Runs an operation for the items at the indices `places`, in this order, and returns the results of all items in
+/// their own order. `sources` has for each item the index of the item whose result it gets; if it is empty, each gets
+/// its own.
 template <class T, class Items, class Operation>
 class Collection final : public detail::BatchOperation<std::vector<expected<T>>>,
                          public std::enable_shared_from_this<Collection<T, Items, Operation>>
@@ -80,7 +80,7 @@ public:
     Results cancelled() override { return take(Error{Errc::cancelled}); }
 
 private:
-    /// `stopped`: why not all were asked for.
+    /// `stopped` is the error of items whose operation was not started.
     Results take(const std::optional<Error>& stopped)
     {
         for (const std::size_t place : places_)
@@ -101,7 +101,7 @@ private:
     std::vector<bool> asked_;
 };
 
-/// The results of all items in their order, each asked for.
+/// Runs the operation for each item.
 template <class T, class Items, class Operation>
 detail::BatchOf<T> each(Items items, Operation operation, BatchOptions options)
 {
@@ -111,7 +111,7 @@ detail::BatchOf<T> each(Items items, Operation operation, BatchOptions options)
         std::move(items), std::move(places), std::vector<std::size_t>{}, std::move(operation), std::move(options));
 }
 
-/// The results of all ids in their order, with equal ones asked for once.
+/// Runs the operation once for each distinct id.
 template <class T, class Operation>
 detail::BatchOf<T> each_once(std::vector<std::string> ids, Operation operation, BatchOptions options)
 {

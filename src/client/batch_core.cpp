@@ -36,7 +36,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds first_pause = std::chrono::seconds{1};
 constexpr milliseconds longest_pause = std::chrono::hours{24};
-/// How often one item is asked for again, beyond what its calls do by themselves.
+/// Retries of an item that is throttled, in addition to those of its calls.
 constexpr unsigned max_throttled = 8;
 
 Error out_of_time()
@@ -46,7 +46,7 @@ Error out_of_time()
 
 } // namespace
 
-/// The state of a batch that is started. Used on its strand only, but for `start` and `cancel_soon`.
+/// The state of a running batch. Used only on its strand, except for `start` and `cancel_soon`.
 class BatchCore::Running
 {
 public:
@@ -98,7 +98,7 @@ public:
             options_.stops(error))
             return false;
         const auto now = Clock::now();
-        if (now >= resume_at_) { // else the others were answered the same
+        if (now >= resume_at_) { // else another item began the pause
             resume_at_ = now + std::clamp(error.retry_after.value_or(throttled_), milliseconds{0}, longest_pause);
             throttled_ = std::min<milliseconds>(2 * throttled_, std::chrono::seconds{20});
         }
@@ -126,7 +126,7 @@ public:
 private:
     void begin()
     {
-        ++workers_; // this function
+        ++workers_; // counts this function, so that no worker ends the batch meanwhile
         try {
             if (options_.deadline()) {
                 deadline_timer_.expires_at(*options_.deadline());
@@ -181,7 +181,7 @@ private:
             signal.emit(asio::cancellation_type::terminal);
     }
 
-    /// Any thread.
+    /// Thread-safe.
     void cancel_soon()
     {
         asio::post(strand_, [weak = batch_.weak_from_this()] {
@@ -200,19 +200,19 @@ private:
         });
     }
 
-    BatchCore& batch_; ///< Which owns this.
+    BatchCore& batch_; ///< Owns this object.
     const BatchOptions& options_;
     const asio::any_io_executor strand_;
     asio::steady_timer deadline_timer_;
-    asio::steady_timer room_; ///< Never expires.
+    asio::steady_timer room_; ///< Never expires; cancelled to resume a worker.
     net::Completion<std::exception_ptr, BatchSummary> completion_;
 
     std::size_t workers_ = 0;
-    std::list<asio::cancellation_signal> signals_; ///< One for each worker that there was.
+    std::list<asio::cancellation_signal> signals_; ///< One for each worker ever started.
     BatchSummary summary_;
     std::exception_ptr failure_;
     Clock::time_point resume_at_ = Clock::time_point::min();
-    milliseconds throttled_ = first_pause; ///< The next pause, if the service names none.
+    milliseconds throttled_ = first_pause; ///< The next pause if the service does not ask for one.
 };
 
 BatchCore::BatchCore(BatchOptions options) : options_{std::move(options)}, call_options_{options_.each()}

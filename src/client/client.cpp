@@ -27,7 +27,7 @@ using ClientStatePtr = std::shared_ptr<ClientState>;
 template <class T>
 using OperationPtr = std::shared_ptr<detail::Operation<expected<T>>>;
 
-/// A call that has its request, or the reason why there is none.
+/// Makes a call of a request, or a call that ends with the error in its place.
 template <class T>
 OperationPtr<T> make_call_with(const ClientStatePtr& client_state, const api::OperationFor<T>& operation,
                                const CallOptions& options, expected<http::Request> request,
@@ -38,7 +38,7 @@ OperationPtr<T> make_call_with(const ClientStatePtr& client_state, const api::Op
                                                       std::move(report));
 }
 
-/// A call: all arguments are read here.
+/// Makes a call. Reads all arguments, so that the call refers to none.
 template <class T, class... Args>
 OperationPtr<T> make_call(const ClientStatePtr& client_state, const api::Row<T(Args...)>& operation,
                           const CallOptions& options, const std::type_identity_t<Args>&... args)
@@ -154,7 +154,7 @@ asio::awaitable<expected<UserInfo>> Client::get_user(std::string_view user_id, c
 
 namespace {
 
-/// Whether a call can have another one's answer.
+/// Whether a call may share its request with others.
 bool is_shared(const ClientStatePtr& client_state, std::string_view user_id, const CallOptions& options)
 {
     return client_state && options.retries() && options.headers().empty() && api::check_id("user_id", user_id);
@@ -319,7 +319,7 @@ struct UserRange::State
     ClientStatePtr client_state;
     CallOptions options;
     api::UserPages pages;
-    bool is_reading = false; ///< A `next` is under way.
+    bool is_reading = false; ///< A call of `next` is in flight.
 };
 
 UserRange Client::users(const ListUsersRequest& request, const CallOptions& options)

@@ -7,9 +7,9 @@
 namespace passage::client {
 namespace {
 
-/// So that sums of times can't overflow.
+/// Limit on durations, so that sums of times can't overflow.
 constexpr std::chrono::milliseconds longest = std::chrono::hours{24 * 365};
-/// Servers take no longer field (RFC 9110, section 5.4).
+/// Servers refuse longer fields (RFC 9110, section 5.4).
 constexpr std::size_t max_field = 4096;
 /// RFC 9113, section 6.9.2: the least that a client starts with, and the most that can be.
 constexpr std::uint32_t smallest_window = 65'535;

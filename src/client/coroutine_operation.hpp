@@ -26,8 +26,8 @@ namespace passage::client {
 
 namespace asio = boost::asio;
 
-/// An operation that a coroutine carries out, on a strand of the handler's executor. It takes all types of cancellation
-/// before it waits for anything.
+/// An operation that runs a coroutine on a strand of the handler's executor. The coroutine must enable all cancellation
+/// types before it first waits.
 template <class T>
 class CoroutineOperation final : public detail::Operation<expected<T>>,
                                  public std::enable_shared_from_this<CoroutineOperation<T>>
@@ -35,15 +35,15 @@ class CoroutineOperation final : public detail::Operation<expected<T>>,
 public:
     using Coroutine = std::function<asio::awaitable<expected<T>>()>;
 
-    /// `name` is the operation's.
+    /// `name` is the name of the operation.
     CoroutineOperation(std::string_view name, Coroutine coroutine) : name_{name}, coroutine_{std::move(coroutine)} {}
 
     using typename detail::Operation<expected<T>>::Ptr;
 
     void start(detail::Handler<Ptr> handler, asio::any_io_executor executor, bool) override
     {
-        // Whoever emits a signal knows nothing of the coroutine: on the strand it has begun by then, takes all types of
-        // cancellation, and is between two steps.
+        // A signal may be emitted on any thread. Posted to the strand, it reaches the coroutine between two steps, when
+        // it has begun and accepts all types.
         const net::Strand strand{executor};
         const auto cancellation = std::make_shared<asio::cancellation_signal>();
         if (asio::cancellation_slot slot = handler.cancellation_slot(); slot.is_connected())
@@ -53,7 +53,7 @@ public:
                         alive->emit(type);
                 });
             });
-        // Not in this call, whatever thread this is.
+        // The coroutine must not begin inside the initiating function.
         asio::any_io_executor later = asio::require(strand, asio::execution::blocking.never);
         asio::co_spawn(std::move(later), std::exchange(coroutine_, nullptr)(),
                        Complete{this->shared_from_this(), cancellation, std::move(handler),
@@ -72,8 +72,8 @@ public:
     }
 
 private:
-    /// Has the handler called. No binder has the slot: on its account `co_spawn` would pass signals on later, when they
-    /// may be gone (Boost 1.81).
+    /// Completes the operation. Provides the slot itself: with `bind_cancellation_slot`, `co_spawn` would post signals,
+    /// which may be destroyed by then (Boost 1.81).
     struct Complete
     {
         using cancellation_slot_type = asio::cancellation_slot;
@@ -83,7 +83,7 @@ private:
         void operator()(std::exception_ptr error, expected<T> result)
         {
             self->result_ = std::move(result);
-            if (error) { // there is but one: no memory
+            if (error) { // always std::bad_alloc
                 self->result_ = unexpected{Error{Errc::no_memory}};
                 self->result_.error().operation = self->name_;
             }
@@ -96,7 +96,7 @@ private:
         std::shared_ptr<CoroutineOperation> self;
         std::shared_ptr<asio::cancellation_signal> cancellation;
         detail::Handler<Ptr> handler;
-        asio::any_io_executor executor; ///< The handler's; its work keeps the context running.
+        asio::any_io_executor executor; ///< The handler's, with outstanding work tracked.
     };
 
     std::string_view name_;

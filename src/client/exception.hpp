@@ -8,7 +8,7 @@
 
 namespace passage::client {
 
-/// What a constructor throws. The exception's text ends in that of its code.
+/// Makes the exception that a constructor throws. Its text ends with that of its code.
 inline boost::system::system_error to_exception(const Error& error)
 {
     std::string what = error.message;

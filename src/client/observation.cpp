@@ -36,8 +36,8 @@ private:
     const std::shared_ptr<CallObserver> observer_; ///< May be null.
     const std::shared_ptr<CallReport> report_;     ///< May be null.
     const std::optional<TraceParent> given_;
-    std::optional<TraceParent> sent_; ///< In this attempt.
-    std::string trace_parent_;        ///< As text.
+    std::optional<TraceParent> sent_; ///< Sent in the current attempt.
+    std::string trace_parent_;        ///< `sent_` as text.
     AttemptEnded attempt_;
     std::string peer_address_; ///< What `attempt_` refers to.
     Clock::time_point attempt_begin_;
@@ -173,9 +173,9 @@ void CallObservation::end(unsigned attempts, microseconds elapsed, const Error* 
 std::shared_ptr<Observation> observe(Observer* observer, const api::Operation& operation, const http::BaseUrl& url,
                                      const CallOptions& options, std::shared_ptr<CallReport> report)
 {
-    static Observation nobody;
-    // Shares no ownership, so that calls count no references to it.
-    static const std::shared_ptr<Observation> silent{std::shared_ptr<void>{}, &nobody};
+    static Observation no_op;
+    // Owns nothing, so that copies count no references.
+    static const std::shared_ptr<Observation> silent{std::shared_ptr<void>{}, &no_op};
     std::shared_ptr<CallObserver> call_observer;
     if (observer) {
         CallStarted started;

@@ -15,7 +15,7 @@
 
 namespace passage::client {
 
-/// What others than its caller know of a call that goes on. Any thread.
+/// The progress of a call, for callers that share it and may stop waiting. Thread-safe.
 class CallReport
 {
 public:
@@ -23,7 +23,7 @@ public:
     void stage(Stage stage);
     void retry(const Error& reason);
 
-    /// Adds what is known to an error of somebody who waited for the call in vain.
+    /// Adds the progress to the error of a caller that stopped waiting.
     void add_to(Error& error) const;
 
 private:
@@ -34,24 +34,25 @@ private:
     std::vector<FailedAttempt> failed_;
 };
 
-/// What is told of a call while it goes on: to its observer, to those who share it, and of its trace to the server.
+/// Reports the progress of a call: to `Config::observer`, in a `CallReport` to callers that share it, and by
+/// `traceparent` to the server.
 ///
-/// This one tells nobody. Its functions are called as the call goes on, so by one thread at a time.
+/// The base class reports nothing. The functions are called by one thread at a time.
 class Observation
 {
 public:
     virtual ~Observation() = default;
 
-    /// `charged` is the number of attempts, this one included and replays not.
+    /// `charged` is the number of attempts without replays, including this one.
     virtual void begin_attempt(net::Clock::time_point /*now*/, unsigned /*charged*/) {}
 
-    /// The attempt has a connection now.
+    /// The attempt got a connection.
     virtual void begin_exchange(const net::Connection& /*connection*/, net::Clock::time_point /*now*/) {}
 
-    /// The attempt's place in the trace, as `traceparent` has it; empty if there is none. Valid during the attempt.
+    /// The attempt's `traceparent` field; empty if there is no trace. Valid during the attempt.
     virtual std::string_view trace_parent() { return {}; }
 
-    /// Some of the response may have come.
+    /// The exchange made progress.
     virtual void advance(const Progress& /*progress*/) {}
 
     virtual void end_attempt(int /*http_status*/, const Error* /*error*/) {}
@@ -61,7 +62,7 @@ public:
     virtual void end(unsigned /*attempts*/, std::chrono::microseconds /*elapsed*/, const Error* /*error*/) {}
 };
 
-/// Tells that a call begins, and returns what the rest is told to; never null. `report` may be null.
+/// Reports the start of a call, and returns the object to report the rest to; never null. `report` may be null.
 std::shared_ptr<Observation> observe(Observer* observer, const api::Operation& operation, const http::BaseUrl& url,
                                      const CallOptions& options, std::shared_ptr<CallReport> report);
 

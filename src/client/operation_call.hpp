@@ -24,8 +24,8 @@
 
 namespace passage::client {
 
-/// The caller's side of a call, but for what depends on what the call yields. It runs on the caller's executor, before
-/// the call is started on its strand and after it is complete there.
+/// The part of a call that runs on the caller's executor: before the call starts on its strand, and after it completed
+/// there. `OperationCall` adds what depends on the result type.
 class CallerSide : public Call
 {
 protected:
@@ -33,15 +33,15 @@ protected:
     CallerSide(std::shared_ptr<ClientState> client_state, const api::Operation& operation, const CallOptions& options,
                http::Request&& request, api::Follow next, std::shared_ptr<CallReport> report);
 
-    /// Now the call's time runs.
+    /// Starts the clock of the call.
     void begin();
 
-    /// Now the call may be cancelled, until its last request is complete. `executor` is the handler's. Called once:
-    /// from then on the slot belongs to the signal, which other threads may emit while the call goes on.
+    /// Makes the call cancellable by a slot. `executor` is the handler's. Called once, for all requests of the call:
+    /// later access to the slot would race with threads that emit its signal.
     void accept_cancellation(asio::cancellation_slot from, const asio::any_io_executor& executor);
 
-    /// Starts the call on its strand; `completion` is called when it is complete, on `executor`. `runs_executor`: this
-    /// thread runs that executor.
+    /// Starts the call on its strand. `completion` is completed on `executor` when the call is. `runs_executor`: the
+    /// current thread runs that executor.
     template <class R>
     void start_on_strand(net::Completion<R>& completion, const asio::any_io_executor& executor, bool runs_executor)
     {
@@ -50,43 +50,43 @@ protected:
             completion.guard(asio::query(strand(), asio::execution::context), [cancel = make_cancel()]() noexcept {
                 try {
                     cancel(asio::cancellation_type::terminal);
-                } catch (const std::bad_alloc&) { // it ends in its own time
+                } catch (const std::bad_alloc&) { // the call ends by itself
                 }
             });
         start_on_strand(is_inner && runs_executor);
     }
 
-    /// Has nothing be sent: the call fails.
+    /// Makes the call fail without sending anything.
     void refuse(Error error) { refusal_.emplace(std::move(error)); }
     bool is_refused() const noexcept { return static_cast<bool>(refusal_); }
 
-    /// Cancels the call, if it is started; else has nothing be sent.
+    /// Cancels the call if it was started; otherwise refuses it.
     void cancel_call();
 
-    /// After a response of success, puts the request in place that follows on it, and returns the executor on which it
-    /// is to be started; null if none follows, or it can't be made.
+    /// After a successful response, builds the next request of the operation. Returns the executor to start it on; null
+    /// if there is none or it can't be built.
     const asio::any_io_executor* follow();
 
-    /// The call's end, if there is no response of success; throws `std::bad_alloc` if there was no memory to go on.
+    /// Returns the call's error, if there is one, and reports it. Throws `std::bad_alloc` if memory ran out.
     std::optional<Error> take_error();
 
-    /// What was asked.
+    /// Checks that a response belongs to the request.
     api::Question question() const;
     std::size_t decoded_limit() const noexcept;
 
-    /// The call's end: its error, completed.
+    /// Completes an error, and reports the end of the call.
     Error fail(Error error);
-    /// The error of a call for which there was no memory to go on.
+    /// The error of a call that ran out of memory.
     Error no_memory() const;
-    /// The error of a response of success that can't be used.
+    /// Completes the error of a successful response that can't be used.
     Error complete_unusable(Error error) const;
-    /// The call's end, if the response of success can't be used.
+    /// As `complete_unusable`, and reports the end of the call.
     Error fail_unusable(Error error);
-    /// The call's end.
+    /// Reports the end of a successful call.
     void succeed();
 
 private:
-    /// Cancels the call, from any thread: it keeps to its strand.
+    /// Cancels the call on its strand. Thread-safe.
     struct Cancel
     {
         void operator()(asio::cancellation_type type) const;
@@ -100,26 +100,26 @@ private:
     void start_on_strand(bool runs_inner);
     std::chrono::microseconds elapsed() const;
 
-    /// Of a call of two requests.
+    /// The state of a call with two requests.
     struct Following
     {
         api::Follow follow;
         asio::any_io_executor executor; ///< The handler's.
-        std::string identifier;         ///< Of the request before this one, percent-encoded.
+        std::string identifier;         ///< Of the first request, percent-encoded.
     };
 
     const CallOptions& options() const noexcept;
 
     const api::Operation& operation_;
-    Boxed<CallOptions> options_; ///< Absent if they are the default ones.
+    Boxed<CallOptions> options_; ///< Empty for the default options.
     const std::shared_ptr<CallReport> report_;
     Boxed<Following> following_;
-    Boxed<Error> refusal_; ///< Why nothing is to be sent.
+    Boxed<Error> refusal_; ///< Set by `refuse`.
     bool started_ = false;
     Clock::time_point begin_;
 };
 
-/// A call of an operation that yields a `T`.
+/// A call of an operation with the result type `T`.
 template <class T>
 class OperationCall final : public CallerSide, public detail::Operation<expected<T>>
 {
@@ -128,7 +128,7 @@ public:
     using typename detail::Operation<Result>::Ptr;
     using Handler = detail::Handler<Ptr>;
 
-    /// `request`: or why it can't be made.
+    /// If `request` is an error, the call ends with it.
     OperationCall(std::shared_ptr<ClientState> client_state, const api::OperationFor<T>& operation,
                   const CallOptions& options, expected<http::Request>&& request, std::shared_ptr<CallReport> report)
         : CallerSide{std::move(client_state),

@@ -10,7 +10,7 @@
 
 namespace passage::client {
 
-/// An operation whose result is there before it is started.
+/// An operation whose result is known before it starts.
 template <class T>
 class ReadyOperation final : public detail::Operation<expected<T>>,
                              public std::enable_shared_from_this<ReadyOperation<T>>

@@ -10,7 +10,7 @@ namespace passage::client {
 class SharedReads::Share
 {
 public:
-    /// All arguments must outlive the share.
+    /// The arguments must outlive this object.
     Share(SharedReads& of, const std::string& id, const ReadPtr& read) : of_{of}, id_{id}, read_{read} {}
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
@@ -41,7 +41,7 @@ SharedReads::ReadPtr SharedReads::join(const std::string& id, WaitingLimit::Perm
 
 void SharedReads::start(const std::string& id, const ReadPtr& read, const MakeCall& make_call)
 {
-    // Others may wait for this already, so the read has to end whatever is thrown.
+    // Other callers may be waiting already, so the read must finish even if something throws.
     auto end =
         exactly_once<UserInfo>(Errc::shut_down, [self = shared_from_this(), id, read](expected<UserInfo> user) mutable {
             self->finish(id, *read, std::move(user));
@@ -77,7 +77,7 @@ void SharedReads::leave(const std::string& id, const ReadPtr& read)
     try {
         if (unwanted)
             unwanted->cancel();
-    } catch (const std::bad_alloc&) { // it ends in its own time
+    } catch (const std::bad_alloc&) { // the call ends by itself
     }
 }
 
@@ -104,7 +104,7 @@ asio::awaitable<expected<UserInfo>> SharedReads::read(std::shared_ptr<SharedRead
     const Share share{*self, id, read};
     if (is_new)
         self->start(id, read, make_call);
-    make_call = nullptr; // those who wait have no part in the client's connections
+    make_call = nullptr; // waiting callers must not keep the client's state alive
     const SharedWait::End end = co_await SharedWait::wait(read->wait, deadline);
     if (end != SharedWait::End::finished) {
         const bool expired = end == SharedWait::End::expired;
@@ -117,7 +117,7 @@ asio::awaitable<expected<UserInfo>> SharedReads::read(std::shared_ptr<SharedRead
         throw std::bad_alloc{};
     if (!user)
         co_return unexpected{Error{user.error()}};
-    co_return UserInfo{*user}; // an `expected` that is copied must not throw (tl::expected)
+    co_return UserInfo{*user}; // not the `expected`: tl::expected ends the program if its copy throws
 }
 
 } // namespace passage::client

@@ -17,11 +17,11 @@
 
 namespace passage::client {
 
-/// Reads of users that are under way for all callers that ask for the same user at the same time. Any thread.
+/// Makes one request for callers that read the same user at the same time. Thread-safe.
 class SharedReads : public std::enable_shared_from_this<SharedReads>
 {
 public:
-    /// The requests are made on `executor`. At most `max_waiting` callers may wait for requests that others began.
+    /// Runs requests on `executor`. At most `max_waiting` callers may wait for requests of others.
     SharedReads(asio::any_io_executor executor, std::size_t max_waiting)
         : executor_{std::move(executor)}, limit_{max_waiting}
     {}
@@ -29,30 +29,30 @@ public:
     using Call = std::shared_ptr<detail::Operation<expected<UserInfo>>>;
     using MakeCall = std::function<Call(std::shared_ptr<CallReport>)>;
 
-    /// Waits for the user that a call reads: for a call that is under way, or for one made by `make_call`. A call that
-    /// no caller waits for any more is cancelled.
+    /// Reads a user: joins the call in flight for the same id, or starts one made by `make_call`. Cancels the call when
+    /// its last caller stops waiting.
     static asio::awaitable<expected<UserInfo>> read(std::shared_ptr<SharedReads> self, std::string id,
                                                     MakeCall make_call, SharedWait::Clock::time_point deadline);
 
 private:
-    /// A call under way.
+    /// A call in flight, and its result.
     struct Read
     {
         explicit Read(const asio::any_io_executor& executor) : wait{std::make_shared<SharedWait>(executor)} {}
 
         const std::shared_ptr<SharedWait> wait;
         const std::shared_ptr<CallReport> report = std::make_shared<CallReport>();
-        std::weak_ptr<Call::element_type> call;   ///< Owned by what it waits for.
+        std::weak_ptr<Call::element_type> call;   ///< The wait of the call owns it.
         std::optional<expected<UserInfo>> result; ///< Set before the wait is finished.
         std::size_t callers = 0;                  ///< Guarded by the mutex.
     };
     using ReadPtr = std::shared_ptr<Read>;
 
-    /// A caller's part in a read.
+    /// A caller that waits for a read; leaves it on destruction.
     class Share;
 
-    /// A read to wait for, with `permit` if another caller began it; null if there is no permit to be had. `is_new`: it
-    /// is to be started.
+    /// Joins the read of an id, or adds one (`is_new`), which the caller must start. Joining takes a `permit`; null if
+    /// there is none left.
     ReadPtr join(const std::string& id, WaitingLimit::Permit& permit, bool& is_new);
     void start(const std::string& id, const ReadPtr& read, const MakeCall& make_call);
     void finish(const std::string& id, Read& read, expected<UserInfo> user);
@@ -61,7 +61,7 @@ private:
     const asio::any_io_executor executor_;
     WaitingLimit limit_;
     std::mutex mutex_;
-    std::map<std::string, ReadPtr> under_way_; ///< By the user's id.
+    std::map<std::string, ReadPtr> under_way_; ///< Calls in flight by user id.
 };
 
 } // namespace passage::client

@@ -33,11 +33,11 @@ namespace passage::client {
 
 namespace asio = boost::asio;
 
-/// The end of something that is under way once, for all callers that wait for it. Any thread.
+/// Lets several coroutines wait for one event. Thread-safe.
 class SharedWait
 {
 public:
-    /// What is waited for runs on `executor`.
+    /// The event occurs on `executor`.
     explicit SharedWait(const asio::any_io_executor& executor) : home_{&asio::query(executor, asio::execution::context)}
     {}
     SharedWait(const SharedWait&) = delete;
@@ -48,15 +48,14 @@ public:
 
     using Clock = std::chrono::steady_clock;
 
-    /// Waits until it is finished, until the coroutine is cancelled, by any type, or until a deadline. Cancellation is
-    /// a result.
+    /// Waits for `finish`, for a deadline, or for cancellation of any type of the current coroutine, which is a result.
     static asio::awaitable<End> wait(std::shared_ptr<SharedWait> shared,
                                      Clock::time_point deadline = Clock::time_point::max())
     {
         if (co_await accept_cancellation())
             co_return End::cancelled;
         const Seat seat{*shared, shared};
-        // This owns the coroutines that wait for it, so they don't own it.
+        // No cycle: the shared object owns the waiting coroutines.
         shared.reset();
         std::optional<asio::steady_timer> alarm;
         if (deadline != Clock::time_point::max()) {
@@ -66,8 +65,8 @@ public:
                     place.end(End::expired);
             });
         }
-        // Another thread may resume the coroutine, and destroy its frame, as soon as the handler is handed over. So all
-        // that refers to the frame is done before, and the arguments are copies.
+        // As soon as the handler is stored, another thread may resume the coroutine and destroy its frame. So the slot
+        // is set before, and arguments are copied.
         auto initiate = [](auto handler, Place place) {
             auto slot = asio::get_associated_cancellation_slot(handler);
             if (slot.is_connected())
@@ -79,7 +78,7 @@ public:
             std::move(initiate), asio::use_awaitable, seat.place);
     }
 
-    /// Wakes all waiting callers; later ones don't wait. Throws `std::bad_alloc` if one could not be woken.
+    /// Resumes all waiting coroutines; later waits end at once. Throws `std::bad_alloc` if one could not be resumed.
     void finish()
     {
         Waiting woken;
@@ -104,7 +103,7 @@ public:
 private:
     using Waiter = net::Completion<End>;
 
-    /// One who waits. What ends the wait may come before the handler.
+    /// A waiting coroutine. Its wait may end before its handler is stored.
     struct Entry
     {
         std::unique_ptr<Waiter> waiter;
@@ -112,7 +111,7 @@ private:
     };
     using Waiting = std::map<std::uint64_t, Entry>;
 
-    /// A place among those who wait.
+    /// Refers to the entry of a waiting coroutine.
     struct Place
     {
         /// Ends the wait, if it has not ended.
@@ -134,7 +133,7 @@ private:
         std::uint64_t id;
     };
 
-    /// A place for as long as the coroutine is there.
+    /// Adds an entry for a coroutine, and removes it on destruction.
     struct Seat
     {
         Seat(SharedWait& of, const std::weak_ptr<SharedWait>& shared) : place{shared, of.enter()} {}
@@ -171,7 +170,7 @@ private:
 
     void wait(std::uint64_t id, std::unique_ptr<Waiter> waiter)
     {
-        waiter->guard(*home_, [] {}); // the coroutine leaves its seat when it is destroyed
+        waiter->guard(*home_, [] {}); // the coroutine's `Seat` removes the entry
         End why = End::finished;
         {
             const std::lock_guard lock{mutex_};
@@ -202,15 +201,15 @@ private:
             complete(*ended, why);
     }
 
-    const asio::execution_context* const home_; ///< To be compared, as it may be gone.
+    const asio::execution_context* const home_; ///< Only compared, as it may be destroyed.
     std::mutex mutex_;
     bool finished_ = false;
     std::uint64_t last_id_ = 0;
     Waiting waiting_;
 };
 
-/// A handler of an operation that has `end` called exactly once: with the result, or with an error of this kind if it
-/// is destroyed before it is called.
+/// A completion handler that calls `end` exactly once: with the result, or, if it is destroyed without being called,
+/// with an error that has the code `if_destroyed`.
 template <class T, class EndFunction>
 class ExactlyOnce
 {
@@ -226,7 +225,7 @@ public:
             return;
         try {
             (*end_)(unexpected{Error{if_destroyed_, "it was given up"}});
-        } catch (const std::bad_alloc&) { // a caller could not be woken: its coroutine is destroyed
+        } catch (const std::bad_alloc&) { // the coroutine that could not be resumed is destroyed
         }
     }
 
@@ -247,7 +246,7 @@ ExactlyOnce<T, EndFunction> exactly_once(Errc if_destroyed, EndFunction end) noe
     return {if_destroyed, std::move(end)};
 }
 
-/// Bounds how many wait. Any thread.
+/// Limits the number of waiting callers. Thread-safe.
 class WaitingLimit
 {
 public:
@@ -260,7 +259,7 @@ public:
     /// Allows one caller to wait, as long as it exists.
     using Permit = std::unique_ptr<WaitingLimit, Leave>;
 
-    /// Null if as many wait as may.
+    /// Null if the limit is reached.
     Permit enter() noexcept
     {
         for (std::size_t now = waiting_; now < most_;)

@@ -13,7 +13,8 @@ namespace passage::client {
 class CallReport;
 class ClientState;
 
-/// A call that fetches the keys by which an app's tokens are verified. `client_state` is for `Config::auth_url`.
+/// Makes a call that fetches the keys that verify an app's tokens. The base URL of `client_state` is
+/// `Config::auth_url`.
 std::shared_ptr<detail::Operation<expected<jwt::KeySet>>>
 make_token_keys_call(const std::shared_ptr<ClientState>& client_state, const CallOptions& options,
                      std::shared_ptr<CallReport> report);
