@@ -64,14 +64,14 @@ public:
 
     Response response;
     /// What is wrong, if this class refused the message; else null.
-    const char* objection = nullptr;
+    const char* refusal = nullptr;
     /// Checks the lines that come next. Null inside a body.
     std::optional<LineBlock> lines{LineBlock::Line::status};
 
 private:
-    void object(const char* why, error_code& ec)
+    void refuse(const char* why, error_code& ec)
     {
-        objection = why;
+        refusal = why;
         ec = beast::http::error::bad_field;
     }
 
@@ -88,7 +88,7 @@ private:
     {
         if (in_trailer_) {
             if (std::find(framing_fields.begin(), framing_fields.end(), known) != framing_fields.end())
-                object("a trailer has a field that changes the framing", ec);
+                refuse("a trailer has a field that changes the framing", ec);
             return;
         }
         const std::string_view text{value.data(), value.size()};
@@ -100,9 +100,9 @@ private:
         case field::transfer_encoding:
             has_encoding_ = true;
             if (!http_1_1_)
-                object("Transfer-Encoding in an HTTP/1.0 response", ec);
+                refuse("Transfer-Encoding in an HTTP/1.0 response", ec);
             else if (!equal_ignoring_case(text, "chunked"))
-                object("a Transfer-Encoding other than chunked", ec);
+                refuse("a Transfer-Encoding other than chunked", ec);
             break;
         case field::content_type:
             response.content_type = text;
@@ -122,7 +122,7 @@ private:
             break;
         }
         if (has_length_ && has_encoding_)
-            object("both Content-Length and Transfer-Encoding", ec);
+            refuse("both Content-Length and Transfer-Encoding", ec);
     }
 
     void read_keep_alive(std::string_view value)
@@ -207,7 +207,7 @@ struct ResponseParser::Impl
             return fail(Errc::too_large, "the response's body exceeds " + std::to_string(limits.body_bytes) + " bytes");
         if (ec == beast::http::error::need_more) // though the lines are complete
             return fail(Errc::protocol, "a chunk's extension is malformed");
-        return fail(Errc::protocol, message->objection ? message->objection : ec.message());
+        return fail(Errc::protocol, message->refusal ? message->refusal : ec.message());
     }
 
     /// Checks the lines that come next. Sets `size` to their size if they are complete and good.

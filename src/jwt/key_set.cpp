@@ -64,7 +64,7 @@ private:
     struct Description
     {
         bool is_rsa = false;
-        bool is_fit = true; ///< No member forbids to verify RS256 with it.
+        bool is_usable = true; ///< No member forbids to verify RS256 with it.
         bool has_operations = false;
         bool may_verify = false;
         std::string id;
@@ -73,7 +73,7 @@ private:
 
         bool is_for_rs256() const noexcept
         {
-            return is_rsa && is_fit && (!has_operations || may_verify) && !id.empty();
+            return is_rsa && is_usable && (!has_operations || may_verify) && !id.empty();
         }
     };
 
@@ -88,10 +88,10 @@ private:
             key_.id = value.text;
             break;
         case use:
-            key_.is_fit &= is_text && value.text == "sig";
+            key_.is_usable &= is_text && value.text == "sig";
             break;
         case alg:
-            key_.is_fit &= is_text && value.text == "RS256";
+            key_.is_usable &= is_text && value.text == "RS256";
             break;
         case key_ops:
             key_.has_operations = true;
@@ -110,7 +110,7 @@ private:
         case qi:
         case oth:
         case k:
-            key_.is_fit = false;
+            key_.is_usable = false;
             break;
         default:
             break;

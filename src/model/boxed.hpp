@@ -5,7 +5,7 @@
 
 namespace passage {
 
-/// An optional value on the heap, for large values that are rarely present. A copy has a value of its own.
+/// An optional value on the heap, for large values that are rarely present. Copies copy the value.
 template <class T>
 class Boxed
 {

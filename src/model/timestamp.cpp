@@ -44,8 +44,8 @@ private:
 /// Removes a point and up to nine digits, if there are any, from the front of the text. Truncates to microseconds.
 std::optional<chrono::microseconds> take_fraction(std::string_view& text) noexcept
 {
-    constexpr std::array<int, 10> billionths{1'000'000'000, 100'000'000, 10'000'000, 1'000'000, 100'000,
-                                             10'000,        1'000,       100,        10,        1};
+    constexpr std::array<int, 10> nanoseconds_per_unit{1'000'000'000, 100'000'000, 10'000'000, 1'000'000, 100'000,
+                                                       10'000,        1'000,       100,        10,        1};
     if (text.empty() || text[0] != '.')
         return chrono::microseconds{0};
     text.remove_prefix(1);
@@ -68,7 +68,7 @@ std::optional<chrono::microseconds> take_fraction(std::string_view& text) noexce
     if (digits == 0)
         return std::nullopt;
     text.remove_prefix(digits);
-    return chrono::duration_cast<chrono::microseconds>(chrono::nanoseconds{value * billionths[digits]});
+    return chrono::duration_cast<chrono::microseconds>(chrono::nanoseconds{value * nanoseconds_per_unit[digits]});
 }
 
 /// Reads `Z`, `+01:00` or `-01:00`.

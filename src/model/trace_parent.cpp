@@ -44,8 +44,8 @@ std::optional<TraceParent> TraceParent::parse(std::string_view field) noexcept
     if (!read(field.substr(0, 2), version) || !read(field.substr(3, 32), place.trace_id) ||
         !read(field.substr(36, 16), place.parent_id) || !read(field.substr(53, 2), flags))
         return std::nullopt;
-    const bool may_go_on = version[0] > 0 && version[0] < 0xff;
-    const bool good_end = field.size() == field_size || (may_go_on && field[field_size] == '-');
+    const bool may_be_longer = version[0] > 0 && version[0] < 0xff;
+    const bool good_end = field.size() == field_size || (may_be_longer && field[field_size] == '-');
     if (version[0] == 0xff || !good_end || !place.is_valid())
         return std::nullopt;
     place.sampled = (flags[0] & sampled_flag) != 0;

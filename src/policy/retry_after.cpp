@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 7> days{"Mon", "Tue", "Wed", "Thu", "Fri"
 constexpr std::array<std::string_view, 7> long_days{"Monday", "Tuesday",  "Wednesday", "Thursday",
                                                     "Friday", "Saturday", "Sunday"};
 
-/// A whole number and nothing else; one too large for the type is the largest.
+/// Reads a non-negative integer. Clamps one that is too large for the type.
 std::optional<std::uint64_t> read_number(std::string_view text) noexcept
 {
     std::uint64_t number = 0;
