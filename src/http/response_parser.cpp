@@ -118,7 +118,7 @@ private:
             break;
         default:
             if (const char* const why = fields_.put(response, {name.data(), name.size()}, text))
-                object(why, ec);
+                refuse(why, ec);
             break;
         }
         if (has_length_ && has_encoding_)

@@ -15,7 +15,7 @@ using namespace std::chrono;
 
 namespace {
 
-/// Keeps the compiler from leaving out an allocation that nobody uses.
+/// Prevents the compiler from removing an unused allocation.
 void* volatile kept = nullptr;
 
 HeapUse use_of(void* (*allocate)(), void (*release)(void*))

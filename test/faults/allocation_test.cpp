@@ -18,7 +18,8 @@ using namespace passage::test;
 
 namespace {
 
-/// Allocations until one fails; none if negative. Of the threads that take part: the server's must succeed.
+/// Allocations until one fails. None fails if this is negative. Only on threads that take part: the server's must
+/// succeed.
 std::atomic<long> allocations_left = -1;
 /// Whether those after it fail too.
 std::atomic<bool> all_fail = false;
@@ -86,7 +87,7 @@ asio::awaitable<Result> as_result(asio::awaitable<std::vector<expected<T>>> batc
     co_return result;
 }
 
-/// What is called while memory is short.
+/// The calls during which memory runs out, and their circumstances.
 struct Scenario
 {
     const char* name;

@@ -32,7 +32,8 @@ using Answer = expected<net::Addresses, Failure>;
 const asio::ip::address loopback = asio::ip::make_address("127.0.0.1");
 const asio::ip::address nobody = asio::ip::make_address("127.0.0.2"); ///< Nothing listens there.
 
-/// By a name that is looked up. Servers here are plain, for none has a certificate for it.
+/// The configuration for a server by a name that is looked up. Uses plain HTTP, as there is no certificate for the
+/// name.
 Config by_name(const ScriptServer& server, const std::string& name = "service.example")
 {
     Config config = config_for(server, name);
@@ -68,7 +69,7 @@ struct Outcome
     unsigned attempts = 0;
 };
 
-/// A client's inside with a look-up of the test's own.
+/// The internals of a client, with a look-up function of the test.
 struct Caller
 {
     Caller(asio::io_context& on, const ScriptServer& server, net::Lookup lookup)
@@ -217,7 +218,7 @@ BOOST_AUTO_TEST_CASE(a_client_is_destroyed_on_another_thread_while_a_look_up_end
             std::atomic_signal_fence(std::memory_order_seq_cst);
         caller.reset();
         ended.get_future().get();
-        last.reset(); // of which this thread may be the last owner
+        last.reset(); // may be the last owner
     }
     work.reset();
     runs.join();

@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(a_lost_dial_is_repeated_though_another_call_hangs)
 
 BOOST_AUTO_TEST_CASE(a_call_that_ends_while_dials_fail_says_why_they_do)
 {
-    // After dials that failed in a row those who wait hold out for the connection in use.
+    // After several failed dials, waiting calls wait for the connection in use.
     const Identity stranger = make_identity({}, nullptr);
     std::vector<Script> scripts{held()};
     scripts.resize(30, {{steps::failing_tls({.identity = &stranger})}});
@@ -240,7 +240,7 @@ BOOST_AUTO_TEST_CASE(a_dial_that_nobody_waits_for_ends_with_the_last_call)
     BOOST_TEST(result->is(Errc::timeout));
     BOOST_TEST(client.stats().connections == 0u);
 
-    // It is no failure, and the next call dials anew.
+    // That is not a failure: the next call starts another dial.
     driver.server().release();
     driver.context().restart();
     BOOST_TEST(driver.run(get(client, "next")).id == "next");

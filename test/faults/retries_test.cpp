@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(a_creation_is_not_repeated_for_a_refusal_of_another_request
     struct
     {
         const char* name;
-        Operation before; ///< Its answer names nobody: it may have come out of turn, and then the next does, too.
+        Operation before; ///< Its response names no user, so it and the next one may belong to other requests.
         int status;
         bool answer_follows;
         Expected expected;
@@ -377,7 +377,7 @@ BOOST_AUTO_TEST_CASE(an_idle_connection_that_the_server_ended_is_not_noticed_by_
                 what.call = [operation](Client& client) -> asio::awaitable<Result> {
                     BOOST_TEST((co_await get(client, "first")).id == "first");
                     Result second = co_await perform(client, operation);
-                    // Sent into a connection that was about to end: nobody can know what became of it.
+                    // Sent on a connection that was about to end: the effect is unknown.
                     if (operation == Operation::create && second.is(Errc::truncated)) {
                         BOOST_TEST((second.error->effect == Effect::unknown));
                         second = {"created", {}};

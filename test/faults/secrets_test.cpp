@@ -155,7 +155,7 @@ Shown search(const Secret& sought)
     return shown;
 }
 
-/// A key that nobody knows, least of all this program's own text.
+/// A random key, which is not in the program's own data.
 Secret random_key()
 {
     std::string key;

@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Allocations until one fails; none if negative. Of this thread only: the server's must succeed.
+/// Allocations until one fails. None fails if this is negative. Only on this thread: the server's must succeed.
 thread_local long allocations_left = -1;
 
 bool fails_now() noexcept
@@ -52,7 +52,7 @@ void operator delete(void* memory, std::size_t) noexcept
 
 namespace {
 
-/// Those who wait: two on the client's context, one of them cancelled while it waits, and one on another context.
+/// The waiting callers: two on the client's context, of which one is cancelled, and one on another context.
 constexpr std::size_t callers = 3;
 
 /// How callers' coroutines ended.
@@ -100,7 +100,7 @@ Ends run_with_failure(Driver& driver, long n, const Make& make)
             ends.thrown = true;
         }
     }
-    // Until nobody waits any more, whatever is thrown out of the contexts meanwhile.
+    // Runs until no caller waits, and ignores exceptions thrown out of the contexts.
     bool emitted = false;
     while (!ends.alive.expired()) {
         try {
@@ -126,7 +126,7 @@ Ends run_with_failure(Driver& driver, long n, const Make& make)
 
 void check(const Ends& ends, bool failed)
 {
-    // Each has its own end, or there is an exception: never neither.
+    // Each caller has a result, or there was an exception.
     for (const int times : ends.completions)
         BOOST_TEST(times <= 1);
     BOOST_TEST((ends.thrown || ends.all_completed()));
@@ -162,7 +162,8 @@ BOOST_AUTO_TEST_CASE(every_allocation_of_shared_reads_may_fail)
             allocations_left = -1;
             check(ends, failed);
 
-            // A later read is made anew, or shares one that ends in time: a dial may have been lost for want of memory.
+            // A later read makes a new request, or joins one that ends in time although its dial may have lacked
+            // memory.
             const auto read_again = [](Client& by) -> asio::awaitable<Result> {
                 const auto user = co_await by.coalesced_get_user("subject");
                 co_return user ? Result{user->id, {}} : Result{{}, user.error()};

@@ -1,4 +1,4 @@
-// A system that runs out of things, is interrupted, or moves a byte at a time.
+// A system that runs out of resources, interrupts calls, or transfers a byte at a time.
 
 #include "driver.hpp"
 #include "support/black_hole.hpp"
@@ -22,7 +22,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A call during which the system fails, and what it came to.
+/// The result of a call during which the system failed.
 struct Attempted
 {
     Result result;

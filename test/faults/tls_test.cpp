@@ -63,8 +63,7 @@ void accept(Driver& driver, const std::string& name, const TlsSettings& settings
     driver.run(by_name(driver, name, {{{steps::tls(settings), steps::serve()}, true}}, {.requests = 1, .kept = true}));
 }
 
-/// The row's host is looked up as 127.0.0.1. Whatever comes of the certificate, a server with a good one is met after
-/// it.
+/// Resolves the row's host to 127.0.0.1. A call to a server with a good certificate follows.
 void try_row(Driver& driver, const Row& row)
 {
     count_case();

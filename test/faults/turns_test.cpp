@@ -1,5 +1,5 @@
-// Servers that send without end what has to be looked at, or that want answers while they read nothing: whatever comes,
-// others of the same context are held up for a moment at most, and memory is bounded.
+// Servers that send without end, or that demand answers and read nothing. They must not delay other work of the context
+// for more than a moment, nor make memory grow.
 
 #include "driver.hpp"
 #include "support/system_calls.hpp"

@@ -315,7 +315,7 @@ BOOST_AUTO_TEST_CASE(so_many_callers_wait_for_keys_and_no_more)
                                                     }));
         context.poll();
     };
-    for (int i = 0; i < 3; ++i) // the one who has the keys fetched is not counted
+    for (int i = 0; i < 3; ++i) // the caller that started the fetch is not counted
         spawn();
     BOOST_TEST(errors.empty());
     spawn();
@@ -324,7 +324,7 @@ BOOST_AUTO_TEST_CASE(so_many_callers_wait_for_keys_and_no_more)
     BOOST_TEST(is_retryable(errors[0]));
     BOOST_TEST(errors[0].message == "2 callers wait for keys already");
     BOOST_TEST(errors[0].operation == "authenticate");
-    // Who leaves makes room for one.
+    // A caller that stops waiting makes room for another.
     std::next(signals.begin(), 1)->emit(asio::cancellation_type::terminal);
     context.poll();
     BOOST_TEST_REQUIRE(errors.size() == 2u);
@@ -367,7 +367,7 @@ BOOST_AUTO_TEST_CASE(callers_are_told_why_there_are_no_keys)
             script.steps.back() = steps::fin();
             server.plan({script});
             authenticator = std::make_unique<Authenticator>(context, config());
-            for (int i = 0; i < 2; ++i) { // the second one within a second of the first: it asks nobody
+            for (int i = 0; i < 2; ++i) { // the second within a second of the first: it makes no request
                 const auto claims = check();
                 BOOST_TEST_REQUIRE(!claims.has_value());
                 const Error& error = claims.error();
@@ -460,7 +460,7 @@ BOOST_AUTO_TEST_CASE(callers_that_wait_for_keys_need_no_strand)
     std::list<Authenticator> authenticators;
     std::atomic<int> right{0};
     std::atomic<int> under_way{2 * rounds * callers};
-    // Connected, though nobody emits it: a caller without a strand can't be cancelled from elsewhere.
+    // Connected but never emitted: a coroutine without a strand can't be cancelled on another thread.
     std::list<asio::cancellation_signal> signals;
     const auto spawn = [&](Authenticator& by, const std::string& one, auto is_right) {
         asio::co_spawn(pool, by.authenticate(one),

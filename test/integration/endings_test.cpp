@@ -1,5 +1,5 @@
-// How calls end before their time: cancelled, out of time, with the client or with the context. What a test can't see
-// here, a leak or a touch after free, the sanitizers do.
+// Calls that end early: cancelled, timed out, or with their client or context destroyed. Leaks and use after free are
+// detected by the sanitizers.
 
 #include "support/run.hpp"
 #include "support/service.hpp"
@@ -30,7 +30,7 @@ struct Fixture
     std::optional<Client> client{std::in_place, context, service.config()};
 };
 
-/// Ends as soon as whatever is ready has run.
+/// Completes after all ready handlers have run.
 asio::awaitable<void> turn_of_the_context()
 {
     co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);

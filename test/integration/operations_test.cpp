@@ -306,7 +306,7 @@ BOOST_FIXTURE_TEST_CASE(a_call_without_time_makes_no_attempt, Fixture)
 BOOST_FIXTURE_TEST_CASE(users_created_while_a_range_is_read_are_not_in_it, Seeded)
 {
     run(context, [](Client& psg) -> asio::awaitable<void> {
-        // The set is fixed to the second: of this one, only the seeded users, who are older, are in it.
+        // Users of the current second are not in the set, which is fixed by whole seconds; the seeded ones are older.
         const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
         UserRange range =
             psg.users(ListUsersRequest{}.limit(100).created_before(now).order_by(field::created_at.descending()));

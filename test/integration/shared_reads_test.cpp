@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(a_thousand_equal_reads_are_one_request)
     BOOST_TEST(right == 1'000);
     BOOST_TEST(server.requests().size() == 1u);
 
-    // What has ended is read anew.
+    // A read that has ended is not shared.
     BOOST_TEST(run(context, client->coalesced_get_user("u1")).value().id == "u1");
     BOOST_TEST(server.requests().size() == 2u);
     finish();
@@ -277,7 +277,7 @@ BOOST_AUTO_TEST_CASE(so_many_callers_wait_for_shared_reads_and_no_more)
                                                     }));
         context.poll();
     };
-    // Those who begin a request are not counted: it is the pool that bounds them.
+    // Callers that start a request are not counted: the pool limits them.
     for (const char* id : {"u", "v", "u", "v", "u"})
         spawn(id);
     BOOST_TEST(errors.empty());
@@ -287,7 +287,7 @@ BOOST_AUTO_TEST_CASE(so_many_callers_wait_for_shared_reads_and_no_more)
     BOOST_TEST(is_retryable(errors[0]));
     BOOST_TEST(errors[0].message == "3 callers wait for shared reads already");
     BOOST_TEST(errors[0].operation == "coalesced_get_user");
-    // Who leaves makes room for one.
+    // A caller that stops waiting makes room for another.
     std::next(signals.begin(), 2)->emit(asio::cancellation_type::terminal);
     context.poll();
     BOOST_TEST_REQUIRE(errors.size() == 2u);
@@ -365,7 +365,7 @@ BOOST_AUTO_TEST_CASE(callers_that_share_a_read_need_no_strand)
     server.plan({});
     asio::thread_pool pool{4};
     Client shared{pool, config_for(server)};
-    Client closed{pool, config_for(server)}; // whose reads end at once, so that many end while others join
+    Client closed{pool, config_for(server)}; // its reads end at once, so that many end while others join
     closed.close();
     constexpr int callers = 32;
     constexpr int rounds = 100;
@@ -383,7 +383,7 @@ BOOST_AUTO_TEST_CASE(callers_that_share_a_read_need_no_strand)
             }
         }
     };
-    // Connected, though nobody emits it: a caller without a strand can't be cancelled from elsewhere.
+    // Connected but never emitted: a coroutine without a strand can't be cancelled on another thread.
     std::list<asio::cancellation_signal> signals;
     for (int i = 0; i < callers; ++i)
         asio::co_spawn(pool, read(i),
@@ -452,7 +452,7 @@ BOOST_AUTO_TEST_CASE(a_shared_read_is_cancelled_with_its_last_caller)
     BOOST_TEST((ended == std::vector{Errc::cancelled, Errc::cancelled}));
     BOOST_TEST(client->stats().connections == 0u);
 
-    // A later caller does not join what was cancelled.
+    // A later caller does not join the cancelled read.
     BOOST_TEST(run(context, client->coalesced_get_user("a")).value().id == "a");
     finish();
 }

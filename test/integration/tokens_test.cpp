@@ -59,7 +59,7 @@ using asio::cancellation_type;
 
 const std::string email = "someone.with.a.long.name@example.com";
 
-/// What an allocator gave, and what came back.
+/// Counts the allocations and deallocations of an allocator.
 struct Count
 {
     std::atomic<std::size_t> given{0};
@@ -109,7 +109,7 @@ void with_each_operation(Client& client, const std::string& id, With with)
          [&client](auto&& token) { return client.users().next(std::forward<decltype(token)>(token)); });
 }
 
-/// Likewise, with the function alone. Only for the thread of the test.
+/// As above, but with the function alone. Only on the thread of the test.
 template <class With>
 void for_each_operation(Client& client, const std::string& id, With with)
 {

@@ -46,7 +46,7 @@ BOOST_DATA_TEST_CASE(public_header_compiles_alone_and_hides_what_the_library_is_
 
 BOOST_AUTO_TEST_CASE(all_headers_together_cost_little_more_than_what_every_program_on_them_needs)
 {
-    // Whatever else the machine does only adds time, so the shortest runs are compared.
+    // Other load only adds time, so the shortest runs are compared.
     constexpr int runs = 5;
     auto all = std::chrono::microseconds::max();
     auto base = std::chrono::microseconds::max();

@@ -5,8 +5,8 @@
 
 namespace passage::test {
 
-/// An address where connections are neither accepted nor refused: its queue is full, so what asks for one is not
-/// answered at all.
+/// An address that neither accepts nor refuses connections. Its accept queue is full, so that the system drops further
+/// attempts.
 class BlackHole
 {
 public:

@@ -32,7 +32,7 @@ void add_extension(X509* certificate, X509* issuer, int kind, const std::string&
     require(added == 1);
 }
 
-/// "Whoever does not know this extension must refuse the certificate" (RFC 5280, section 4.2).
+/// Marks an extension that must be understood (RFC 5280, section 4.2).
 void add_unknown_critical(X509* certificate)
 {
     const std::unique_ptr<ASN1_OBJECT, decltype(&ASN1_OBJECT_free)> name{OBJ_txt2obj("1.3.6.1.4.1.99999.1", 1),

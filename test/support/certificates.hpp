@@ -16,7 +16,7 @@ struct CertificateDeleter
 using X509Ptr = std::unique_ptr<X509, CertificateDeleter>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, CertificateDeleter>;
 
-/// What a certificate is to say.
+/// The content of a certificate.
 struct CertificateSpec
 {
     std::string common_name = "localhost";
@@ -28,7 +28,7 @@ struct CertificateSpec
     int rsa_bits = 0;                  ///< The size of an RSA key; 0: a P-256 key.
     std::string digest = "SHA256";     ///< What the issuer's signature is over.
     std::string name_constraints = {}; ///< As OpenSSL's configuration has it; "": none.
-    bool unknown_critical = false;     ///< An extension that nobody knows, and that must be understood.
+    bool unknown_critical = false;     ///< Adds an unknown extension that is critical.
 };
 
 /// A certificate, its key, and the intermediate certificates that a server sends with it.
@@ -39,7 +39,7 @@ struct Identity
     std::vector<const Identity*> chain;
 };
 
-/// A certificate with a new key, signed by `issuer`; by itself if that is none.
+/// Makes a certificate with a new key, signed by `issuer`, or self-signed if that is null.
 Identity make_identity(const CertificateSpec& spec, const Identity* issuer);
 
 /// The certificate as PEM.

@@ -5,15 +5,15 @@
 #include <string>
 #include <vector>
 
-/// Responses that are framed well or badly, for whatever reads responses (RFC 9112).
+/// Responses with good or bad framing (RFC 9112), for tests of anything that parses responses.
 namespace passage::test::framing {
 
 using namespace std::string_literals;
 
 /// How a connection ends after the bytes of a case.
 enum class Ending {
-    open,         ///< It does not.
-    close_notify, ///< The peer says that it sends no more.
+    open,         ///< It stays open.
+    close_notify, ///< The peer announces the end.
     lost,
 };
 
@@ -21,7 +21,7 @@ inline const std::string ok = "HTTP/1.1 200 OK\r\n";
 inline const std::string json = "Content-Type: application/json\r\n";
 inline const std::string chunked = ok + "Transfer-Encoding: chunked\r\n\r\n";
 
-/// A response that is read, and what comes out.
+/// A good response, and the expected result.
 struct Accepted
 {
     const char* name;
@@ -112,7 +112,7 @@ inline const std::vector<Accepted> accepted{
     {"Content-Encoding: identity", ok + "Content-Encoding: identity\r\nContent-Length: 1\r\n\r\nx", 200, "x"},
 };
 
-/// Bytes that are no response.
+/// A bad response.
 struct Refused
 {
     const char* name;

@@ -7,7 +7,7 @@
 
 namespace passage::test {
 
-/// How a client reaches a server that keeps to scripts.
+/// The configuration of a client for a scripted server.
 inline Config config_for(const ScriptServer& server, const std::string& host = "127.0.0.1")
 {
     Config config;

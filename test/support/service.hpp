@@ -10,7 +10,7 @@
 
 namespace passage::test {
 
-/// An emulator of a test's own, and how a client reaches it.
+/// An emulator for a test, and the configuration of a client for it.
 struct Service
 {
     explicit Service(EmulatorOptions options = EmulatorOptions{}) : emulator{options.api_key(canary_api_key)} {}

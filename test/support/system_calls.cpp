@@ -17,14 +17,14 @@ thread_local SystemFaults* faults_of_thread = nullptr;
 std::mutex names_mutex;
 std::map<std::string, ScriptedName::Answer> names;
 
-/// The function that is replaced.
+/// The replaced function.
 template <class Function>
 Function* original(const char* name)
 {
     return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
 }
 
-/// Whether this call of the thread's is to fail; sets errno.
+/// Whether this call must fail. Sets errno then.
 bool fails(SystemCall call) noexcept
 {
     const int error = faults_of_thread ? faults_of_thread->next(call) : 0;
@@ -78,7 +78,7 @@ ScriptedName::~ScriptedName()
 
 } // namespace passage::test
 
-// In place of the C library's.
+// These replace the C library's functions.
 
 using namespace passage::test;
 

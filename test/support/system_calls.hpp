@@ -8,12 +8,12 @@
 
 namespace passage::test {
 
-/// What a client asks of the system.
+/// System calls of a client that can be made to fail.
 enum class SystemCall { socket, connect, send, recv, epoll_add, epoll_modify, epoll_wait };
 inline constexpr std::size_t system_calls = 7;
 
-/// While one lives, the system fails its thread as it is told to. A program that links this has the C library's
-/// functions replaced; other threads, such as those of a server, do not notice. One at a time in a thread.
+/// Makes system calls of the current thread fail during its lifetime. Linking this replaces functions of the C library;
+/// other threads, such as those of a server, are not affected. One at a time in a thread.
 class SystemFaults
 {
 public:
@@ -22,9 +22,9 @@ public:
     SystemFaults(const SystemFaults&) = delete;
     SystemFaults& operator=(const SystemFaults&) = delete;
 
-    /// Each send and recv moves at most so many bytes.
+    /// Limits the bytes that each send and recv transfers.
     void limit_transfers(std::size_t bytes) noexcept { most_bytes_ = bytes; }
-    /// Calls of a kind fail with an errno: so many, after so many others.
+    /// Makes `times` calls fail with an errno, after `after` others.
     void fail(SystemCall call, int error, std::size_t after = 0, std::size_t times = always) noexcept
     {
         plan(call) = {error, after, times};
@@ -32,15 +32,15 @@ public:
     /// Calls of a kind so far.
     std::size_t calls(SystemCall call) const noexcept { return calls_[static_cast<std::size_t>(call)]; }
 
-    /// Sends so far that a lost connection would have answered with SIGPIPE.
+    /// Sends so far that would raise SIGPIPE on a lost connection.
     std::size_t sends_that_signal() const noexcept { return sends_that_signal_; }
 
-    /// Calls of epoll_ctl so far that ask to be told of room to send.
+    /// Calls of epoll_ctl so far that wait until a socket is writable.
     std::size_t watches_for_room() const noexcept { return watches_for_room_; }
 
     static constexpr std::size_t always = std::numeric_limits<std::size_t>::max();
 
-    /// Notes a call; its errno if it is to fail, else 0. For the functions in place of the system's.
+    /// Counts a call. Returns its errno if it must fail, or 0. For the replaced functions.
     int next(SystemCall call) noexcept;
     std::size_t most_bytes() const noexcept { return most_bytes_; }
     void note_send_that_signals() noexcept { ++sends_that_signal_; }
@@ -62,16 +62,16 @@ private:
     std::size_t most_bytes_ = std::numeric_limits<std::size_t>::max();
 };
 
-/// While one lives, `getaddrinfo` answers for a name as it is told to, in all threads. May be destroyed while a look-up
-/// is under way.
+/// Replaces the answer of `getaddrinfo` for a name, in all threads, during its lifetime. May be destroyed while a
+/// look-up is running.
 class ScriptedName
 {
 public:
-    /// Runs on the thread of a look-up. 0 and an address as text, or an EAI_ code.
+    /// Called on the thread of a look-up. Returns 0 and sets an address, or returns an EAI_ code.
     using Answer = std::function<int(std::string& address)>;
 
     ScriptedName(std::string name, Answer answer);
-    /// A name of 127.0.0.1.
+    /// Answers with 127.0.0.1.
     explicit ScriptedName(std::string name);
     ~ScriptedName();
     ScriptedName(const ScriptedName&) = delete;

@@ -18,7 +18,7 @@ struct SignatureKind
     bool pss = false;
 };
 
-/// An RSA key that signs tokens, and says its public half as a JWK.
+/// An RSA key that signs tokens, and its public part as a JWK.
 class TokenSigner
 {
 public:
@@ -35,7 +35,7 @@ public:
     std::string jwk(std::string_view more = {}) const;
 
     std::string signature(std::string_view message, SignatureKind kind = {}) const;
-    /// A token of this header and payload, whatever they are.
+    /// A token of any header and payload.
     std::string sign(std::string_view header, std::string_view payload, SignatureKind kind = {}) const;
     /// A token of this payload, with the usual header.
     std::string sign(std::string_view payload) const;

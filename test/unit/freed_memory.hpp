@@ -5,8 +5,8 @@
 
 namespace passage::test {
 
-/// Looks into memory that is given back (`operator delete`) while it lives: what is found there was not wiped. One at a
-/// time, in one thread.
+/// Searches all memory that is freed (`operator delete`) during its lifetime for a text that should have been wiped.
+/// One at a time, in one thread.
 class FreedMemory
 {
 public:
@@ -16,9 +16,9 @@ public:
     FreedMemory(const FreedMemory&) = delete;
     FreedMemory& operator=(const FreedMemory&) = delete;
 
-    /// Blocks given back so far.
+    /// Blocks freed so far.
     std::size_t blocks() const noexcept;
-    /// Those of them that had the text in them.
+    /// Blocks freed so far that contained the text.
     std::size_t showing() const noexcept;
 };
 

@@ -4,7 +4,7 @@
 
 namespace passage::test {
 
-/// Counts the memory that is in use (`operator new`) beyond what was when it was made. One at a time, in one thread.
+/// Counts the memory allocated (`operator new`) and not freed since its construction. One at a time, in one thread.
 class LiveMemory
 {
 public:
@@ -12,7 +12,7 @@ public:
     LiveMemory(const LiveMemory&) = delete;
     LiveMemory& operator=(const LiveMemory&) = delete;
 
-    /// The most bytes at a time so far.
+    /// The maximum so far, in bytes.
     std::size_t peak() const noexcept;
 
 private:

@@ -45,11 +45,11 @@ struct Facts
 /// A row, with arguments and answers for it.
 struct Case
 {
-    std::string name; ///< As it must be.
+    std::string name; ///< The expected name.
     std::string sent; ///< The request line up to the version, and the body.
     Facts facts;
     std::string answer;
-    std::string another; ///< An answer to another question. Empty: none is known by what it names.
+    std::string another; ///< A response to another request; empty if such a response can't be recognised.
 
     const Operation* operation = nullptr;
     std::size_t ids = 0;

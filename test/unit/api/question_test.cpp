@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(a_user_that_was_looked_for_must_have_the_identifier)
     BOOST_TEST(!finds("jane@example.com", user<UserSummary>("u", "john@example.com", "+15005550006")));
     BOOST_TEST(!finds("+15005550006", user<UserSummary>("u", "", "+15005550007")));
     BOOST_TEST(!finds("jane@example.com", user<UserSummary>("u")));
-    // Of these the service may have another form.
+    // The service may return these in another form.
     BOOST_TEST(finds("jane@b\xc3\xbc"
                      "cher.example",
                      user<UserSummary>("u", "jane@xn--bcher-kva.example")));

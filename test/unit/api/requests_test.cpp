@@ -46,7 +46,7 @@ const std::vector<std::string> hostile{
     "a\xe2\x80\xa8z", // line separator
 };
 
-/// What is encoded, whatever it may mean to others.
+/// A valid text, and its encoding as a segment.
 struct Encoded
 {
     const char* text;
@@ -126,7 +126,7 @@ void check_refused(const expected<http::Request>& request, Errc code, std::strin
     BOOST_TEST(request.error().message.size() >= what.size());
     BOOST_TEST(request.error().message.size() <= 512u);
     BOOST_TEST((request.error().effect == Effect::none));
-    // The sentence does not repeat what it refuses.
+    // The message does not repeat the refused text.
     BOOST_TEST(request.error().message.find_first_of("\r\n\x1b\x7f") == std::string::npos);
 }
 

@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(a_key_that_the_server_echoes_is_masked)
 
 BOOST_AUTO_TEST_CASE(no_cut_leaves_a_piece_of_an_echoed_key)
 {
-    // Texts are cut first and masked then: wherever the key is cut, and however it is escaped.
+    // Texts are truncated before they are masked: tries each place to truncate the key and each escape.
     const std::string k{key};
     std::string percent, hexadecimal;
     for (const char c : k) {
@@ -261,7 +261,7 @@ BOOST_AUTO_TEST_CASE(the_one_user_of_a_page_is_found)
     BOOST_TEST(none.api_code == "user_not_found");
     BOOST_TEST(is_not_found(none));
 
-    // Another one's id would be another one's data.
+    // With the id of another user the second request would return data of that user.
     for (const char* users :
          {R"([{"id":"u1"},{"id":"u2"}])", R"([{"id":""}])", R"([{"id":".."}])", R"([{"id":"a\r\nb"}])"})
         BOOST_TEST((found(users).error().code == Errc::decode), users);

@@ -16,13 +16,13 @@ namespace {
 
 constexpr Timestamp start{std::chrono::seconds{1'700'000'000}};
 
-/// A service with users that come and go.
+/// A service whose users are created and deleted while pages are read.
 struct Service
 {
     std::vector<UserSummary> users;
     std::size_t pages = 0;
     bool compares_coarsely = false;  ///< To 16 microseconds.
-    std::int64_t most_on_page = 500; ///< Though the page says what was asked for.
+    std::int64_t most_on_page = 500; ///< Though the page reports the requested limit.
 
     void add(std::string id, Timestamp created_at)
     {
@@ -65,7 +65,7 @@ struct Service
     }
 };
 
-/// How often each user came. `then` is called for each.
+/// Counts how often each user is returned. Calls `then` for each.
 template <class Then>
 std::map<std::string, int> read_all(Service& service, UserPages& pages, Then then)
 {
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(nobody_is_missed_or_comes_twice_whoever_comes_and_goes)
         service.compares_coarsely = below(3) == 0;
         service.most_on_page = 1 + below(10);
         const unsigned count = below(60);
-        // From all at one time to each at its own.
+        // From all users created at the same time to each at another.
         const unsigned spread = 1 + below(60);
         std::map<std::string, bool> stays;
         for (unsigned i = 0; i < count; ++i) {
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(nobody_is_missed_or_comes_twice_whoever_comes_and_goes)
                 break;
             case 2:
                 service.add("late" + std::to_string(late++), start + 2h);
-                // One that fulfils the condition from now on.
+                // A user that matches the filter from now on.
                 service.add("changed" + std::to_string(late), start + std::chrono::microseconds{below(spread)});
                 break;
             default:

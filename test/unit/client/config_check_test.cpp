@@ -28,7 +28,7 @@ Config valid()
 
 struct Case
 {
-    std::string what; ///< The message begins so.
+    std::string what; ///< The beginning of the message.
     std::function<void(Config&)> change;
 };
 

@@ -12,7 +12,7 @@ using namespace passage;
 
 namespace {
 
-/// Sets variables of the environment, all others of the library unset, and restores them.
+/// Sets environment variables, unsets the library's others, and restores all on destruction.
 class Environment
 {
 public:

@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(any_bytes_come_to_the_same_in_whatever_pieces)
             BOOST_TEST(reading == whole, "change " << i << ": " << reading << " and not " << whole);
         }
     }
-    // The changes must have gone both ways to show anything.
+    // The changes prove something only if some were accepted and some refused.
     BOOST_TEST(complete > 500u);
     BOOST_TEST(failed > 500u);
     std::cout << "changed responses: " << readings() - before << " runs, seed " << seed << ", " << complete << " read, "

@@ -88,7 +88,7 @@ struct Flood
 {
     const char* name;
     std::string bytes;
-    std::size_t most_read; ///< So many bytes at most are consumed before the end.
+    std::size_t most_read; ///< Limit on the bytes consumed before the failure.
 };
 
 const std::vector<Flood> floods{
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(a_flood_is_ended_soon)
                 BOOST_TEST_REQUIRE((state == State::failed));
                 BOOST_TEST((parser.error().code == Errc::too_large), parser.error());
                 BOOST_TEST(used <= flood.most_read);
-                // What is kept beside is less than one more head.
+                // Other memory in use is less than another head.
                 BOOST_TEST(buffer.size() <= default_limits.header_bytes + piece);
             }
         }

@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(a_page_of_users_is_read_whole)
 
 BOOST_AUTO_TEST_CASE(the_order_of_fields_and_white_space_mean_nothing)
 {
-    // The same document with every object's fields turned round.
+    // The same document with the fields of each object in reverse order.
     const auto turned = [](const boost::json::value& value, const auto& self) -> boost::json::value {
         if (const auto* array = value.if_array()) {
             boost::json::array result;

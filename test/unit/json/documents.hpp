@@ -5,7 +5,7 @@
 
 namespace passage::json::test {
 
-/// A user that has something of everything, as a service writes it.
+/// A user with all fields and lists, as the service writes it.
 inline constexpr std::string_view user_document =
     R"({"user":{"id":"uMx40TqLw9bR2cVn7KsE1yZa","created_at":"2021-09-14T08:30:11.204519Z",)"
     R"("updated_at":"2025-02-01T22:10:00.5Z","last_login_at":"2025-02-01T22:09:58Z",)"

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// What any of the documents decodes to.
+/// The result of decoding any of the documents.
 struct Decoded
 {
     UserInfo user;
@@ -25,13 +25,13 @@ struct Decoded
 
 enum class Kind { text, enumeration, flag, integer, time, object, metadata, list };
 
-/// Where a model stands: the document around its fields.
+/// A model, and the document around its fields.
 struct Place
 {
     std::string_view before;
     std::string_view after;
     std::string_view pointer; ///< Of the model.
-    bool has_id = true;       ///< Whether the model can't be without its id.
+    bool has_id = true;       ///< Whether the model requires an id.
 };
 
 constexpr Place user{R"({"user":{)", "}}", "/user"};
@@ -182,7 +182,7 @@ std::string pointer(const Row& row)
     return std::string{row.place.pointer} + "/" + std::string{row.name};
 }
 
-/// What messages say of a kind.
+/// The name of a kind of value in messages.
 std::string_view name(Kind kind)
 {
     switch (kind) {
@@ -222,7 +222,7 @@ expected<Decoded> decode(const std::string& document)
     return decoded;
 }
 
-/// The document with a field of a given value; without it, if that is empty.
+/// The document with a field set to a value; without the field if the value is empty.
 std::string document(const Row& row, std::string_view value)
 {
     std::string fields;
@@ -394,7 +394,7 @@ BOOST_AUTO_TEST_CASE(empty_values_are_empty_but_for_ids_and_times)
                 BOOST_TEST(message(row, "\"\"") == "at " + pointer(row) + ": an RFC 3339 time is expected");
                 break;
             case Kind::object:
-                // A connection that is there may be empty.
+                // A social connection may be an empty object.
                 BOOST_TEST((row.read(require(row, "{}")) == Value{&row.place == &social}));
                 break;
             case Kind::metadata:
@@ -405,7 +405,7 @@ BOOST_AUTO_TEST_CASE(empty_values_are_empty_but_for_ids_and_times)
                 break;
             case Kind::flag:
             case Kind::integer:
-                break; // Have no empty value.
+                break; // these have no empty value
             }
         }
 }
@@ -428,7 +428,7 @@ BOOST_AUTO_TEST_CASE(huge_values_are_read_or_refused_by_name)
                 BOOST_TEST(message(row, R"("2024-01-01T00:00:00.)" + std::string(1000, '0') + "Z\"") == refused);
                 break;
             case Kind::integer: {
-                // A time is bounded by what nanoseconds count.
+                // Times are clamped to what nanoseconds can count.
                 const bool is_time = row.name == "created_before";
                 const Value most = is_time ? std::int64_t{INT64_MAX} / 1'000'000'000 : std::int64_t{INT64_MAX};
                 const Value least = is_time ? std::int64_t{INT64_MIN} / 1'000'000'000 : std::int64_t{INT64_MIN};

@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(an_error_takes_a_mebibyte_at_most)
 
 BOOST_AUTO_TEST_CASE(what_a_service_answers_stays_within_the_limit)
 {
-    // A user of a list in all its fields, and one that has as little as can be.
+    // List items with all fields, and with only the required ones.
     const std::string full =
         R"({"id":"uMx40TqLw9bR2cVn7KsE1yZa","created_at":"2021-09-14T08:30:11.204519Z",)"
         R"("updated_at":"2025-02-01T22:10:00.5Z","last_login_at":"2025-02-01T22:09:58Z",)"

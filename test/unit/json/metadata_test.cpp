@@ -18,7 +18,7 @@ using namespace passage::json::test;
 
 namespace {
 
-// A user as the service would give it back after a request.
+// The user that the service would return after a request.
 std::string answer_to(const std::string& request)
 {
     return R"({"user":{"id":"u",)" + request.substr(1) + "}";
@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(numbers_at_the_limits_of_doubles_are_read_or_refused)
     for (const std::string number : {"1e400", "-1e400", "1.7976931348623159e308", "1e309"})
         BOOST_TEST(decode_message(R"({"k":[1,)" + number + "]}") ==
                    "at /user/user_metadata: a number is beyond the range of doubles");
-    // The parser's own limits.
+    // Limits of the parser itself.
     BOOST_TEST(decode_message(R"({"k":1e99999999999})").starts_with("invalid JSON near /user/user_metadata"));
 }
 

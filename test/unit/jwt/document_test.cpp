@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::array<std::string_view, 2> names{"a", "b"};
 
-/// Writes down what it is given.
+/// Records the values that it receives.
 struct Recorder final : jwt::Sink
 {
     bool take(Path path, const Value& value) override

@@ -33,13 +33,13 @@ jwt::KeySet keys(const std::vector<std::string>& ids)
     return jwt::KeySet{std::move(all)};
 }
 
-/// A cache on a clock of its own.
+/// A cache with a manual clock.
 struct Fixture
 {
     KeyCache cache{{10min, 1h, 30s}};
     KeyCache::Time now{};
 
-    /// What is to be done for a token, with a `!` if a fetch is due.
+    /// What to do for a token, with a `!` if a fetch is needed.
     std::string ask(std::string_view id)
     {
         constexpr std::array<const char*, 4> names{"use", "wait", "unknown", "unavailable"};
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_has_the_set_fetched_at_most_once_in_the_inte
     cache.begin_fetch();
     BOOST_TEST(ask("b") == "wait");
     BOOST_TEST(ask("c") == "wait");
-    BOOST_TEST(ask("a") == "use"); // nobody with a known key waits for that
+    BOOST_TEST(ask("a") == "use"); // tokens with a known key do not wait for the fetch
     now += 5s;
     cache.fetched(keys({"a", "b"}), now);
     BOOST_TEST(ask("a") == "use");

@@ -20,7 +20,7 @@ using namespace passage;
 
 namespace {
 
-/// Allocations until one fails; none if negative.
+/// Allocations until one fails. None fails if this is negative.
 long allocations_left = -1;
 /// Whether those after it fail too.
 bool all_fail = false;
@@ -59,8 +59,8 @@ std::string decoded(const std::string& text)
     return std::string{jwt::decode_base64url(text, room).value()};
 }
 
-/// Runs what must be true whenever it ends, with a failure at each of its allocations in turn. How often memory was
-/// wanting.
+/// Calls a function again and again, with another of its allocations failing each time. It must return true or throw
+/// `std::bad_alloc`. Returns how often it threw.
 template <class Function>
 int with_failures(Function function)
 {

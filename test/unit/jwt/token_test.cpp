@@ -52,7 +52,7 @@ expected<Claims, JwtReason> check(const std::string& token, const jwt::Expectati
     return jwt::verify(*parts, *key, expected, at);
 }
 
-/// The reason why a token is refused; "none" if it is taken.
+/// The reason why a token is refused; "none" if it is accepted.
 std::string reason(const std::string& token, const jwt::Expectations& expected = expectations, Timestamp at = now)
 {
     const auto claims = check(token, expected, at);

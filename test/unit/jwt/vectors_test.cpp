@@ -54,7 +54,8 @@ std::string from_hex(const json::value& hex)
     return bytes;
 }
 
-/// Whether a token is signed by a key of a set that it names. Some vectors' payloads are no claims.
+/// Whether a token is signed with the key that it names, which must be in a set. Does not check claims, as some vectors
+/// have other payloads.
 bool is_signed(const std::string& token, const std::string& key_set)
 {
     const auto keys = jwt::read_key_set(key_set);
@@ -95,7 +96,7 @@ BOOST_AUTO_TEST_CASE(of_the_key_sets_those_with_a_good_key_for_rs256_are_taken)
             if (keys && is_signed(text(test.at("jws")), json::serialize(*keys)))
                 taken.insert(test.at("tcId").as_int64());
     }
-    // 7 is a key of a kind that only weak generators made (ROCA). Its like can't be told apart by what is checked here.
+    // 7 has a key made by a weak generator (ROCA), which the library does not detect.
     BOOST_TEST((taken == std::set<std::int64_t>{5, 7}));
 }
 

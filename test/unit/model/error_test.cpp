@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(predicates_tell_errors_apart)
             BOOST_TEST(test.predicate(error) == test.codes.contains(kind.code), test.name << ", " << kind.name);
             if (kind.code == Errc::api)
                 continue;
-            // A status beside another kind is only where it happened.
+            // With another code the status does not matter.
             error.http_status = 404;
             BOOST_TEST(test.predicate(error) == test.codes.contains(kind.code), test.name << ", " << kind.name);
         }

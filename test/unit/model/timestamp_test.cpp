@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(anything_else_is_no_time)
              "2024-05-06T07:08:09+-1:00",
              "2024-05-06T07:08:09+01:0a",
              "2024-05-06T07:08:09*01:00",
-             // Digits that are none.
+             // Other characters in the place of digits.
              "-024-05-06T07:08:09Z",
              "2024-+5-06T07:08:09Z",
              "2024-05- 6T07:08:09Z",
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(anything_else_is_no_time)
              "2024-05-06T07:60:09Z",
              "2024-05-06T07:08:61Z",
              "2024-05-06T07:08:99Z",
-             // Leap seconds that can't be.
+             // Impossible leap seconds.
              "2024-05-06T07:08:60Z",
              "2016-12-30T23:59:60Z",
              "2016-12-31T23:58:60Z",
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(a_byte_less_or_another_byte_never_reads_past_the_end)
 {
     const std::string whole = "2024-05-06T07:08:09.123456789+05:30";
     for (std::size_t length = 0; length < whole.size(); ++length) {
-        // A copy of that length, so that a sanitizer sees any byte read behind it.
+        // A copy of exactly that size, so that a sanitizer detects any read beyond.
         const std::vector<char> cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
         BOOST_TEST(!parse_timestamp({cut.data(), cut.size()}));
     }

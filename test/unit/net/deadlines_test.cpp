@@ -101,7 +101,7 @@ BOOST_FIXTURE_TEST_CASE(a_tick_that_is_queued_at_shut_down_does_nothing, Fixture
         deadlines->watch(call, soon);
         after.expires_at(soon + 1ms);
         after.async_wait([&](const error_code&) { queued.set_value(); });
-        // The tick is taken up by the other thread, in its turn, and waits for this function to end.
+        // The other thread queues the tick, which then waits for this function to end.
         other = std::thread{[&] { context.run(); }};
         queued.get_future().wait();
         deadlines->shut_down();

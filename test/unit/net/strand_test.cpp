@@ -38,7 +38,7 @@ struct Fixture
     }
 };
 
-/// What it adds to a string when it is run or dropped.
+/// Appends to a string when it is run or dropped.
 struct Note final : Strand::Entry
 {
     Note(std::string& to, char when_run, char when_dropped) : order{to}, run_{when_run}, dropped_{when_dropped} {}
@@ -54,7 +54,7 @@ struct Note final : Strand::Entry
 struct ShortOfMemory
 {
     asio::io_context* context;
-    /// Called by the thread that executes something, before it is thrown at; none if there is memory.
+    /// If set, `execute` calls this and then throws `std::bad_alloc`.
     std::function<void()>* shortage;
 
     template <class Function>
@@ -116,7 +116,7 @@ BOOST_FIXTURE_TEST_CASE(who_enters_a_free_strand_runs_at_once, Fixture)
             asio::post(strand, add('b'));
             order += 'a';
         });
-        order += 'c'; // what waited had its turn
+        order += 'c'; // after the entries that were queued
     });
     context.run();
     BOOST_TEST(order == "abc");
@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_takes_waiting_functions_along)
         asio::io_context context;
         const Strand strand{asio::any_io_executor{context.get_executor()}};
         for (int i = 0; i < 3; ++i)
-            asio::post(strand, [held, strand] {}); // which hold the strand, as calls do
+            asio::post(strand, [held, strand] {}); // holds the strand, as calls do
         BOOST_TEST(held.use_count() == 4);
     }
     BOOST_TEST(held.use_count() == 1);

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-// Every order of every event of a call: whatever can happen in a state is tried there, until no new state comes up.
+// Explores all states of a call: tries each event that is possible in a state, until no new state is found.
 
 using namespace passage;
 using namespace passage::policy;
@@ -76,7 +76,7 @@ public:
     std::size_t transitions() const { return transitions_; }
     std::size_t successes() const { return successes_; }
     std::size_t failures() const { return failures_; }
-    /// The promises that were broken, with one of the shortest ways to each.
+    /// The broken promises, each with a shortest sequence of events that leads to it.
     const std::map<std::string, std::string>& broken() const { return broken_; }
 
 private:
@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(in_every_reachable_state_a_call_keeps_its_promises)
     std::cout << "calls: " << states << " states, " << transitions << " transitions in all\n";
 }
 
-// Without taking two states for one.
+// Random walks, which do not rely on states being compared correctly.
 BOOST_AUTO_TEST_CASE(a_call_that_goes_any_way_keeps_its_promises)
 {
     constexpr int walks = 5000;

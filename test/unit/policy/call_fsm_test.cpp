@@ -28,7 +28,7 @@ bool memory_fails = false;
 
 } // namespace
 
-// In place of the standard library's, for the whole program; the other forms come down to these.
+// Replaces the standard library's for the whole program; its other forms call these.
 void* operator new(std::size_t size)
 {
     void* const block = memory_fails ? nullptr : std::malloc(size > 0 ? size : 1);
@@ -92,8 +92,8 @@ constexpr Progress partly_sent{Stage::write, true, false};
 constexpr Progress sent{Stage::response, true, false};
 constexpr Progress answered{Stage::response, true, true};
 
-/// How many retries of throttled calls a budget pays for.
-int affords(RetryBudget budget)
+/// The number of throttled retries that a budget still allows.
+int throttled_retries_left(RetryBudget budget)
 {
     int count = 0;
     while (budget.take(true) > 0)
@@ -101,7 +101,7 @@ int affords(RetryBudget budget)
     return count;
 }
 
-/// A service's answer.
+/// A response of the service.
 struct Reply
 {
     int status;
@@ -110,7 +110,7 @@ struct Reply
     bool in_step = true;
 };
 
-/// A call on a clock that is set by hand. What is due at a time is told to the machine, and the next action returned.
+/// A call with a manual clock. Each function passes events to the machine and returns its action.
 class Call
 {
 public:
@@ -135,14 +135,14 @@ public:
         return tell(Prepared{});
     }
 
-    /// The request is answered, and the attempt ends.
+    /// Receives a response and ends the attempt.
     CallAction answer(const Reply& reply)
     {
         take(reply);
         return tell(AttemptEnded{});
     }
 
-    /// The request is answered.
+    /// Receives a response.
     CallAction take(const Reply& reply)
     {
         http::Response response;
@@ -153,7 +153,7 @@ public:
         return action;
     }
 
-    /// The exchange fails, and the attempt ends.
+    /// Fails the exchange and ends the attempt.
     CallAction fail(Errc code, bool transient, Progress progress)
     {
         const CallAction action = tell(Failed{{Error{code}, transient}, progress});
@@ -266,7 +266,7 @@ BOOST_AUTO_TEST_CASE(a_call_that_queues_begins_its_attempt_there)
     BOOST_TEST(waits.kind == Kind::await_place);
     BOOST_TEST(waits.begins_attempt);
     BOOST_TEST(call.fsm.attempts() == 1u);
-    // What it was lent is dead, and it waits on.
+    // Its connection is dead, so it waits again.
     const CallAction again = call.tell(NotLent{Stage::pool, nullptr});
     BOOST_TEST(again.kind == Kind::await_place);
     BOOST_TEST(!again.begins_attempt);
@@ -312,8 +312,8 @@ BOOST_AUTO_TEST_CASE(a_refused_call_is_repeated_whatever_it_is)
         BOOST_TEST(call.error().retryable);
         BOOST_TEST(call.fsm.attempts() == 3u);
         BOOST_TEST(call.error().earlier_attempts.size() == 2u);
-        // What the service never saw is no burden to it.
-        BOOST_TEST(affords(call.shared.retry_budget) == 100);
+        // Requests that were never sent put no load on the service.
+        BOOST_TEST(throttled_retries_left(call.shared.retry_budget) == 100);
     }
 }
 
@@ -375,7 +375,7 @@ BOOST_AUTO_TEST_CASE(statuses_are_repeated_as_the_table_says)
             for (unsigned attempt = 1;; ++attempt) {
                 const CallAction end = call.take({test.status});
                 BOOST_TEST(end.keep_connection == test.keeps_connection);
-                // An answer that names nobody leaves open whose the next one is; 429 leaves it as it was.
+                // After a response that names no user the next one may be doubtful; 429 changes nothing.
                 BOOST_TEST((end.in_step == (test.status == 429 ? std::nullopt : std::optional{false})));
                 const CallAction next = call.tell(AttemptEnded{});
                 BOOST_TEST(next.kind == (repeats && attempt < 3 ? Kind::back_off : Kind::complete));
@@ -482,12 +482,12 @@ BOOST_AUTO_TEST_CASE(a_dead_connection_costs_no_attempt)
         BOOST_TEST(action.new_connection);
         BOOST_TEST((action.until == deadline));
         BOOST_TEST(call.fsm.reason().code == Errc::truncated);
-        // The new connection may come from the queue, or one that was used be handed over there.
+        // The queue may provide the new connection, or one that was used.
         BOOST_TEST(call.tell(Queued{}).begins_attempt);
         BOOST_TEST(call.send(true).kind == Kind::send);
         BOOST_TEST(call.fsm.attempts() == 1u);
     }
-    // A server that does so on purpose does not keep a call for ever.
+    // A server that does this each time can't keep a call for ever.
     BOOST_TEST(call.lose(sent).kind == Kind::back_off);
     const CallAction next = call.tell(BackoffOver{true});
     BOOST_TEST(next.kind == Kind::take_place);
@@ -565,7 +565,7 @@ BOOST_AUTO_TEST_CASE(a_creation_is_repeated_only_after_a_refusal_of_its_own)
     shown.start_sending(true);
     const CallAction wait = shown.answer(refusal);
     BOOST_TEST(wait.kind == Kind::back_off);
-    BOOST_TEST((wait.wait >= 1s)); // the answer that was missed has time to come
+    BOOST_TEST((wait.wait >= 1s)); // time for the missing response to be received
     BOOST_TEST(shown.fsm.effect() == Effect::unknown);
     BOOST_TEST(shown.tell(BackoffOver{false}).kind == Kind::complete);
     BOOST_TEST(shown.error().http_status == 429);
@@ -581,7 +581,7 @@ BOOST_AUTO_TEST_CASE(a_creation_is_repeated_only_after_a_refusal_of_its_own)
     BOOST_TEST(own.answer({201}).kind == Kind::complete);
     BOOST_TEST(!own.fsm.error());
 
-    // What is in step is no cause for doubt, whatever comes meanwhile.
+    // A response that is in step raises no doubt, even if bytes are received during the wait.
     Call in_step{api::create_user};
     in_step.start_backing_off({429});
     BOOST_TEST(in_step.fsm.effect() == Effect::none);
@@ -592,7 +592,7 @@ BOOST_AUTO_TEST_CASE(a_creation_is_repeated_only_after_a_refusal_of_its_own)
     BOOST_TEST(misdirected.answer({.status = 421, .in_step = false}).kind == Kind::complete);
     BOOST_TEST(misdirected.error().effect == Effect::unknown);
 
-    // A second doubtful answer is another matter than the first.
+    // A second doubtful response is judged on its own.
     Call again{api::create_user};
     again.start_sending(true);
     BOOST_TEST(again.answer(refusal).kind == Kind::back_off);
@@ -615,7 +615,7 @@ BOOST_AUTO_TEST_CASE(a_deletion_that_finds_nothing_after_it_may_have_been_done_h
     BOOST_TEST(lost.tell(AttemptEnded{}).kind == Kind::complete);
     BOOST_TEST(!lost.fsm.error());
     BOOST_TEST(lost.fsm.attempts() == 2u);
-    BOOST_TEST(affords(lost.shared.retry_budget) == 97); // an answer of another kind pays nothing back
+    BOOST_TEST(throttled_retries_left(lost.shared.retry_budget) == 97); // an error response returns no tokens
 
     Call repeated{api::delete_user, true, Effect::unknown};
     repeated.start_sending();
@@ -961,7 +961,7 @@ BOOST_AUTO_TEST_CASE(a_call_ends_as_it_is_stopped_in_each_state)
             check(waiting, progress.request_sent ? Effect::unknown : Effect::none, 1);
         }
 
-        // An attempt that failed before the stop tells its own story.
+        // An attempt that failed before the stop keeps its own error.
         Call ending;
         ending.start_sending();
         ending.take({503});
@@ -1029,7 +1029,7 @@ BOOST_AUTO_TEST_CASE(total_cancellation_is_for_calls_that_left_no_trace)
     preparing.tell(Lent{false});
     BOOST_TEST(cancel(preparing) == Kind::break_off);
 
-    // Some of the request may be on its way, for all that is known.
+    // Some of the request may have been sent already.
     Call sending;
     sending.start_sending();
     BOOST_TEST(cancel(sending) == Kind::none);
@@ -1063,22 +1063,22 @@ BOOST_AUTO_TEST_CASE(retries_are_paid_for_and_success_pays_back)
 {
     Call call;
     call.start_backing_off({503});
-    BOOST_TEST(affords(call.shared.retry_budget) == 97); // 486
+    BOOST_TEST(throttled_retries_left(call.shared.retry_budget) == 97); // 486
     BOOST_TEST(call.repeat().kind == Kind::send);
     BOOST_TEST(call.answer({503}).kind == Kind::back_off);
-    BOOST_TEST(affords(call.shared.retry_budget) == 94); // 472
+    BOOST_TEST(throttled_retries_left(call.shared.retry_budget) == 94); // 472
     BOOST_TEST(call.repeat().kind == Kind::send);
     BOOST_TEST(call.answer({200}).kind == Kind::complete);
-    BOOST_TEST(affords(call.shared.retry_budget) == 97); // 486
+    BOOST_TEST(throttled_retries_left(call.shared.retry_budget) == 97); // 486
 
     Call throttled;
     throttled.start_backing_off({429});
-    BOOST_TEST(affords(throttled.shared.retry_budget) == 99);
+    BOOST_TEST(throttled_retries_left(throttled.shared.retry_budget) == 99);
     BOOST_TEST(throttled.repeat().kind == Kind::send);
     BOOST_TEST(throttled.answer({503}).kind == Kind::back_off);
     BOOST_TEST(throttled.repeat().kind == Kind::send);
     BOOST_TEST(throttled.answer({503}).kind == Kind::complete);
-    BOOST_TEST(affords(throttled.shared.retry_budget) == 96); // 481
+    BOOST_TEST(throttled_retries_left(throttled.shared.retry_budget) == 96); // 481
 }
 
 BOOST_AUTO_TEST_CASE(without_a_budget_a_failure_is_not_repeated)
@@ -1094,12 +1094,12 @@ BOOST_AUTO_TEST_CASE(without_a_budget_a_failure_is_not_repeated)
     BOOST_TEST(call.send(true).kind == Kind::send);
     BOOST_TEST(call.lose(sent).kind == Kind::replay);
     for (int i = 0; i < 5; ++i) {
-        BOOST_TEST(affords(call.shared.retry_budget) == 0);
+        BOOST_TEST(throttled_retries_left(call.shared.retry_budget) == 0);
         BOOST_TEST(call.send().kind == Kind::send);
         BOOST_TEST(call.answer({200}).kind == Kind::complete);
         BOOST_TEST(call.begin().kind == Kind::take_place);
     }
-    BOOST_TEST(affords(call.shared.retry_budget) == 1);
+    BOOST_TEST(throttled_retries_left(call.shared.retry_budget) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(what_was_made_before_may_have_been_done)
@@ -1181,7 +1181,7 @@ BOOST_AUTO_TEST_CASE(the_next_request_of_a_call_has_its_own_replays_and_pays_bac
     BOOST_TEST(call.answer({503}).kind == Kind::back_off);
     BOOST_TEST(call.repeat().kind == Kind::send);
     BOOST_TEST(call.answer({200}).kind == Kind::complete);
-    BOOST_TEST(affords(call.shared.retry_budget) == 97); // 486
+    BOOST_TEST(throttled_retries_left(call.shared.retry_budget) == 97); // 486
 
     for (int request = 2; request <= 3; ++request) {
         BOOST_TEST(call.begin().kind == Kind::take_place);
@@ -1193,7 +1193,7 @@ BOOST_AUTO_TEST_CASE(the_next_request_of_a_call_has_its_own_replays_and_pays_bac
         }
         BOOST_TEST(call.answer({200}).kind == Kind::complete);
     }
-    BOOST_TEST(affords(call.shared.retry_budget) == 97); // 488
+    BOOST_TEST(throttled_retries_left(call.shared.retry_budget) == 97); // 488
     BOOST_TEST(call.fsm.attempts() == 5u);
 }
 

@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 inline constexpr RetryRules rules{3, 50ms, 1s, 20s};
 inline constexpr std::string_view user_not_found = R"({"error":"User not found.","code":"user_not_found"})";
 
-/// What a service may answer.
+/// A possible response of the service.
 struct Reply
 {
     http::Response response;
@@ -37,7 +37,7 @@ inline Reply reply(int status, std::optional<milliseconds> retry_after = {}, std
     return made;
 }
 
-/// One of each kind that a call may tell apart.
+/// One response of each kind that calls distinguish.
 inline const std::vector<Reply>& replies()
 {
     static const std::vector<Reply> all{
@@ -60,18 +60,18 @@ inline const std::vector<Reply>& replies()
     return all;
 }
 
-/// How far an exchange came.
+/// How far an exchange got.
 enum class Reach {
     nothing,
-    sent,  ///< Some of the request left.
-    begun, ///< Some of a response came, too.
-    early, ///< Some of a response came before anything of the request left.
+    sent,  ///< Some of the request was sent.
+    begun, ///< Some of a response was received, too.
+    early, ///< Some of a response was received before anything was sent.
 };
 
 struct Event
 {
     enum class Kind {
-        deadline_passes, ///< Nobody is told.
+        deadline_passes, ///< Without an event to the machine.
         expired,         ///< Flag: the call, and not the attempt.
         cancelled,       ///< Flag: even if sent.
         shut_down,
@@ -115,12 +115,12 @@ struct Settings
     const api::Operation* operation;
     bool retries = true;
     Effect before = Effect::none;
-    bool drained = false;  ///< There is no budget for retries.
+    bool drained = false;  ///< The retry budget is empty.
     unsigned requests = 1; ///< Made one after the other.
 };
 
-/// A machine and, beside it, a model of what is known of its call. Each action is held against the model, and what does
-/// not agree is thrown as a std::logic_error. A copy goes its own way.
+/// A machine and a model of its call. Checks each action against the model and throws std::logic_error if they
+/// disagree. Copies are independent.
 class World
 {
 public:
@@ -134,7 +134,7 @@ public:
           effect_{settings.before}
     {}
 
-    /// What can happen now: whatever answers the last action, and what may come at any time.
+    /// The possible events: those that answer the last action, and those that may occur at any time.
     std::vector<Event> possible() const
     {
         using enum Event::Kind;
@@ -226,7 +226,7 @@ public:
     /// The call is complete, and no other request follows.
     bool is_over() const { return is_complete() && !(succeeded_ && requests_ < settings_->requests); }
 
-    /// Equal for worlds that go on in the same way: without what is of no account any more.
+    /// Equal for worlds with the same possible futures.
     std::string key() const
     {
         std::string key;
@@ -459,7 +459,7 @@ private:
         last_ = succeeded && !is_right(status) ? Last::wrong_answer : Last::answer;
         last_reply_ = event.reply;
         in_step_ = event.flag;
-        // A repetition that finds nothing has succeeded.
+        // A retry that ends with "not found" is a success.
         const bool is_gone = settings_->operation == &api::delete_user && effect_ == Effect::unknown && status == 404 &&
                              replies()[event.reply].response.body == user_not_found;
         succeeded_ = last_ == Last::answer && (succeeded || is_gone);
@@ -475,7 +475,7 @@ private:
     int last_status() const { return last_ == Last::answer ? replies()[last_reply_].response.status : 0; }
     bool is_refusal() const { return last_status() == 429 || last_status() == 421; }
 
-    /// What the attempt that ended shows of the service.
+    /// What the ended attempt says about the service.
     void end_attempt()
     {
         const bool in_doubt = is_refusal() && !in_step_ && !settings_->operation->idempotent;
@@ -690,7 +690,7 @@ private:
     bool begun_exchange_ = false; ///< In this attempt.
     bool sent_ = false;           ///< In this attempt.
     bool begun_ = false;          ///< An answer, in this attempt.
-    bool left_once_ = false;      ///< Some of the request, in any attempt.
+    bool left_once_ = false;      ///< Some of the request was sent in any attempt.
     bool reused_ = false;
     bool in_step_ = false;
 
@@ -698,8 +698,8 @@ private:
     std::size_t last_reply_ = 0;
     bool succeeded_ = false;
     Effect effect_;
-    bool may_have_acted_ = false; ///< So that a creation is not sent again.
-    bool doubtful_ = false;       ///< The 429 may be another request's.
+    bool may_have_acted_ = false; ///< A creation must not be sent again.
+    bool doubtful_ = false;       ///< The 429 may belong to another request.
     std::optional<Errc> expected_;
 };
 

@@ -18,7 +18,7 @@ namespace {
 constexpr RetryRules rules{3, 50ms, 1s, 20s};
 const double below_one = std::nextafter(1.0, 0.0);
 
-/// A budget with nothing left, and one that is whole.
+/// An empty budget and a full one.
 RetryBudget empty_budget()
 {
     RetryBudget budget;
@@ -32,7 +32,7 @@ const std::vector<Errc> all_kinds{Errc::invalid_argument, Errc::dns,          Er
                                   Errc::too_large,        Errc::decode,       Errc::api,      Errc::rate_limited,
                                   Errc::cancelled,        Errc::shut_down};
 
-/// Every attempt that can be told from others.
+/// All attempts that differ in some field.
 std::vector<Attempt> all_attempts()
 {
     std::vector<Attempt> attempts;
@@ -71,14 +71,14 @@ std::vector<Attempt> all_attempts()
     return attempts;
 }
 
-/// Whether the service may have acted, or may act yet: told from the wire alone.
+/// Whether the service may have acted or may still act, judged by what was sent and received.
 bool may_have_acted(const Attempt& attempt)
 {
     const bool is_refused = (attempt.status == 429 || attempt.status == 421) && attempt.in_step;
     return attempt.request_sent && !is_refused;
 }
 
-/// The rules once more, in the words of the table of defaults.
+/// The rules again, written as in the table of defaults.
 bool worth_repeating(const Attempt& attempt)
 {
     static const std::set<int> statuses{408, 429, 500, 502, 503, 504};
@@ -125,8 +125,8 @@ BOOST_AUTO_TEST_CASE(every_situation_is_decided_by_the_rules)
                         for (const milliseconds left : {-5ms, 0ms, 1ms, 600ms, 30'000ms})
                             for (const double random : {0.0, 0.5, below_one})
                                 for (const bool misdirected : {false, true})
-                                    for (const bool affords : {false, true}) {
-                                        RetryBudget budget = affords ? RetryBudget{} : drained;
+                                    for (const bool has_budget : {false, true}) {
+                                        RetryBudget budget = has_budget ? RetryBudget{} : drained;
                                         const Situation at{idempotent,  allowed, made,  replays,
                                                            misdirected, left,    random};
                                         const Decision decision = decide(attempt, at, rules, budget);
@@ -147,9 +147,9 @@ BOOST_AUTO_TEST_CASE(every_situation_is_decided_by_the_rules)
                                             std::max(attempt.retry_after.value_or(0ms), doubtful ? 1000ms : 0ms);
                                         const milliseconds wait = std::max(
                                             least, milliseconds{static_cast<int>(random * double(ceiling.count()))});
-                                        // What the service never saw is repeated for free.
+                                        // Retries of requests that were never sent are free.
                                         const bool free = !attempt.request_sent;
-                                        const bool paid = free || affords;
+                                        const bool paid = free || has_budget;
                                         const Next expected = dead || elsewhere ? Next::replay
                                                               : !again          ? Next::stop
                                                               : wait < left     ? (paid ? Next::repeat : Next::stop)
@@ -165,8 +165,8 @@ BOOST_AUTO_TEST_CASE(every_situation_is_decided_by_the_rules)
                                                                                                : 14);
                                         else
                                             right = right && decision.taken == 0;
-                                        // What is not repeated costs nothing.
-                                        RetryBudget untouched = affords ? RetryBudget{} : drained;
+                                        // No retry takes no tokens.
+                                        RetryBudget untouched = has_budget ? RetryBudget{} : drained;
                                         if (expected != Next::repeat || free)
                                             while (untouched.take(true) > 0)
                                                 right = right && budget.take(true) > 0;
@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(every_situation_is_decided_by_the_rules)
                                                         << attempt.connection_reused << ": "
                                                         << static_cast<int>(decision.next) << " and not "
                                                         << static_cast<int>(expected));
-                                        // The rule above all others.
+                                        // The most important rule.
                                         if (!idempotent && may_have_acted(attempt) &&
                                             ((decision.next == Next::repeat && !decision.if_in_step) ||
                                              decision.next == Next::replay))
