@@ -15,9 +15,9 @@ namespace passage::api {
 
 /// Iterates over the pages of users that a request selects.
 ///
-/// If the request sets no order, page or filter by creation time, a page begins at the creation time of the previous
-/// page's last user (paging by key). So users that are created or deleted meanwhile neither hide nor repeat others.
-/// Otherwise pages are requested by number.
+/// If the request sets neither an order nor a page, and does not filter by creation time, a page begins at the creation
+/// time of the previous page's last user (paging by key). So users that are created or deleted meanwhile neither hide
+/// nor repeat others. Otherwise pages are requested by number.
 class UserPages
 {
 public:

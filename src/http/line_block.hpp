@@ -9,7 +9,7 @@ namespace passage::http {
 /// lines, no control bytes, no bare CR or LF, no space around names, a status of 100 to 599, at most 16 digits of a
 /// chunk's size.
 ///
-/// Checks field names and chunk extensions only as far as two parsers could disagree on where they end.
+/// Does not fully check field names and chunk extensions, only that they can't be mistaken for other elements.
 class LineBlock
 {
 public:

@@ -43,8 +43,8 @@ public:
         return true;
     }
 
-    /// Takes the cost of growing a vector or a string to a number of elements. Assumes that the capacity at least
-    /// doubles, as it does in the standard libraries of all supported platforms.
+    /// Takes the cost of growing a vector or a string to a number of elements. Assumes that the capacity doubles,
+    /// if that is enough, as it does in the standard libraries of all supported platforms.
     template <class Container>
     bool grow(const Container& container, std::size_t size) noexcept
     {

@@ -192,7 +192,7 @@ private:
     private:
         void run_waiting(std::exception_ptr thrown);
 
-        std::shared_ptr<Queue> queue_; ///< Null once the turn began to run entries.
+        std::shared_ptr<Queue> queue_; ///< Null once it runs the queued entries.
     };
 
     class Posting;

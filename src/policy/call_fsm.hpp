@@ -100,7 +100,7 @@ struct AttemptEnded
 /// The wait before the next attempt ended or was interrupted.
 struct BackoffOver
 {
-    bool in_step; ///< No further response was received during the wait. See `Decision::if_in_step`.
+    bool in_step; ///< False if bytes received during the wait prove that the last response belonged to another request.
 };
 
 /// The last action's `until` passed.
