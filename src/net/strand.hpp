@@ -71,7 +71,8 @@ public:
     /// if memory for the inner executor runs out. Thread-safe.
     void add(Entry& entry) const noexcept;
 
-    /// Runs a function, inside this call unless another is running. Only on a thread of the inner executor.
+    /// Runs a function, inside this call unless another thread is on the strand. Only on a thread of the inner
+    /// executor.
     template <class Function>
     void enter(Function&& function) const
     {
@@ -83,8 +84,7 @@ public:
             Turn{queue_}(); // the other turn ended meanwhile
     }
 
-    /// Runs an entry, inside this call unless a function is running. Only on a thread of the inner executor. Does not
-    /// allocate.
+    /// As `enter`, for an entry. Does not allocate.
     void enter_entry(Entry& entry) const;
 
     // Requirements of boost::asio::execution::executor.
