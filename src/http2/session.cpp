@@ -13,16 +13,16 @@
 namespace passage::http2 {
 namespace {
 
-/// A header of the caller's fields at most; nghttp2 sends no longer one.
+/// Most bytes of a request's header. Exceeds what the fields that a caller adds may have.
 constexpr std::size_t longest_request_head = 256 * 1024;
 
-/// What a field counts beside its text (RFC 9113, section 6.5.2).
+/// Added to the size of a field's name and value (RFC 9113, section 6.5.2).
 constexpr std::size_t field_overhead = 32;
 
-/// Streams that are open at the same time; no server allows more that could be used.
+/// Most concurrent streams, even if the server allows more.
 constexpr std::uint32_t most_streams = 1'000'000;
 
-/// Before the ids are used up (RFC 9113, section 5.1.1).
+/// No stream begins after the one with this id: ids can't be reused (RFC 9113, section 5.1.1).
 constexpr std::int32_t last_stream_id = 0x7fff'ff00;
 
 constexpr int switching_protocols = 101;
@@ -33,7 +33,7 @@ struct OptionDeleter
     void operator()(nghttp2_session_callbacks* callbacks) const noexcept { nghttp2_session_callbacks_del(callbacks); }
 };
 
-/// Throws if there was no memory.
+/// Throws `std::bad_alloc` if that is the error; returns all others.
 int check(int result)
 {
     if (result == NGHTTP2_ERR_NOMEM)
@@ -43,7 +43,7 @@ int check(int result)
 
 std::uint8_t* bytes_of(std::string_view text)
 {
-    // nghttp2 does not write there.
+    // nghttp2 does not write to it.
     return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
 }
 
@@ -52,9 +52,9 @@ nghttp2_nv field(std::string_view name, std::string_view value, std::uint8_t fla
     return {bytes_of(name), bytes_of(value), name.size(), value.size(), flags};
 }
 
-/// Both texts stay in place as long as the session.
+/// The name and the value outlive the session.
 constexpr std::uint8_t lasting = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
-/// Only the name does.
+/// The name outlives the session.
 constexpr std::uint8_t passing = NGHTTP2_NV_FLAG_NO_COPY_NAME;
 
 Failure lost(std::string message)
@@ -68,7 +68,7 @@ struct Session::Callbacks
 {
     static Session& session_of(void* user_data) { return *static_cast<Session*>(user_data); }
 
-    /// Does something for an open stream, which may end it. Nothing may be thrown through nghttp2.
+    /// Calls a function that may end an open stream. A callback of nghttp2 must not throw.
     template <class Function>
     static void update(Session& session, Stream& stream, Function function) noexcept
     {
@@ -79,7 +79,7 @@ struct Session::Callbacks
         }
     }
 
-    /// The same; a stream that did not end well is reset.
+    /// As `update`, and resets the stream if it failed.
     template <class Function>
     static int update_or_reset(Session& session, Stream& stream, Function function) noexcept
     {
@@ -110,11 +110,11 @@ struct Session::Callbacks
             session.take_field(*stream, {reinterpret_cast<const char*>(name), name_size},
                                {reinterpret_cast<const char*>(value), value_size});
         });
-        // nghttp2 resets the stream, and leaves the rest of its header out.
+        // On this error nghttp2 resets the stream and skips the rest of the header.
         return stream->state_ == Stream::State::open ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
 
-    /// nghttp2 would leave the field out.
+    /// Without this callback nghttp2 would ignore the field.
     static int on_invalid_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t*, std::size_t,
                                  const std::uint8_t*, std::size_t, std::uint8_t, void* user_data)
     {
@@ -202,7 +202,7 @@ struct Session::Callbacks
         return 0;
     }
 
-    /// A request that can't be sent, as the server takes no more.
+    /// Called for a request that can't be sent because the server accepts no more.
     static int on_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user_data)
     {
         Session& session = session_of(user_data);
@@ -295,7 +295,7 @@ void Session::begin(Stream& stream, const http::Request& request, std::string_vi
     fields.push_back(field("passage-version", common_->version, lasting));
     fields.push_back(field("accept", common_->accept, lasting));
     fields.push_back(field("accept-encoding", common_->accept_encoding, lasting));
-    // In no table of the server's or of an intermediary's (RFC 7541, section 7.1.3).
+    // Keeps the key out of compression tables, also those of an intermediary (RFC 7541, section 7.1.3).
     if (!common_->authorization.empty())
         fields.push_back(field("authorization", common_->authorization.reveal(), lasting | NGHTTP2_NV_FLAG_NO_INDEX));
     if (!trace_parent.empty())
@@ -329,7 +329,7 @@ void Session::begin(Stream& stream, const http::Request& request, std::string_vi
 void Session::reset(Stream& stream) noexcept
 {
     const std::int32_t id = stream.id_;
-    if (stream.state_ != Stream::State::open || id == 0) { // 0: there was no memory to begin it
+    if (stream.state_ != Stream::State::open || id == 0) { // 0: `begin` threw
         stream.unlink();
         return;
     }
@@ -410,7 +410,7 @@ void Session::send(std::string& out, std::size_t limit)
             break;
         out.append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
     }
-    // After an error of the connection nghttp2 sends its GOAWAY, and then reads nothing.
+    // After a connection error nghttp2 sends GOAWAY, and reads no more.
     if (!ended_ && nghttp2_session_want_read(session_.get()) == 0)
         end_malformed("a frame breaks the rules of the connection");
 }
@@ -462,7 +462,7 @@ Stream* Session::find_open(std::int32_t id) noexcept
 
 void Session::complete(Stream& stream) noexcept
 {
-    // The whole answer came before the whole request was taken: the server wants no more of it.
+    // The response is complete before the request was sent: the server ignores the rest of it.
     const bool reset_rest = !stream.sent_;
     end(stream, Stream::State::complete);
     if (reset_rest && !reset(stream.id_, NGHTTP2_NO_ERROR))
@@ -491,7 +491,7 @@ void Session::end(Stream& stream, Stream::State state) noexcept
 
 void Session::end_closed(Stream& stream, std::uint32_t error_code)
 {
-    // What was answered in part was processed in part.
+    // A request with a partial response was processed in part.
     if (error_code == NGHTTP2_REFUSED_STREAM && stream.head_bytes_ == 0) {
         // The server did not process it (RFC 9113, section 8.7).
         stream.begun_ = false;

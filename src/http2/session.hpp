@@ -14,19 +14,19 @@ struct nghttp2_session;
 
 namespace passage::http2 {
 
-/// How a session is set up.
+/// Settings of a session.
 struct SessionOptions
 {
-    std::string_view scheme; ///< Static storage.
+    std::string_view scheme; ///< In static storage.
     std::uint32_t stream_window;
     std::uint32_t connection_window;
     http::ResponseLimits limits;
-    /// Streams that the server is taken to allow until its SETTINGS come (RFC 9113, section 5.1.2).
+    /// How many streams to allow until the SETTINGS of the server arrive (RFC 9113, section 5.1.2).
     std::size_t assumed_streams;
 };
 
-/// A client's end of an HTTP/2 connection (RFC 9113): bytes come in, streams end; streams begin, bytes go out. No
-/// socket and no clock.
+/// The protocol of the client's side of an HTTP/2 connection (RFC 9113), without a socket or a clock. Converts streams
+/// to bytes that are to be sent, and bytes that were received to the ends of streams.
 ///
 /// nghttp2 does the framing, HPACK (RFC 7541) and flow control.
 class Session
@@ -37,39 +37,39 @@ public:
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
-    /// Begins a stream; `trace_parent` may be empty. A stream that can't begin has failed when this returns.
+    /// Begins a stream. `trace_parent` may be empty. If it can't begin, the stream is `failed` when this returns.
     void begin(Stream& stream, const http::Request& request, std::string_view trace_parent);
 
-    /// Ends a stream early: the caller no longer wants the response. A no-op if it has ended.
+    /// Ends a stream whose response is no longer needed. A no-op if it has ended.
     void reset(Stream& stream) noexcept;
 
-    /// Takes in bytes that came.
+    /// Processes bytes from the server.
     void receive(std::string_view bytes);
 
-    /// No more bytes will come or can be sent: all open streams fail with this.
+    /// The connection is lost. Ends the session; all open streams fail with `failure`.
     void fail(const Failure& failure) noexcept;
 
-    /// Appends what is to be sent to `out`, until that has `limit` bytes or nothing is left.
+    /// Appends pending frames to `out`, until `out` has at least `limit` bytes or no frame is pending.
     void send(std::string& out, std::size_t limit);
 
-    /// Sends a PING, unless one is unanswered.
+    /// Queues a PING. A no-op if the last one is not answered yet.
     void ping() noexcept;
     bool awaits_ping() const noexcept { return ping_.outstanding; }
 
-    /// The next stream that has ended without `reset` since this was asked before; null if there is none.
+    /// Returns each stream that ended other than by `reset` once, then null.
     Stream* next_ended() noexcept;
 
     bool has_open_streams() const noexcept { return !open_.empty(); }
 
-    /// How many streams may be open: as many as the server allows, less those reset of which it may not know yet.
+    /// How many streams may be open: as many as the server allows, without those whose reset it may not have received.
     std::size_t places() const noexcept;
 
     /// How many streams the server allows.
     std::size_t max_streams() const noexcept { return max_streams_; }
 
-    /// Whether no further stream can begin: the server has said so, or the ids are used up, or the session has ended.
+    /// Whether no other stream can begin: the server sent GOAWAY, the ids are used up, or the session has ended.
     bool is_draining() const noexcept { return draining_; }
-    /// Whether the session has ended. All its streams have, too.
+    /// Whether the session, and thus all its streams, have ended.
     bool has_ended() const noexcept { return ended_; }
 
 private:
@@ -85,7 +85,7 @@ private:
     void fail(Stream& stream, Errc code, std::string message);
     void end(Stream& stream, Stream::State state) noexcept;
     void end_closed(Stream& stream, std::uint32_t error_code);
-    /// False if there was no memory.
+    /// Returns false if memory ran out.
     bool reset(std::int32_t id, std::uint32_t error_code) noexcept;
     void end_malformed(const char* why);
     void lose_memory() noexcept;
@@ -107,9 +107,9 @@ private:
     struct
     {
         bool outstanding = false;
-        std::size_t resets = 0; ///< That came before it.
+        std::size_t resets = 0; ///< Those sent before it.
     } ping_;
-    std::size_t resets_ = 0; ///< Of which the server may not know yet, those before the PING included.
+    std::size_t resets_ = 0; ///< Those that the server may not have received, including `ping_.resets`.
 };
 
 } // namespace passage::http2

@@ -12,16 +12,16 @@
 
 namespace passage::http2 {
 
-/// A request on its way over a session, and its response (RFC 9113, section 5.1). Must stay in place, and so must the
-/// body of its request, from `Session::begin` until it has ended or was reset.
+/// A request in flight and its response (RFC 9113, section 5.1). It and the body of the request must stay in place from
+/// `Session::begin` until it has ended or was reset.
 class Stream : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>
 {
 public:
     enum class State {
         open,
-        complete,  ///< `response` is whole.
-        failed,    ///< See `failure`.
-        no_memory, ///< There was no memory for the response.
+        complete,  ///< See `take_response`.
+        failed,    ///< See `take_failure`.
+        no_memory, ///< Memory ran out.
     };
 
     Stream() = default;
@@ -29,16 +29,16 @@ public:
     Stream& operator=(const Stream&) = delete;
 
     State state() const noexcept { return state_; }
-    /// Only once it is complete, and once.
+    /// Precondition: the state is `complete`. To be called once.
     http::Response take_response() { return std::move(response_); }
-    /// Only once it has failed, and once.
+    /// Precondition: the state is `failed`. To be called once.
     Failure take_failure() { return std::move(failure_); }
 
-    /// Whether some of the request may have reached the server.
+    /// Whether a part of the request may have reached the server.
     bool is_begun() const noexcept { return begun_; }
     /// Whether the whole request was sent.
     bool is_sent() const noexcept { return sent_; }
-    /// Whether the server said anything about this request.
+    /// Whether the server sent a frame for this request.
     bool is_answered() const noexcept { return answered_; }
 
 private:
@@ -50,11 +50,11 @@ private:
     bool sent_ = false;
     bool answered_ = false;
     bool reset_by_peer_ = false;
-    bool head_is_final_ = false; ///< What header fields come now are trailers.
-    std::size_t head_bytes_ = 0; ///< Of the header that is being read.
+    bool head_is_final_ = false; ///< Header fields that follow are trailers.
+    std::size_t head_bytes_ = 0; ///< Size of the current header.
     std::size_t head_fields_ = 0;
     std::size_t interim_ = 0;
-    std::string_view unsent_; ///< Of the body.
+    std::string_view unsent_; ///< The rest of the body.
     http::Response response_;
     http::ResponseFields fields_;
     Failure failure_;

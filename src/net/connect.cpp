@@ -30,7 +30,7 @@ struct Race
     error_code error;
 };
 
-/// Handler of an attempt. Without memory to queue it, it is destroyed without being called: that ends the attempt, too.
+/// Handler of an attempt. Asio destroys it without calling it if memory runs out, which also ends the attempt.
 class Attempt
 {
 public:
@@ -84,9 +84,8 @@ void set_options(Socket& socket)
     set(TCP_USER_TIMEOUT, 30'000);
 }
 
-/// Has Asio register the socket anew. Asio asked the system to report room to send, as that is how a connection that is
-/// made shows, and would do so at each later wait: there nearly always is room, and so each wait for an answer would
-/// wake the thread twice.
+/// Registers the socket with Asio again. Asio waited until it was writable, and would do so again with each later wait,
+/// which would then wake the thread twice: the socket is nearly always writable.
 error_code register_anew(Socket& socket, const Endpoint::protocol_type& protocol)
 {
     error_code ec;

@@ -18,26 +18,26 @@
 
 namespace passage::net {
 
-/// The failure of a wait on a connection.
+/// The failure of an exchange whose connection was lost.
 Failure connection_lost(error_code cause);
 
-/// What a connection keeps of an exchange.
+/// Data of a connection about an exchange.
 struct ExchangeState
 {
     virtual ~ExchangeState() = default;
 };
 
-/// A request and its response on a connection. What it refers to is the call's, and outlives it.
+/// A request and its response on a connection. The call owns what it points to.
 struct Exchange
 {
     const http::Request* request = nullptr;
-    std::string_view trace_parent; ///< Empty for none.
-    Progress* progress = nullptr;  ///< Kept current by the connection's functions.
-    ParkedCall* call = nullptr;    ///< Is resumed when `Connection::advance` has something to do.
+    std::string_view trace_parent; ///< Empty if there is no trace.
+    Progress* progress = nullptr;  ///< Updated by the connection's functions.
+    ParkedCall* call = nullptr;    ///< Resumed when `Connection::advance` can make progress.
     std::unique_ptr<ExchangeState> state;
 };
 
-/// A connection to the server, of either version of HTTP. Used on the strand only.
+/// A connection to the server, over HTTP/1.1 or HTTP/2. Used on the strand only.
 class Connection
 {
 public:
@@ -48,64 +48,64 @@ public:
     Connection& operator=(const Connection&) = delete;
     virtual ~Connection() = default;
 
-    /// Begins an exchange. Then `advance` is due: after a wait, unless this returns false.
+    /// Begins an exchange. The caller must call `wait` next, or `advance` if this returns false.
     virtual bool begin(Exchange& exchange) = 0;
 
-    /// Goes as far as it can without waiting, and in a bounded time. Nullopt if there is more to wait for.
+    /// Continues the exchange as far as possible without waiting, for a bounded time. Returns nullopt if it must wait.
     virtual std::optional<Result> advance(Exchange& exchange) = 0;
 
-    /// Resumes the call when `advance` has something to do. The wait owns the call.
+    /// Resumes the call when `advance` can make progress. The wait owns the call.
     virtual void wait(Exchange& exchange, std::shared_ptr<ParkedCall> call) = 0;
 
     /// Ends a wait early.
     virtual void cancel(Exchange& exchange) = 0;
 
-    /// The call wants no more of the exchange. Returns whether the connection may carry others; `keep` says whether the
-    /// call leaves it fit for them.
+    /// Ends the exchange, complete or not. `keep` is whether the call permits other exchanges on the connection.
+    /// Returns whether other exchanges are possible.
     virtual bool end(Exchange& exchange, bool keep) = 0;
 
-    /// An answer on it was another request's: there will be no other exchange.
+    /// A response on the connection belonged to another request. Prevents further exchanges.
     virtual void distrust() = 0;
 
-    /// Looks whether the connection may be used now: it was not closed, and nothing came that nobody asked for.
+    /// Whether the connection can be used now: the server has neither closed it nor sent bytes outside of an exchange.
     virtual bool check_alive() = 0;
 
-    /// Ends all that waits on the socket.
+    /// Ends all waits for the socket.
     virtual void close() noexcept = 0;
 
-    /// `changed` is called when an event on the socket has changed `places` or `is_draining`, until `close`.
+    /// Calls `changed` when an event on the socket has changed `places` or `is_draining`. `close` ends this.
     virtual void on_change(std::function<void()> changed) = 0;
-    /// Whether `places` or `is_draining` have changed since this was asked before.
+    /// Whether `places` or `is_draining` has changed since the last call.
     virtual bool take_change() noexcept = 0;
 
-    /// Says whether calls wait for a place: a connection without any reads then, to hear when the server allows some.
+    /// Sets whether calls wait for a place. If so, a connection without places reads until the server permits some.
     virtual void want_places(bool wanted) = 0;
 
-    /// How many exchanges may go on at a time.
+    /// How many concurrent exchanges are possible now.
     virtual std::size_t places() const noexcept = 0;
-    /// How many exchanges the server allows at a time.
+    /// How many concurrent exchanges the server permits.
     virtual std::size_t max_places() const noexcept = 0;
-    /// Whether it takes no further exchange, though those that go on may end well.
+    /// Whether no exchange can begin. Those in flight may still succeed.
     virtual bool is_draining() const noexcept = 0;
 
     virtual HttpVersion version() const noexcept = 0;
 
-    /// Whether the next answer can only be the next request's. Not so after an answer that named nobody: it may have
-    /// come out of turn, and then all that follow do.
+    /// Whether the next response must belong to the next request. False after a response that names no user, app or
+    /// identifier: it may have belonged to another request, and then all later ones do.
     virtual bool is_in_step() const noexcept = 0;
     virtual void set_in_step(bool in_step) noexcept = 0;
-    /// Whether the answer to the exchange of this number was its own, as far as can be told: none came after it, or one
-    /// that names whom it is for.
+    /// Whether the response of the exchange with this number belonged to its request, as far as is known: nothing came
+    /// after it, or a response that names its user, app or identifier.
     virtual bool was_in_step(unsigned exchange) = 0;
 
-    /// Whether a request was sent on it before.
+    /// Whether an exchange began on it before.
     bool was_used() const noexcept { return exchanges_ > 0; }
     /// How many exchanges began on it.
     unsigned exchanges() const noexcept { return exchanges_; }
 
-    /// How it was made.
+    /// How long it took to establish.
     ConnectionTimings timings;
-    /// The server's end.
+    /// The server's address.
     Endpoint peer;
 
 protected:

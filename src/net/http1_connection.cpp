@@ -9,10 +9,10 @@ namespace {
 using State = http::ResponseParser::State;
 using Step = Stream::Step;
 
-/// TLS hands over a record at a time, of at most this size (RFC 8446, section 5.1).
+/// The largest payload of a TLS record (RFC 8446, section 5.1): more is not read at once.
 constexpr std::size_t read_size = 16 * 1024;
 
-/// How often is read, and how often is sent, before others have their turn.
+/// Most reads, and most writes, of one turn.
 constexpr int most_steps = 16;
 
 } // namespace
@@ -80,12 +80,13 @@ std::optional<Connection::Result> Http1Connection::advance(Exchange& exchange)
     if (distrusted_)
         return unexpected{
             Failure{Error{Errc::protocol, "the connection carried the answer to another request before"}, false}};
-    // Of two waits one is left; on a connection at rest it would keep the execution context busy.
+    // The other of two waits is pending. On an idle connection it would keep the execution context from running out of
+    // work.
     if (std::exchange(waits_to_send_, false))
         stream_->cancel();
     begin_turn();
-    // A server may answer, and close, before it has read the whole request: reading goes on beside writing. After a
-    // failed write nothing new is waited for, but an answer that came before is worth having.
+    // A server may respond and close before it has read the whole request, so this reads while it writes. After a
+    // failed write it does not wait, but takes a response that has arrived.
     send(progress);
     if (auto result = read_response(progress)) {
         if (*result)
@@ -115,7 +116,7 @@ void Http1Connection::wait(Exchange&, std::shared_ptr<ParkedCall> call)
 
 std::optional<Connection::Result> Http1Connection::read_response(Progress& progress)
 {
-    // No memory of the connection's own: the same few pages serve all of them, and an idle one needs none.
+    // On the stack: all connections share its pages, and an idle one needs no memory.
     std::array<char, read_size> buffer;
     for (int steps = 0; steps < most_steps; ++steps) {
         Step step = stream_->read(buffer);
@@ -128,7 +129,7 @@ std::optional<Connection::Result> Http1Connection::read_response(Progress& progr
             unfinished_ = true;
             return std::nullopt;
         case Step::Result::failed:
-            // A response that its own length did not end is not ended by a lost connection.
+            // A lost connection is not the end of a response without a length.
             if (!progress.response_begun || step.failure->error.code != Errc::truncated)
                 return unexpected{*std::move(step.failure)};
             state = parser_.put_end(false);

@@ -12,7 +12,7 @@
 
 namespace passage::net {
 
-/// A connection that speaks HTTP/1.1 (RFC 9112): it carries one exchange after the other.
+/// An HTTP/1.1 connection (RFC 9112). It has one exchange at a time.
 class Http1Connection final : public Connection
 {
 public:
@@ -42,26 +42,26 @@ public:
     bool was_in_step(unsigned exchange) override { return exchanges() == exchange ? check_alive() : in_step_; }
 
 private:
-    /// Whether the system has the whole request.
+    /// Whether the whole request was passed to the system.
     bool is_sent() const noexcept { return unsent_.empty() && !stream_->has_unsent(); }
     void begin_turn() noexcept;
-    /// Sends what there is room for.
+    /// Sends until the socket is not writable.
     void send(Progress& progress);
-    /// Reads what is there. Nullopt while the response is incomplete.
+    /// Reads until the socket is not readable. Returns nullopt if the response is incomplete.
     std::optional<Result> read_response(Progress& progress);
     http::ResponseParser::State parse(std::string_view bytes);
 
     const std::unique_ptr<Stream> stream_;
     const http::RequestWriter& writer_;
     Secret request_;          ///< Empty between exchanges.
-    std::string_view unsent_; ///< Of the request.
-    bool blocked_ = false;    ///< There was no room to send.
-    bool unfinished_ = false; ///< A turn ended before there was something to wait for.
+    std::string_view unsent_; ///< The rest of `request_`.
+    bool blocked_ = false;    ///< The socket was not writable.
+    bool unfinished_ = false; ///< The last turn reached its limit.
     bool waits_to_send_ = false;
     std::uint64_t sent_before_ = 0;
     std::optional<Failure> write_failure_;
     http::ResponseParser parser_;
-    std::string unparsed_; ///< What came and is not yet looked at, as lines of a header are looked at as a whole.
+    std::string unparsed_; ///< Received bytes that the parser has not consumed, such as part of a header.
     bool reusable_ = true;
     bool distrusted_ = false;
     bool in_step_ = true;

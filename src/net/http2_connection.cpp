@@ -12,15 +12,15 @@ namespace {
 
 using Step = Stream::Step;
 
-/// TLS hands over a record at a time, of at most this size (RFC 8446, section 5.1).
+/// The largest payload of a TLS record (RFC 8446, section 5.1): more is not read at once.
 constexpr std::size_t record_size = 16 * 1024;
 
-/// How often is read, and how often is sent, before others have their turn.
+/// Most reads, and most writes, of one turn.
 constexpr int most_steps = 16;
 
 } // namespace
 
-/// Ends a wait for the socket, and keeps the calls that the connection reads for.
+/// Resumes the connection after a wait for the socket. Owns the calls that wait for the connection.
 class Http2Connection::Reader final : public Resumable, public std::enable_shared_from_this<Reader>
 {
 public:
@@ -34,7 +34,7 @@ private:
         if (!owner)
             return;
         owner->idle_reader_ = shared_from_this();
-        // Of two waits one is left.
+        // The other of two waits is pending.
         if (!std::exchange(owner->waits_to_read_, false))
             owner->stream_->cancel();
         if (ec && ec != asio::error::operation_aborted)
@@ -46,7 +46,7 @@ private:
     }
 };
 
-/// Sends at the end of a turn.
+/// Sends what the calls of a turn have queued.
 class Http2Connection::Flusher final : public Resumable
 {
 public:
@@ -133,7 +133,7 @@ bool Http2Connection::begin(Exchange& exchange)
     StreamState& stream = *state;
     exchange.state = std::move(state);
     session_.begin(stream, *exchange.request, exchange.trace_parent);
-    *exchange.progress = {Stage::write, true, false}; // for all that is known until it advances
+    *exchange.progress = {Stage::write, true, false}; // `advance` corrects it
     queue_flush();
     return stream.state() == http2::Stream::State::open;
 }
@@ -307,13 +307,13 @@ void Http2Connection::settle()
             settle();
         }
     } else if (waits_to_read_ && (blocked_ || unfinished_)) {
-        stream_->cancel(); // and waits for more
+        stream_->cancel(); // `Reader::resume` starts the new wait
     }
 }
 
 void Http2Connection::start_wait()
 {
-    // The wait owns the reader, and so the calls: an execution context that is destroyed destroys them.
+    // The wait owns the reader and thus the calls, so that the execution context destroys them when it is destroyed.
     std::shared_ptr<Resumable> reader = idle_reader_;
     if (!is_linked()) {
         silent_since_ = Clock::now();

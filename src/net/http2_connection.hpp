@@ -13,11 +13,12 @@
 
 namespace passage::net {
 
-/// A connection that speaks HTTP/2 (RFC 9113): each exchange is a stream.
+/// An HTTP/2 connection (RFC 9113). Each exchange is a stream.
 ///
-/// It reads for all of them while one is under way, and while a PING is unanswered or calls wait for the server to
-/// allow more streams: an idle connection keeps no execution context busy. What exchanges have to send is sent at the
-/// end of a turn of the execution context, together.
+/// One wait for the socket serves all exchanges. It is pending while there is an exchange, while a PING is not
+/// answered, and while calls wait for the server to allow more streams. It is not pending on an idle connection, which
+/// thus does not keep an execution context from running out of work. Frames are sent together, at the end of a turn of
+/// the execution context.
 class Http2Connection final : public Connection,
                               public std::enable_shared_from_this<Http2Connection>,
                               private Deadlines::Watched
@@ -45,7 +46,7 @@ public:
     bool is_draining() const noexcept override { return distrusted_ || session_.is_draining(); }
     HttpVersion version() const noexcept override { return HttpVersion::http2; }
 
-    // A stream's answer can't be another's.
+    // The id of a stream says which request a response belongs to.
     bool is_in_step() const noexcept override { return true; }
     void set_in_step(bool) noexcept override {}
     bool was_in_step(unsigned) override { return true; }
@@ -59,22 +60,22 @@ private:
                     std::shared_ptr<const http::CommonFields> common, const http2::SessionOptions& session,
                     const Http2Options& options, std::shared_ptr<Deadlines> deadlines);
 
-    /// Whether there is something to read for.
+    /// Whether to wait for the socket.
     bool is_busy() const noexcept
     {
         return session_.has_open_streams() || session_.awaits_ping() ||
                (places_wanted_ && places() == 0 && !is_draining());
     }
-    /// Takes in what came, as far as that goes in a bounded time.
+    /// Reads until the socket is not readable or the turn has reached its limit.
     void read();
     void queue_flush();
-    /// Sends what there is room for.
+    /// Sends until nothing is pending, the socket is not writable, or the turn has reached its limit.
     void flush();
-    /// Does what follows on events of the session.
+    /// Resumes the calls whose streams have ended, and starts or ends the wait for the socket.
     void settle();
     void start_wait();
     void watch();
-    /// Tells of a change. The last thing to be done: it may close the connection.
+    /// Calls `changed_` after a change. The function may close the connection, so nothing may follow.
     void tell_change();
     void interrupt(Interrupt why) override;
 
@@ -83,23 +84,23 @@ private:
     http2::Session session_;
     const Http2Options options_;
     const std::shared_ptr<Deadlines> deadlines_;
-    std::function<void()> changed_; ///< Empty once it is closed.
+    std::function<void()> changed_; ///< Empty if the connection is closed.
     const std::shared_ptr<Flusher> flusher_;
     bool flush_is_queued_ = false;
-    /// Holds the calls that wait. Null while the socket is waited for: then the wait owns it.
+    /// Null during a wait for the socket, which then owns the reader.
     std::shared_ptr<Reader> idle_reader_;
     Reader& reader_;
-    std::string unsent_;           ///< Frames.
-    std::size_t unsent_begin_ = 0; ///< What is before was sent.
-    bool blocked_ = false;         ///< There was no room to send.
-    bool unfinished_ = false;      ///< A turn ended before there was something to wait for.
-    bool waits_to_read_ = false;   ///< And for nothing else.
+    std::string unsent_;           ///< Frames that the stream has not accepted.
+    std::size_t unsent_begin_ = 0; ///< Where they begin in `unsent_`.
+    bool blocked_ = false;         ///< The socket was not writable.
+    bool unfinished_ = false;      ///< The last turn reached its limit.
+    bool waits_to_read_ = false;   ///< The current wait is only for reading.
     bool distrusted_ = false;
     bool places_wanted_ = false;
     std::size_t told_places_ = 0;
     bool told_draining_ = false;
     Clock::time_point silent_since_;
-    Clock::time_point ping_sent_; ///< Meaningful while a PING is unanswered.
+    Clock::time_point ping_sent_; ///< Of the PING that is not answered.
     bool ping_is_timed_ = false;
 };
 

@@ -17,7 +17,7 @@
 namespace passage::net {
 namespace {
 
-/// As many as OpenSSL takes of empty records.
+/// OpenSSL has the same limit for empty records.
 constexpr int most_idle_messages = 32;
 
 bool would_block(int error) noexcept
@@ -27,7 +27,8 @@ bool would_block(int error) noexcept
 
 } // namespace
 
-/// A BIO over a non-blocking socket. OpenSSL's own would raise SIGPIPE, count nothing, and block on writing.
+/// A BIO for a non-blocking socket. Unlike that of OpenSSL it raises no SIGPIPE, counts bytes, and never blocks on
+/// writing.
 struct TransportBio
 {
     static Stream& stream_of(BIO* bio) { return *static_cast<Stream*>(BIO_get_data(bio)); }
@@ -60,13 +61,13 @@ struct TransportBio
         return command == BIO_CTRL_FLUSH ? 1 : 0;
     }
 
-    /// Told at the end of a handshake, and of each message that comes after it.
+    /// OpenSSL calls it at the end of the handshake and of each later handshake message.
     static void count_message(const SSL* ssl, int where, int result)
     {
         if (where != SSL_CB_CONNECT_EXIT || result != 1)
             return;
         Stream& stream = stream_of(SSL_get_rbio(ssl));
-        // OpenSSL would go on as long as there is something to read; after the peer's end it reads nothing.
+        // OpenSSL would read such messages without end. It stops reading when the peer seems to have closed.
         if (++stream.idle_messages_ > most_idle_messages)
             SSL_set_shutdown(stream.ssl_.get(), SSL_RECEIVED_SHUTDOWN);
     }
@@ -97,7 +98,8 @@ namespace {
 
 using Step = Stream::Step;
 
-/// `SSL_get_error` takes what others left in the thread's queue for its own. Looking is much cheaper than clearing.
+/// `SSL_get_error` would report earlier errors in the thread's queue. To check the queue is much cheaper than to clear
+/// it.
 void clear_errors()
 {
     if (ERR_peek_error() != 0)
@@ -129,7 +131,7 @@ Step lost(int system_error)
 Stream::Stream(const Strand& strand, Socket socket, SslPtr ssl)
     : strand_{strand}, socket_{std::move(socket)}, ssl_{std::move(ssl)}
 {
-    error_code ignored; // a socket that can't be set so fails at its first use
+    error_code ignored; // if this fails, the first step fails
     socket_.native_non_blocking(true, ignored);
     if (ssl_)
         TransportBio::attach(*this);
@@ -137,8 +139,8 @@ Stream::Stream(const Strand& strand, Socket socket, SslPtr ssl)
 
 Stream::~Stream()
 {
-    // Tells the peer that this end is deliberate (close_notify); what it answers is of no interest. What is unsent was
-    // reported as that, and stays unsent.
+    // Sends close_notify, so that the peer knows that the end is deliberate, and does not wait for that of the peer.
+    // Bytes that are kept are not sent: their request has failed.
     if (ssl_ && origin_.is_here() && SSL_is_init_finished(ssl_.get()) && read_error_ == 0 && write_error_ == 0 &&
         !has_unsent()) {
         clear_errors();
@@ -163,7 +165,7 @@ Stream::Step Stream::handshake()
     Step step = ssl_step(SSL_do_handshake(ssl_.get()));
     if (step.result == Step::Result::ended)
         step = lost(0);
-    // Nothing is waited for, and nothing is done, before all is sent.
+    // The kept bytes are sent before the step may wait or be done.
     if (!step.failure && (has_unsent() || write_error_ != 0)) {
         Step sending = send_kept();
         if (sending.result != Step::Result::done)
@@ -358,7 +360,7 @@ void Stream::wait_readable(std::shared_ptr<Resumable> who)
 
 void Stream::wait_either(std::shared_ptr<Resumable> who)
 {
-    // Whichever of the two ends first resumes it; the other finds nobody.
+    // The wait that ends first resumes it. The other is then a no-op.
     struct Waiting
     {
         std::shared_ptr<Resumable> who;
@@ -381,7 +383,7 @@ void Stream::wait_either(std::shared_ptr<Resumable> who)
 
 void Stream::wait_turn(std::shared_ptr<Resumable> who)
 {
-    // Beneath the strand: it would run what is posted to it before it lets go of the thread.
+    // To the inner executor: the strand would run the function before other functions of the execution context.
     asio::post(socket_.get_executor(),
                [strand = strand_, who = std::move(who)]() mutable { Resumable::enter(strand, std::move(who), {}); });
 }
@@ -396,7 +398,7 @@ bool Stream::check_quiet()
 {
     if (!origin_.is_here() || has_unsent() || write_error_ != 0)
         return false;
-    // To ask the socket is cheaper than to ask TLS, and mostly enough.
+    // Mostly sufficient, and cheaper than SSL_peek.
     char byte = 0;
     const bool nothing_came =
         ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);

@@ -15,28 +15,28 @@
 
 namespace passage::net {
 
-/// Bytes to and from a connected socket, through TLS or plain; each step is non-blocking, waiting is separate.
+/// Reads and writes a connected socket, with or without TLS. Steps are non-blocking; waiting is separate.
 ///
-/// OpenSSL reads and writes the socket itself: that saves the copies and buffers of a stream on top of the socket. In a
-/// child made by fork() each step fails, and nothing is read or written.
+/// OpenSSL reads and writes the socket itself, which saves the buffers and copies of a stream above the socket. In a
+/// child process made by fork() each step fails, and nothing is read or written.
 ///
-/// What a peer sends costs a bounded time a turn, whatever it is: a turn reads from the socket a few times only, and a
-/// peer that sends TLS messages but no data, such as session tickets, is given up after a few of them.
+/// The time of a turn is bounded, whatever the peer sends: a turn reads from the socket a few times only. A peer that
+/// sends more than a few TLS messages without data, such as session tickets, is an error.
 ///
-/// OpenSSL never waits to write: what the system does not take at once is kept, encrypted, and sent before anything
-/// else. So it can answer the peer in the midst of a request.
+/// OpenSSL never waits to write. Encrypted bytes that the system does not accept are kept, and sent before any others.
+/// So OpenSSL can respond to TLS messages of the peer in the middle of a request.
 class Stream
 {
 public:
-    /// What a step came to.
+    /// The result of a step.
     struct Step
     {
         enum class Result {
-            done,       ///< `size` bytes were read or written; or the handshake is complete.
-            want_read,  ///< Nothing until the socket is readable.
-            want_write, ///< Nothing until the socket is writable.
-            go_on,      ///< There may be more to do, in a later turn.
-            ended,      ///< The peer said that it sends no more.
+            done,       ///< `size` bytes were read or written, or the handshake is complete.
+            want_read,  ///< Repeat it when the socket is readable.
+            want_write, ///< Repeat it when the socket is writable.
+            go_on,      ///< Repeat it in a later turn.
+            ended,      ///< The peer closed its side.
             failed,     ///< See `failure`.
         };
         Result result = Result::done;
@@ -44,32 +44,32 @@ public:
         std::optional<Failure> failure;
     };
 
-    /// `ssl` is none for plain bytes. Who waits is resumed on `strand`.
+    /// `ssl` is null without TLS. Waits resume on `strand`.
     Stream(const Strand& strand, Socket socket, SslPtr ssl);
     ~Stream();
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    /// Begins a turn, in which steps that read come to `go_on` when enough was read.
+    /// Begins a turn. Steps result in `go_on` when the turn has read enough.
     void begin_turn() noexcept { reads_left_ = reads_a_turn; }
 
-    /// A step of the TLS handshake, in a turn of its own; done at once without TLS.
+    /// A step of the TLS handshake. Begins a turn. Without TLS it is done at once.
     Step handshake();
     Step read(std::span<char> into);
-    /// Bytes that are done may still be unsent; no more are taken before they are sent. None: sends what is unsent.
+    /// Accepts bytes, which may be kept. If some are kept, sends these first. Empty `bytes` only do that.
     Step write(std::string_view bytes);
 
-    /// Whether something is kept that the system did not take.
+    /// Whether bytes are kept that the system has not accepted.
     bool has_unsent() const noexcept { return !unsent_.empty(); }
 
-    /// Waits for what a step of a handshake wants; ends early if the coroutine is cancelled.
+    /// Waits as the result of a step requires. Ends early if the coroutine is cancelled.
     Task<error_code> wait(Step::Result what);
 
-    /// Goes through the whole handshake.
+    /// Performs the whole handshake.
     Task<std::optional<Failure>> secure();
 
-    /// Resumes who waits when there is something to read, or also when there is room to write; or in a later turn of
-    /// the execution context, so that others have theirs before.
+    /// These resume `who` when the socket is readable; when it is readable or writable; or in a later turn of the
+    /// execution context, after the functions that are ready to run.
     void wait_readable(std::shared_ptr<Resumable> who);
     void wait_either(std::shared_ptr<Resumable> who);
     void wait_turn(std::shared_ptr<Resumable> who);
@@ -77,43 +77,43 @@ public:
     /// Ends a wait for the socket early.
     void cancel();
 
-    /// Looks whether the peer neither closed the connection nor sent anything that nobody asked for. TLS messages that
-    /// are no data, such as session tickets, are taken in, if they are few.
+    /// Whether the peer has neither closed the connection nor sent data. A few TLS messages without data, such as
+    /// session tickets, are permitted.
     bool check_quiet();
 
     /// The protocol that the server chose in the handshake (ALPN, RFC 7301); empty if it chose none.
     std::string_view protocol() const noexcept;
 
-    /// Whether bytes that came are still to be looked at.
+    /// Whether OpenSSL holds received bytes that were not read.
     bool has_buffered() const noexcept;
 
-    /// Bytes handed to the system so far.
+    /// Bytes passed to the system so far.
     std::uint64_t bytes_sent() const noexcept { return sent_; }
 
 private:
     friend struct TransportBio;
     static constexpr int reads_a_turn = 4;
 
-    /// What each step comes to in another process than the connection's own.
+    /// The result of each step in a process that did not make the connection.
     static Step refused_elsewhere();
     Step ssl_step(int returned);
     Step plain_step(std::int64_t returned, Step::Result blocked);
-    /// What a step comes to when nothing could be read.
+    /// The result of a step that could read nothing.
     Step::Result when_unreadable() const noexcept;
-    /// As recv(2); EAGAIN once enough was read in this turn.
+    /// As recv(2). Fails with EAGAIN if the turn has read enough.
     std::int64_t receive(char* into, std::size_t size) noexcept;
-    /// Has the system take what it can, and keeps the rest; an error too, for the next write.
+    /// Sends what the system accepts and keeps the rest. Keeps an error for the next write.
     void send_or_keep(std::string_view bytes) noexcept;
-    /// Done when the system has all that was kept.
+    /// Sends the bytes that are kept. Done when there are none.
     Step send_kept();
 
     Strand strand_;
     Socket socket_;
     std::uint64_t sent_ = 0;
-    std::string unsent_;           ///< Encrypted.
-    std::size_t unsent_begin_ = 0; ///< What is before was sent meanwhile.
+    std::string unsent_;           ///< Encrypted bytes that are kept.
+    std::size_t unsent_begin_ = 0; ///< Where they begin in `unsent_`.
     int reads_left_ = reads_a_turn;
-    int idle_messages_ = 0; ///< TLS messages since data came, or was taken to be sent.
+    int idle_messages_ = 0; ///< TLS messages without data since data was last read or written.
     int read_error_ = 0;
     int write_error_ = 0;
     bool peer_ended_ = false;

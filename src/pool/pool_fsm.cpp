@@ -7,9 +7,8 @@ namespace passage::pool {
 PoolFsm::PoolFsm(const PoolRules& rules)
     : rules_{rules}, expected_places_{rules.assumed_places}, multiplexed_{rules.assumed_places > 1}
 {
-    // All memory is taken here, so that no event can fail. Each slot is in each list once at most: a connection is
-    // closed before another is made in its slot. Actions other than `close` need no list, as the state tells what they
-    // are.
+    // Allocates all memory, so that no event can fail. Each slot is in each list at most once, because a connection is
+    // closed before its slot is used again. Only `close` actions need a list; the others follow from the state.
     slots_.resize(rules.max_connections);
     free_.reserve(rules.max_connections);
     with_place_.reserve(rules.max_connections);
@@ -71,7 +70,7 @@ void PoolFsm::dialled(Slot slot, TimePoint now, TimePoint retire_at, std::size_t
         free_slot(slot);
         return;
     }
-    // Even one that is to live no time at all serves the call that it was made for.
+    // Even a connection without any lifetime serves one call.
     const std::size_t lendable = now < retire_at ? places : std::min<std::size_t>(places, 1);
     slots_[slot] = {retire_at, retire_at, lendable, 0, true};
     if (lendable > 0) {
@@ -94,7 +93,7 @@ void PoolFsm::dial_failed(Slot slot, TimePoint now)
             return;
         }
     }
-    // A call that another connection is being made for need not hear of it.
+    // Calls that other dials are expected to serve don't fail.
     if (!are_dialled_for(waiters_.size() - to_fail_))
         ++to_fail_;
 }
@@ -201,25 +200,25 @@ std::size_t PoolFsm::limit() const noexcept
     return multiplexed_ ? std::min(rules_.max_multiplexed, slots_.size()) : slots_.size();
 }
 
-/// A connection that has no places now says nothing about the next one.
+/// Ignores connections without places: they say nothing about the next one.
 void PoolFsm::expect(std::size_t places) noexcept
 {
     if (places > 0)
         expected_places_ = places;
 }
 
-/// Whether the connections being made are expected to have places for so many calls.
+/// Whether the current dials are expected to result in places for `calls` calls.
 bool PoolFsm::are_dialled_for(std::size_t calls) const noexcept
 {
     return calls == 0 || (calls - 1) / expected_places_ < dialling_;
 }
 
-/// If no place is left to lend.
+/// Precondition: there is no place to lend.
 bool PoolFsm::needs_dial() const noexcept
 {
     if (redial_at_ && in_use() > 0)
         return false;
-    // Those who all lost their connections at once would not spare a server that comes up again.
+    // After a failure there is one dial at a time, which spares a server that restarts.
     return failed_dials_ == 0 ? !are_dialled_for(waiters_.size()) : dialling_ == 0;
 }
 
@@ -266,7 +265,7 @@ const PoolAction* PoolFsm::dial_next()
     return act({PoolAction::Kind::dial, slot, nullptr});
 }
 
-/// The call that gets the next place, if there is one.
+/// The queued call that gets the next place. Null if there is no such call or no place.
 Waiter* PoolFsm::next_to_lend_to()
 {
     if (with_place_.empty())
@@ -301,7 +300,7 @@ void PoolFsm::withdraw(Slot slot)
     with_place_.erase(std::next(found).base());
 }
 
-/// `is_wanted`: a call that waits gets it at once, even if there is no time to be idle.
+/// `is_wanted` is whether a queued call gets a place on it at once. If so, it may be past its idle time.
 void PoolFsm::go_idle(Slot slot, TimePoint now, milliseconds idle_limit, bool is_wanted)
 {
     Connection& connection = slots_[slot];

@@ -13,109 +13,110 @@ namespace passage::pool {
 using TimePoint = std::chrono::steady_clock::time_point;
 using std::chrono::milliseconds;
 
-/// Where a connection is kept, from 0 on.
+/// The index of a connection, from 0.
 using Slot = std::uint32_t;
 
-/// A call that waits for a place on a connection. Owned by the call; must stay where it is while it is queued.
+/// A call that waits for a place on a connection. A member of the call. Must stay in place while it is queued.
 class Waiter : public boost::intrusive::list_base_hook<>
 {
 public:
-    /// The connection on which the call was given a place; none if it was turned away, or still waits.
+    /// The connection on which the call has a place. Empty while it waits, and after `fail`.
     std::optional<Slot> slot;
-    /// Nothing but a new connection will do. Not to be changed while the call is queued.
+    /// The call needs a place on a new connection. Must not change while it is queued.
     bool wants_new = false;
 };
 
-/// How many connections there are and how long they live.
+/// Limits of a pool.
 struct PoolRules
 {
     std::size_t max_connections; ///< At least 1.
     std::size_t max_waiting;
     milliseconds idle_timeout;
-    std::size_t max_multiplexed = 1; ///< Most connections while they are multiplexed; at least 1.
-    std::size_t assumed_places = 1;  ///< Expected of a connection before the first one was made; at least 1.
+    std::size_t max_multiplexed = 1; ///< Most connections if they are multiplexed. At least 1.
+    std::size_t assumed_places = 1;  ///< Places expected of the first connection. At least 1.
 };
 
-/// What the pool wants done.
+/// An action that the pool requests.
 struct PoolAction
 {
     enum class Kind {
-        dial,  ///< Make a connection for `slot`; then say `dialled`, `dial_failed` or `dial_abandoned`.
-        lend,  ///< `waiter` has a place on the connection of `slot` now; wake it.
-        fail,  ///< `waiter` gets no place, as a connection could not be made, or the pool is closed; wake it.
-        close, ///< Close the connection of `slot`, which is free again.
+        dial,  ///< Establish a connection for `slot`; then call `dialled`, `dial_failed` or `dial_abandoned`.
+        lend,  ///< Resume `waiter`, which has a place on the connection of `slot` now.
+        fail,  ///< Resume `waiter`, which gets no place: a dial failed, or the pool is closed.
+        close, ///< Close the connection of `slot`, which may be used again.
     };
     Kind kind;
     Slot slot = 0;
     Waiter* waiter = nullptr;
 };
 
-/// Who gets a place on which connection: the connection used last first, the longest waiting call first.
+/// Decides which call gets a place on which connection, and when connections are established and closed.
 ///
-/// A connection has one place (HTTP/1.1), or as many as the server allows (HTTP/2). It lends none any more when it is
-/// retired or too old, and is closed when the last place comes back.
+/// A connection has one place (HTTP/1.1), or as many as the server permits (HTTP/2). The connection that was used last
+/// lends first, and the call that waits longest gets a place first. A retired connection, such as one that is too old,
+/// lends no places, and is closed when the last place is returned.
 ///
-/// A call that waits is not bound to the connection that is being made for it: it takes whichever place comes free
-/// first. A connection is made only if those that are being made are expected to have too few places for all who wait;
-/// what is expected is what the server last allowed. While connections can't be made, one at a time is tried, and each
-/// failure is that of the call that waits longest: its retries decide what follows. No call waits while a place is
-/// free, or while there is room for a connection and none is being made, except during `redial_pause`.
+/// A dial is not bound to a call: a queued call takes the first place that becomes free. The pool dials only if the
+/// current dials are expected to result in too few places for all queued calls. It expects as many places as the server
+/// permitted last. While dials fail, the pool dials one connection at a time, and each failure fails the call that
+/// waits longest; the retries of that call cause the next dial. No call waits while there is a free place, or while a
+/// dial is permitted and there is none, except during `redial_pause`.
 ///
-/// A pure state machine: time is an argument, and what is to be done comes out of `next_action`, which is to be drained
-/// after each event. No event allocates memory. Not thread-safe.
+/// A pure state machine. Time is an argument. After each event the caller must perform the actions of `next_action`
+/// until that returns null. No event allocates memory. Not thread-safe.
 class PoolFsm
 {
 public:
     explicit PoolFsm(const PoolRules& rules);
 
-    /// Lends a place on the connection used last, of those that have one: the last one that was full and had a place
-    /// come back. So calls gather on few connections, and the others go idle.
+    /// Lends a place on the connection that was used last, if any has one. With several places each, it is the
+    /// connection that was full last. So calls share few connections, and the others become idle.
     std::optional<Slot> take_place(TimePoint now);
 
-    /// Queues a call for which there was no place; or that wants a new connection, for which the one idle longest makes
-    /// room. False if too many wait already, or the pool is closed.
+    /// Queues a call if there is no place, or if the call needs a new connection: at the limit the connection that was
+    /// idle longest is closed for it. Returns false if too many calls wait, or if the pool is closed.
     bool enqueue(Waiter& waiter);
 
-    /// A queued call gives up.
+    /// Removes a queued call.
     void cancel(Waiter& waiter);
 
-    /// Whether a queued call waits for a connection that is being made, rather than for one that others use.
+    /// Whether a queued call is expected to get a place from a dial, rather than from another call.
     bool is_dialled_for(const Waiter& waiter) const;
 
-    /// A connection with so many places was made. It lends none after `retire_at`, except one now if a call waits.
+    /// A dial succeeded. After `retire_at` the connection lends no places; if that has passed, it lends one to a queued
+    /// call.
     void dialled(Slot slot, TimePoint now, TimePoint retire_at, std::size_t places, bool multiplexed);
 
-    /// A connection could not be made.
+    /// A dial failed.
     void dial_failed(Slot slot, TimePoint now);
 
-    /// A connection is not made after all, as nobody waited for it.
+    /// A dial was stopped because no call was waiting.
     void dial_abandoned(Slot slot);
 
-    /// The server changed how many places a connection has. If more are lent, it lends none until enough came back. If
-    /// it has none at all, it is kept as long as an idle one, but not closed to make room for another, which might
-    /// have none either. No-op if the connection is retired.
+    /// The server changed the number of places of a connection. If more are lent, it lends none until enough are
+    /// returned. Without places it is kept as long as an idle connection, but not closed for a new one, which may have
+    /// no places either. No-op if the connection is retired.
     void resized(Slot slot, TimePoint now, std::size_t places);
 
-    /// A connection lends no place any more. No-op if it is retired already.
+    /// The connection must lend no more places. No-op if it is retired.
     void retire(Slot slot);
 
-    /// A place comes back; `idle_limit` is how long the server said it keeps the connection.
+    /// A place is returned. `idle_limit` is how long the server keeps the connection, if known.
     void released(Slot slot, TimePoint now, std::optional<milliseconds> idle_limit = std::nullopt);
 
-    /// A place comes back, and the connection is retired.
+    /// A place is returned, and the connection must lend no more places.
     void dropped(Slot slot);
 
-    /// As `dropped`, for a connection that the call with the place found dead before it used it: the call waits on,
-    /// before all others.
+    /// As `dropped`, if the connection was dead before the call could use it. Queues the call before all others.
     void found_dead(Slot slot, Waiter& waiter);
 
-    /// Closes the connections that were idle too long, and ends the pause before the next dial in time.
+    /// Closes connections that were idle too long, and ends `redial_pause`.
     void expire(TimePoint now);
 
-    /// Turns away every waiting and later call; closes what is idle now and what comes back later.
+    /// Fails all queued and later calls. Closes all connections, those with lent places when these are returned.
     void close();
 
-    /// What is to be done next, if anything; until it is asked again.
+    /// Returns the next action, which is valid until the next call, or null.
     const PoolAction* next_action()
     {
         if (!to_close_.empty())
@@ -126,22 +127,22 @@ public:
         return nullptr;
     }
 
-    /// Those being made included.
+    /// Includes dials.
     std::size_t connections() const noexcept { return slots_.size() - free_.size(); }
-    /// Connections with no place lent.
+    /// Connections without lent places.
     std::size_t idle() const noexcept { return idle_; }
-    /// When the first idle connection has been so too long; a little earlier at times, and far off if there is none.
+    /// When the first idle connection expires, or somewhat earlier; `TimePoint::max()` if none is idle.
     TimePoint next_expiry() const noexcept { return idle_ == 0 ? TimePoint::max() : nothing_due_before_; }
-    /// Connections being made.
+    /// Dials in progress.
     std::size_t dialling() const noexcept { return dialling_; }
     std::size_t waiting() const noexcept { return waiters_.size(); }
-    /// Whether there is room for connections that can't be made.
+    /// Whether the limit permits more connections, but dials fail.
     bool is_failing() const noexcept { return failed_dials_ > 0 && in_use() < limit(); }
-    /// The call that waits longest, if any does.
+    /// The queued call that waits longest, or null.
     const Waiter* first_waiter() const noexcept { return waiters_.empty() ? nullptr : &waiters_.front(); }
 
-    /// So many failed dials in a row, while no connection is in use, are everybody's failure. While one is in use they
-    /// are followed by a pause, in which it serves those who wait: the server may take no more connections.
+    /// After this many failed dials in a row all queued calls fail, if no connection is in use. Otherwise there is no
+    /// dial during `redial_pause`: the server may accept no more connections, and queued calls wait for those in use.
     static constexpr std::size_t dials_until_down = 3;
     static constexpr milliseconds redial_pause{100};
 
@@ -149,10 +150,10 @@ private:
     struct Connection
     {
         TimePoint retire_at;
-        TimePoint idle_until; ///< While no place is lent.
+        TimePoint idle_until; ///< Valid if no place is lent.
         std::size_t places = 0;
         std::size_t lent = 0;
-        bool is_open = false; ///< Made, and not retired.
+        bool is_open = false; ///< Established and not retired.
 
         bool has_place() const noexcept { return lent < places; }
     };
@@ -176,20 +177,20 @@ private:
 
     PoolRules rules_;
     bool closed_ = false;
-    std::size_t expected_places_; ///< Of the next connection.
-    bool multiplexed_;            ///< The last connection that was made is.
+    std::size_t expected_places_; ///< Places expected of the next connection.
+    bool multiplexed_;            ///< Whether the last established connection is.
     std::size_t dialling_ = 0;
     std::size_t idle_ = 0;
     std::size_t failed_dials_ = 0;       ///< In a row.
     std::optional<TimePoint> redial_at_; ///< Set during a pause.
     std::vector<Connection> slots_;
     std::vector<Slot> free_;
-    std::vector<Slot> with_place_;                    ///< Connections with a place to lend; the next to lend one last.
-    std::optional<Slot> new_;                         ///< Just made: new to all who wait until the actions are drained.
-    TimePoint nothing_due_before_ = TimePoint::max(); ///< Neither the end of an idle connection nor that of the pause.
+    std::vector<Slot> with_place_; ///< Connections with a place to lend. The last one lends next.
+    std::optional<Slot> new_;      ///< The connection of the last `dialled`, until `next_action` returns null.
+    TimePoint nothing_due_before_ = TimePoint::max(); ///< `expire` is a no-op before.
     boost::intrusive::list<Waiter> waiters_;
-    std::size_t takers_ = 0;  ///< How many of those who wait take a place on any connection.
-    std::size_t to_fail_ = 0; ///< How many of those who wait longest are to be turned away.
+    std::size_t takers_ = 0;  ///< Queued calls without `wants_new`.
+    std::size_t to_fail_ = 0; ///< How many queued calls must fail, those that wait longest first.
     std::vector<Slot> to_close_;
     std::size_t next_to_close_ = 0;
     PoolAction action_{};
