@@ -22,7 +22,7 @@ constexpr std::size_t max_empty_lines_size = 8;
 
 } // namespace
 
-Connection::Connection(asio::ip::tcp::socket socket, SSL_CTX* context, Service& service)
+Connection::Connection(ByteStream::Socket socket, SSL_CTX* context, Service& service)
     : stream_(std::move(socket), context), service_(service), delay_(stream_.get_executor())
 {
     stream_.expires_after(service_.patience.request);
@@ -34,12 +34,21 @@ Connection::~Connection() = default;
 
 asio::awaitable<void> Connection::run()
 {
-    if (co_await stream_.handshake()) {
-        co_return; // no TLS, no words
+    const auto failure = co_await stream_.handshake();
+    if (failure == asio::error::timed_out) {
+        co_return;
     }
-    if (stream_.protocol() == http2_protocol) {
+    if (failure) {
+        // The client may still be sending, and is to see the alert.
+        stream_.say_goodbye();
+        stream_.expires_after(farewell);
+        co_await stream_.discard_rest();
+        co_return;
+    }
+    const bool http2 = co_await chooses_http2();
+    if (http2) {
         http2_ = make_http2_connection(stream_, service_);
-        co_await http2_->run();
+        co_await http2_->run(input_);
         co_return;
     }
     while (co_await next_request_begins()) {
@@ -57,6 +66,22 @@ asio::awaitable<void> Connection::run()
         }
     }
     stream_.say_goodbye();
+}
+
+/// By ALPN; without TLS by prior knowledge (RFC 9113, section 3.3), which the first bytes show.
+asio::awaitable<bool> Connection::chooses_http2()
+{
+    if (!stream_.is_plain()) {
+        co_return stream_.protocol() == http2_protocol;
+    }
+    stream_.expires_after(service_.patience.idle);
+    while (service_.http2 && input_.size() < http2_preface.size() && http2_preface.starts_with(input_)) {
+        const auto error = co_await read_more();
+        if (error) {
+            co_return false;
+        }
+    }
+    co_return service_.http2&& std::string_view{input_}.starts_with(http2_preface);
 }
 
 /// False if the client has nothing more to ask, or may not any more.
@@ -125,11 +150,11 @@ asio::awaitable<bool> Connection::receive(RequestReader& reader)
     }
 }
 
-asio::awaitable<TlsStream::ErrorCode> Connection::read_more()
+asio::awaitable<ByteStream::ErrorCode> Connection::read_more()
 {
     const std::size_t size = input_.size();
     input_.resize(size + read_size);
-    TlsStream::ErrorCode error;
+    ByteStream::ErrorCode error;
     const std::size_t added = co_await stream_.read_some(asio::buffer(input_.data() + size, read_size), error);
     input_.resize(size + added);
     co_return error;

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "byte_stream.hpp"
 #include "service.hpp"
-#include "tls_stream.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -16,14 +16,16 @@ namespace passage::emulator {
 class Http2Connection;
 class RequestReader;
 
-/// One client: handshake, then, unless it has chosen HTTP/2, request after request until either side ends it. Lives on
-/// one thread, which runs its coroutine and calls its other functions.
+/// One client: handshake, then, unless it has chosen HTTP/2, request after request until either side ends it. A client
+/// of a plain stream chooses HTTP/2 by its first bytes. Lives on one thread, which runs its coroutine and calls its
+/// other functions.
 class Connection
 {
 public:
-    using Clock = TlsStream::Clock;
+    using Clock = ByteStream::Clock;
 
-    Connection(boost::asio::ip::tcp::socket socket, SSL_CTX* context, Service& service);
+    /// Plain if `context` is null.
+    Connection(ByteStream::Socket socket, SSL_CTX* context, Service& service);
     ~Connection();
 
     boost::asio::awaitable<void> run();
@@ -42,14 +44,15 @@ private:
         silence, ///< The stream is not to be touched any more.
     };
 
+    boost::asio::awaitable<bool> chooses_http2();
     boost::asio::awaitable<bool> next_request_begins();
     boost::asio::awaitable<After> serve_request();
     boost::asio::awaitable<bool> receive(RequestReader& reader);
-    boost::asio::awaitable<TlsStream::ErrorCode> read_more();
+    boost::asio::awaitable<ByteStream::ErrorCode> read_more();
     boost::asio::awaitable<bool> send(std::string_view bytes);
     boost::asio::awaitable<void> wait(std::chrono::milliseconds time);
 
-    TlsStream stream_;
+    ByteStream stream_;
     Service& service_;
     std::shared_ptr<Http2Connection> http2_; // if the client has chosen it; of what follows nothing is used then
     std::string input_;                      // received and not yet parsed

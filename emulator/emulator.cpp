@@ -145,6 +145,25 @@ EmulatorOptions& EmulatorOptions::authority(std::filesystem::path certificate, s
     return *this;
 }
 
+EmulatorOptions& EmulatorOptions::client_authority(std::filesystem::path certificate)
+{
+    client_authority_ = std::move(certificate);
+    return *this;
+}
+
+EmulatorOptions& EmulatorOptions::plain(bool on)
+{
+    plain_ = on;
+    return *this;
+}
+
+EmulatorOptions& EmulatorOptions::unix_socket(std::filesystem::path file, std::filesystem::perms mode)
+{
+    unix_socket_ = std::move(file);
+    unix_socket_mode_ = mode;
+    return *this;
+}
+
 EmulatorOptions& EmulatorOptions::idle_timeout(std::chrono::milliseconds time)
 {
     idle_timeout_ = time;
@@ -188,26 +207,44 @@ public:
         : api_key_(checked_api_key(options.api_key_.empty() ? new_api_key() : options.api_key_)),
           store_(options.data_file_),
           app_id_(app_id_of(options.app_id_, store_)),
-          authority_(authority_of(options.ca_certificate_, options.ca_key_, store_)),
+          authority_(options.plain_ ? Identity{} : authority_of(options.ca_certificate_, options.ca_key_, store_)),
           faults_(options.faults_),
           service_{store_,
                    faults_,
                    {options.idle_timeout_, options.request_timeout_, options.response_timeout_},
                    has_http2() && !options.http1_,
                    options.verbose_},
-          server_(prepared(options), make_server_identity(authority_, options.address_), options.address_,
-                  options.port_, options.threads_)
+          scheme_(options.plain_ ? "http" : "https"),
+          server_(prepared(options), credentials_of(options), place_of(options), options.threads_)
     {}
 
     const std::string api_key_;
     Store store_;
     const std::string app_id_;
-    const Identity authority_;
+    const Identity authority_; // empty without TLS
     FaultPlan faults_;
     Service service_;
+    const std::string scheme_;
     Server server_; // last: it ends before what it serves from
 
 private:
+    std::optional<Credentials> credentials_of(const EmulatorOptions& options) const
+    {
+        if (options.plain_) {
+            if (!options.client_authority_.empty()) {
+                throw std::runtime_error(
+                    "clients have certificates over TLS alone: leave out the CA of clients, or plain");
+            }
+            return std::nullopt;
+        }
+        return Credentials{make_server_identity(authority_, options.address_), options.client_authority_};
+    }
+
+    static Place place_of(const EmulatorOptions& options)
+    {
+        return {options.address_, options.port_, options.unix_socket_, options.unix_socket_mode_};
+    }
+
     /// All data is there before the first client can be.
     Service& prepared(const EmulatorOptions& options)
     {
@@ -228,7 +265,8 @@ void Emulator::stop()
 
 std::string Emulator::base_url() const
 {
-    return "https://localhost:" + std::to_string(port()) + "/v1";
+    const std::string origin = impl_->scheme_ + "://localhost";
+    return port() == 0 ? origin + "/v1" : origin + ":" + std::to_string(port()) + "/v1";
 }
 
 std::string Emulator::auth_url() const
@@ -243,7 +281,8 @@ std::uint16_t Emulator::port() const
 
 std::string Emulator::ca_pem() const
 {
-    return to_pem(*impl_->authority_.certificate);
+    const auto& certificate = impl_->authority_.certificate;
+    return certificate ? to_pem(*certificate) : std::string{};
 }
 
 std::string Emulator::app_id() const

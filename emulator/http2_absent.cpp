@@ -7,7 +7,7 @@ bool has_http2()
     return false;
 }
 
-std::shared_ptr<Http2Connection> make_http2_connection(TlsStream&, Service&)
+std::shared_ptr<Http2Connection> make_http2_connection(ByteStream&, Service&)
 {
     return nullptr;
 }

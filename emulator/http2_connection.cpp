@@ -45,7 +45,7 @@ constexpr auto submit_response = nghttp2_submit_response;
 #endif
 
 using Clock = Http2Connection::Clock;
-using ErrorCode = TlsStream::ErrorCode;
+using ErrorCode = ByteStream::ErrorCode;
 
 constexpr std::uint32_t usual_max_streams = 100;
 constexpr std::size_t read_size = 4096;
@@ -169,16 +169,16 @@ void count_no_resets(Option* option)
     }
 }
 
-class Http2OverTls final : public Http2Connection, public std::enable_shared_from_this<Http2OverTls>
+class Http2Server final : public Http2Connection, public std::enable_shared_from_this<Http2Server>
 {
 public:
-    Http2OverTls(TlsStream& stream, Service& service)
+    Http2Server(ByteStream& stream, Service& service)
         : stream_(stream), service_(service), delay_(stream.get_executor()), session_(make_session())
     {}
 
-    asio::awaitable<void> run() override
+    asio::awaitable<void> run(std::string_view received) override
     {
-        co_await serve_until_it_ends();
+        co_await serve_until_it_ends(received);
         ended_ = true;
         delay_.cancel();
     }
@@ -207,7 +207,7 @@ private:
     using Session = std::unique_ptr<nghttp2_session, Free>;
 
     Session make_session();
-    asio::awaitable<void> serve_until_it_ends();
+    asio::awaitable<void> serve_until_it_ends(std::string_view received);
     asio::awaitable<bool> receive(bool at_once);
     void put(std::string_view bytes);
     bool collect();
@@ -241,9 +241,9 @@ private:
     void frame_sent(const nghttp2_frame_hd& frame) noexcept;
     void stream_closed(std::int32_t id, std::uint32_t error) noexcept;
     Stream* find(std::int32_t id);
-    static Http2OverTls& self(void* user_data) { return *static_cast<Http2OverTls*>(user_data); }
+    static Http2Server& self(void* user_data) { return *static_cast<Http2Server*>(user_data); }
 
-    TlsStream& stream_;
+    ByteStream& stream_;
     Service& service_;
     asio::steady_timer delay_;
     Session session_;
@@ -271,7 +271,7 @@ private:
     bool ended_ = false;
 };
 
-Http2OverTls::Session Http2OverTls::make_session()
+Http2Server::Session Http2Server::make_session()
 {
     nghttp2_session_callbacks* callbacks = nullptr;
     nghttp2_option* option = nullptr;
@@ -341,7 +341,7 @@ Http2OverTls::Session Http2OverTls::make_session()
 
 // g++ 12 compiles a co_await inside &&, || and ?: wrongly: each stands in a statement of its own.
 
-asio::awaitable<void> Http2OverTls::serve_until_it_ends()
+asio::awaitable<void> Http2Server::serve_until_it_ends(std::string_view received)
 {
     const std::array settings{
         nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
@@ -351,6 +351,7 @@ asio::awaitable<void> Http2OverTls::serve_until_it_ends()
     };
     check(nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, settings.data(), settings.size()));
     idle_until_ = Clock::now() + service_.patience.idle;
+    put(received);
 
     while (true) {
         attend();
@@ -375,8 +376,8 @@ asio::awaitable<void> Http2OverTls::serve_until_it_ends()
         if (is_over()) {
             break;
         }
-        const bool received = co_await receive(has_more || can_serve());
-        if (!received) {
+        const bool open = co_await receive(has_more || can_serve());
+        if (!open) {
             stream_.say_goodbye();
             co_return;
         }
@@ -390,7 +391,7 @@ asio::awaitable<void> Http2OverTls::serve_until_it_ends()
 
 /// Takes in some of what the client has sent: what is there if `at_once`, else it waits for that, or for something else
 /// that is to be done. False if the client has left.
-asio::awaitable<bool> Http2OverTls::receive(bool at_once)
+asio::awaitable<bool> Http2Server::receive(bool at_once)
 {
     ErrorCode error;
     std::size_t size = 0;
@@ -419,7 +420,7 @@ asio::awaitable<bool> Http2OverTls::receive(bool at_once)
     co_return true;
 }
 
-void Http2OverTls::put(std::string_view bytes)
+void Http2Server::put(std::string_view bytes)
 {
     const auto used = receive_bytes(session_.get(), bytes_of(bytes), bytes.size());
     if (used < 0) {
@@ -429,7 +430,7 @@ void Http2OverTls::put(std::string_view bytes)
 }
 
 /// Puts frames into the output, as many as are to be written at once. True if there are more.
-bool Http2OverTls::collect()
+bool Http2Server::collect()
 {
     while (output_.size() < write_size) {
         const std::uint8_t* data = nullptr;
@@ -447,14 +448,14 @@ bool Http2OverTls::collect()
     return true;
 }
 
-bool Http2OverTls::is_over() const
+bool Http2Server::is_over() const
 {
     return close_ ||
            (nghttp2_session_want_read(session_.get()) == 0 && nghttp2_session_want_write(session_.get()) == 0);
 }
 
 /// What is due apart from what the client sends.
-void Http2OverTls::attend()
+void Http2Server::attend()
 {
     if (draining_) {
         drain_step();
@@ -468,7 +469,7 @@ void Http2OverTls::attend()
 
 /// The client is told first that the connection ends. Once it has heard that, nothing it sends crosses the word which
 /// request is the last.
-void Http2OverTls::drain_step()
+void Http2Server::drain_step()
 {
     if (!announced_) {
         announced_ = true;
@@ -486,20 +487,20 @@ void Http2OverTls::drain_step()
 }
 
 /// After those that have come.
-void Http2OverTls::go_away_after_requests()
+void Http2Server::go_away_after_requests()
 {
     if (!last_stream_) {
         go_away(nghttp2_session_get_last_proc_stream_id(session_.get()));
     }
 }
 
-void Http2OverTls::go_away(std::int32_t last)
+void Http2Server::go_away(std::int32_t last)
 {
     last_stream_ = last;
     check(nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, nullptr, 0));
 }
 
-void Http2OverTls::release_delayed(Clock::time_point now)
+void Http2Server::release_delayed(Clock::time_point now)
 {
     while (!delayed_.empty() && delayed_.begin()->first <= now) {
         const std::int32_t id = delayed_.begin()->second;
@@ -512,7 +513,7 @@ void Http2OverTls::release_delayed(Clock::time_point now)
     arm_delay();
 }
 
-void Http2OverTls::arm_delay()
+void Http2Server::arm_delay()
 {
     if (delayed_.empty() || delay_armed_ == delayed_.begin()->first) {
         return;
@@ -526,7 +527,7 @@ void Http2OverTls::arm_delay()
     });
 }
 
-void Http2OverTls::end_overdue(Clock::time_point now)
+void Http2Server::end_overdue(Clock::time_point now)
 {
     if (!std::exchange(overdue_, false)) {
         return;
@@ -545,7 +546,7 @@ void Http2OverTls::end_overdue(Clock::time_point now)
     }
 }
 
-void Http2OverTls::serve()
+void Http2Server::serve()
 {
     for (int left = max_served_per_turn; left > 0 && can_serve() && !reset_; --left) {
         Stream* const stream = find(ready_.front());
@@ -556,7 +557,7 @@ void Http2OverTls::serve()
     }
 }
 
-void Http2OverTls::serve_one(Stream& stream)
+void Http2Server::serve_one(Stream& stream)
 {
     if (stream.phase == Stream::Phase::ready) {
         Response response = answer_to(service_, stream.request(), stream.fate);
@@ -574,7 +575,7 @@ void Http2OverTls::serve_one(Stream& stream)
 }
 
 /// A request that is not complete yet has no need to be: see frame_sent().
-void Http2OverTls::respond(Stream& stream, Response response)
+void Http2Server::respond(Stream& stream, Response response)
 {
     std::vector<std::pair<std::string, std::string>> texts;
     texts.emplace_back(":status", std::to_string(response.status));
@@ -616,7 +617,7 @@ void Http2OverTls::respond(Stream& stream, Response response)
     }
 }
 
-void Http2OverTls::reset(Stream& stream, std::uint32_t code)
+void Http2Server::reset(Stream& stream, std::uint32_t code)
 {
     stream.phase = Stream::Phase::over;
     stream.deadline = Clock::time_point::max();
@@ -624,7 +625,7 @@ void Http2OverTls::reset(Stream& stream, std::uint32_t code)
     check(nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream.id, code));
 }
 
-void Http2OverTls::begin_frame(const nghttp2_frame_hd& frame) noexcept
+void Http2Server::begin_frame(const nghttp2_frame_hd& frame) noexcept
 {
     switch (frame.type) {
     case NGHTTP2_HEADERS:
@@ -641,14 +642,14 @@ void Http2OverTls::begin_frame(const nghttp2_frame_hd& frame) noexcept
     useless_frame();
 }
 
-void Http2OverTls::useless_frame() noexcept
+void Http2Server::useless_frame() noexcept
 {
     if (!allowance_.take(Clock::now())) {
         terminate(NGHTTP2_ENHANCE_YOUR_CALM);
     }
 }
 
-void Http2OverTls::begin_stream(std::int32_t id) noexcept
+void Http2Server::begin_stream(std::int32_t id) noexcept
 {
     if (last_stream_ && id > *last_stream_) {
         return; // the client will be told so
@@ -657,12 +658,12 @@ void Http2OverTls::begin_stream(std::int32_t id) noexcept
     nghttp2_session_set_stream_user_data(session_.get(), id, &stream);
 }
 
-Stream* Http2OverTls::find(std::int32_t id)
+Stream* Http2Server::find(std::int32_t id)
 {
     return static_cast<Stream*>(nghttp2_session_get_stream_user_data(session_.get(), id));
 }
 
-void Http2OverTls::take_field(Stream& stream, std::string_view name, std::string_view value) noexcept
+void Http2Server::take_field(Stream& stream, std::string_view name, std::string_view value) noexcept
 {
     stream.header_size += name.size() + value.size() + 32; // as RFC 9113, section 6.5.2, counts
     if (stream.header_size > max_header_block) {
@@ -690,7 +691,7 @@ void Http2OverTls::take_field(Stream& stream, std::string_view name, std::string
     }
 }
 
-void Http2OverTls::frame_received(const nghttp2_frame& frame) noexcept
+void Http2Server::frame_received(const nghttp2_frame& frame) noexcept
 {
     if (frame.hd.type == NGHTTP2_PING && (frame.hd.flags & NGHTTP2_FLAG_ACK) != 0) {
         heard_ = announced_;
@@ -713,7 +714,7 @@ void Http2OverTls::frame_received(const nghttp2_frame& frame) noexcept
     }
 }
 
-void Http2OverTls::head_complete(Stream& stream)
+void Http2Server::head_complete(Stream& stream)
 {
     stream.phase = Stream::Phase::body;
     if (stream.header_size > max_header_size) {
@@ -747,7 +748,7 @@ void Http2OverTls::head_complete(Stream& stream)
     }
 }
 
-void Http2OverTls::request_complete(Stream& stream)
+void Http2Server::request_complete(Stream& stream)
 {
     stream.deadline = Clock::time_point::max();
     if (stream.fate.delay.count() > 0 && !draining_) {
@@ -760,7 +761,7 @@ void Http2OverTls::request_complete(Stream& stream)
     release_windows();
 }
 
-void Http2OverTls::take_body(Stream& stream, std::string_view bytes) noexcept
+void Http2Server::take_body(Stream& stream, std::string_view bytes) noexcept
 {
     if (stream.phase != Stream::Phase::body) {
         return; // nothing is done with it
@@ -776,7 +777,7 @@ void Http2OverTls::take_body(Stream& stream, std::string_view bytes) noexcept
 
 /// Lets the client send so much more of the body, unless the connection holds too much. The first of those that are
 /// received can always go on: so all of them come to their end.
-void Http2OverTls::give_window(Stream& stream, std::size_t size)
+void Http2Server::give_window(Stream& stream, std::size_t size)
 {
     const auto is_received = [](const auto& entry) { return entry.second.phase == Stream::Phase::body; };
     if (held_ > max_held && &std::ranges::find_if(streams_, is_received)->second != &stream) {
@@ -788,7 +789,7 @@ void Http2OverTls::give_window(Stream& stream, std::size_t size)
 }
 
 /// Looks at the windows again that were not given back. To be called when a body holds less, or is received no more.
-void Http2OverTls::release_windows()
+void Http2Server::release_windows()
 {
     if (!std::exchange(withholding_, false)) {
         return;
@@ -801,7 +802,7 @@ void Http2OverTls::release_windows()
     }
 }
 
-void Http2OverTls::frame_sent(const nghttp2_frame_hd& frame) noexcept
+void Http2Server::frame_sent(const nghttp2_frame_hd& frame) noexcept
 {
     const bool is_answer = frame.type == NGHTTP2_HEADERS || frame.type == NGHTTP2_DATA;
     Stream* const stream = is_answer ? find(frame.stream_id) : nullptr;
@@ -827,7 +828,7 @@ void Http2OverTls::frame_sent(const nghttp2_frame_hd& frame) noexcept
     }
 }
 
-void Http2OverTls::stream_closed(std::int32_t id, std::uint32_t) noexcept
+void Http2Server::stream_closed(std::int32_t id, std::uint32_t) noexcept
 {
     const auto place = streams_.find(id);
     if (place == streams_.end()) {
@@ -852,9 +853,9 @@ bool has_http2()
     return true;
 }
 
-std::shared_ptr<Http2Connection> make_http2_connection(TlsStream& stream, Service& service)
+std::shared_ptr<Http2Connection> make_http2_connection(ByteStream& stream, Service& service)
 {
-    return std::make_shared<Http2OverTls>(stream, service);
+    return std::make_shared<Http2Server>(stream, service);
 }
 
 } // namespace passage::emulator

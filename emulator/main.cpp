@@ -5,10 +5,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iostream>
 #include <iterator>
 #include <optional>
@@ -26,7 +28,8 @@ namespace po = boost::program_options;
 constexpr const char* usage = R"(passage-emulator - a stand-in for the Passage management API
 
 Serves HTTPS with a certificate authority of its own, kept with the data, and prints the environment
-variables that point a client at it. Clients choose HTTP/2 or HTTP/1.1 by ALPN. Ctrl-C, SIGTERM or SIGHUP ends it.
+variables that point a client at it. Clients choose HTTP/2 or HTTP/1.1 by ALPN; without TLS they may
+begin with HTTP/2 (prior knowledge). Ctrl-C, SIGTERM or SIGHUP ends it.
 
 )";
 
@@ -88,6 +91,13 @@ po::options_description describe_options()
     add("address", po::value<std::string>()->default_value("localhost"),
         "IP address to listen on, or localhost for 127.0.0.1 and ::1");
     add("port", po::value<long>()->default_value(0), "port; 0 takes any free one");
+    add("unix-socket", po::value<std::string>(),
+        "path of a Unix domain socket to listen on in place of a port; one that a dead process left behind is "
+        "replaced, and it is removed at the end. Clients need PASSAGE_UNIX_SOCKET besides the URL");
+    add("unix-socket-mode", po::value<std::string>()->default_value("600"),
+        "its permissions, octal: who may write to it may connect");
+    add("plain", "serve HTTP without TLS: keys and users are not encrypted, so give other addresses than those of "
+                 "loopback only in a network you trust");
     add("data", po::value<std::string>(),
         "SQLite file to keep users in, with the private keys of tokens and of the CA: it is made "
         "readable by its owner alone, also if it was open to others; in memory if not given");
@@ -103,9 +113,11 @@ po::options_description describe_options()
         "certificate (PEM) of the authority to use; if not given, one that is made at the first start and kept "
         "in the data file, and made anew in the last 30 days of its year");
     add("ca-key", po::value<std::string>(), "its private key (PEM)");
+    add("client-ca", po::value<std::string>(),
+        "certificates (PEM) of authorities; clients need a certificate that one of them has signed");
     add("env-out", po::value<std::string>(), "file for the environment variables, readable by its owner alone");
     add("threads", po::value<long>()->default_value(1), "threads that serve connections");
-    add("http1", "offer HTTP/1.1 alone, no HTTP/2");
+    add("http1", "serve HTTP/1.1 alone, no HTTP/2");
     add("fault", po::value<std::vector<std::string>>(), "what to do wrong, see below; may be given several times");
     add("verbose", "log a line for each request to standard error");
     add("version", "print the version");
@@ -139,6 +151,27 @@ passage::Faults faults_of(const po::variables_map& given)
     return faults;
 }
 
+std::filesystem::perms permissions_of(const po::variables_map& given, const char* name)
+{
+    const std::string text = given[name].as<std::string>();
+    unsigned bits = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bits, 8);
+    if (error != std::errc{} || end != text.data() + text.size() || bits > 0777) {
+        throw po::error("--" + std::string{name} + " must be an octal number from 0 to 777");
+    }
+    return static_cast<std::filesystem::perms>(bits);
+}
+
+/// What these options ask for contradicts each other.
+void refuse_together(const po::variables_map& given, const char* name, std::initializer_list<const char*> others)
+{
+    for (const char* other : others) {
+        if (given.count(name) != 0 && given.count(other) != 0 && !given[other].defaulted()) {
+            throw po::error("--" + std::string{name} + " and --" + other + " exclude each other");
+        }
+    }
+}
+
 passage::EmulatorOptions emulator_options(const po::variables_map& given)
 {
     const auto text = [&](const char* name) {
@@ -147,6 +180,8 @@ passage::EmulatorOptions emulator_options(const po::variables_map& given)
     if (given.count("ca-cert") != given.count("ca-key")) {
         throw po::error("--ca-cert and --ca-key belong together: give both or neither");
     }
+    refuse_together(given, "plain", {"ca-cert", "ca-out", "client-ca"});
+    refuse_together(given, "unix-socket", {"address", "port"});
     passage::EmulatorOptions options;
     options.address(text("address"))
         .port(number_of<std::uint16_t>(given, "port", 0, 65535))
@@ -155,6 +190,9 @@ passage::EmulatorOptions emulator_options(const po::variables_map& given)
         .api_key(text("api-key"))
         .seed(number_of<std::size_t>(given, "seed", 0, 1'000'000))
         .authority(text("ca-cert"), text("ca-key"))
+        .client_authority(text("client-ca"))
+        .plain(given.count("plain") != 0)
+        .unix_socket(text("unix-socket"), permissions_of(given, "unix-socket-mode"))
         .threads(number_of<unsigned>(given, "threads", 1, 256))
         .http1(given.count("http1") != 0)
         .faults(faults_of(given))
@@ -232,13 +270,16 @@ std::string quoted(const std::string& text)
     return word + "'";
 }
 
-std::string environment_of(const passage::Emulator& emulator, const fs::path& ca_file)
+/// The lines that set these variables; those that are empty are left out.
+std::string exported(std::initializer_list<std::pair<const char*, std::string>> variables)
 {
-    return "export PASSAGE_APP_ID=" + quoted(emulator.app_id()) +
-           "\nexport PASSAGE_API_KEY=" + quoted(emulator.api_key()) +
-           "\nexport PASSAGE_BASE_URL=" + quoted(emulator.base_url()) +
-           "\nexport PASSAGE_AUTH_URL=" + quoted(emulator.auth_url()) +
-           "\nexport PASSAGE_CA_FILE=" + quoted(fs::absolute(ca_file).string()) + "\n";
+    std::string lines;
+    for (const auto& [name, value] : variables) {
+        if (!value.empty()) {
+            lines.append("export ").append(name).append("=").append(quoted(value)).append("\n");
+        }
+    }
+    return lines;
 }
 
 void raise_descriptor_limit()
@@ -279,19 +320,30 @@ void run(const po::variables_map& given)
     }
     passage::Emulator emulator(emulator_options(given));
 
-    // Until here a signal ended the program at once, and there was nothing to clean up. They wait for sigwait below.
+    // Until here a signal ended the program at once, and there was nothing to clean up but a socket, which the next
+    // start replaces. They wait for sigwait below.
     const sigset_t endings = ending_signals();
     pthread_sigmask(SIG_BLOCK, &endings, nullptr);
 
     std::optional<TemporaryFolder> folder;
     fs::path ca_file = file_of("ca-out");
-    if (ca_file.empty()) {
-        ca_file = folder.emplace().path() / "ca.pem";
+    if (const std::string pem = emulator.ca_pem(); !pem.empty()) {
+        if (ca_file.empty()) {
+            ca_file = folder.emplace().path() / "ca.pem";
+        }
+        ca_file = fs::absolute(ca_file);
+        if (!holds(ca_file, pem)) {
+            write_file(ca_file, pem, false);
+        }
     }
-    if (const std::string pem = emulator.ca_pem(); !holds(ca_file, pem)) {
-        write_file(ca_file, pem, false);
-    }
-    const std::string environment = environment_of(emulator, ca_file);
+    const fs::path socket = file_of("unix-socket");
+    const std::string environment =
+        exported({{"PASSAGE_APP_ID", emulator.app_id()},
+                  {"PASSAGE_API_KEY", emulator.api_key()},
+                  {"PASSAGE_BASE_URL", emulator.base_url()},
+                  {"PASSAGE_AUTH_URL", emulator.auth_url()},
+                  {"PASSAGE_CA_FILE", ca_file.string()},
+                  {"PASSAGE_UNIX_SOCKET", socket.empty() ? "" : fs::absolute(socket).string()}});
     if (!env_file.empty()) {
         write_file(env_file, environment, true);
     }

@@ -1,13 +1,20 @@
 #include "server.hpp"
 
+#include "socket_file.hpp"
+
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 #include <csignal>
@@ -52,13 +59,39 @@ int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* size, con
     return outcome == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-Context make_context(const Identity& identity, Service& service)
+/// Demands a certificate of each client.
+void demand_certificate(SSL_CTX* context, const std::filesystem::path& authority)
 {
+    ERR_clear_error();
+    STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(authority.c_str());
+    if (names == nullptr || SSL_CTX_load_verify_file(context, authority.c_str()) != 1) {
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        ERR_clear_error();
+        throw std::runtime_error("the CA certificate of clients, " + authority.string() +
+                                 ", cannot be used: check its name and permissions; it must be PEM");
+    }
+    SSL_CTX_set_client_CA_list(context, names);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    // Without a name of its own, OpenSSL resumes no session in which a client was verified.
+    constexpr unsigned char name[] = "passage-emulator";
+    SSL_CTX_set_session_id_context(context, name, sizeof name - 1);
+}
+
+/// Null without credentials.
+Context make_context(const std::optional<Credentials>& credentials, Service& service)
+{
+    if (!credentials) {
+        return nullptr;
+    }
+    const Identity& identity = credentials->identity;
     Context context(SSL_CTX_new(TLS_server_method()));
     if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1 ||
         SSL_CTX_use_certificate(context.get(), identity.certificate.get()) != 1 ||
         SSL_CTX_use_PrivateKey(context.get(), identity.key.get()) != 1) {
         throw std::runtime_error("OpenSSL cannot serve with the certificate made");
+    }
+    if (!credentials->client_authority.empty()) {
+        demand_certificate(context.get(), credentials->client_authority);
     }
     SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, &service);
     SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
@@ -118,7 +151,7 @@ public:
     }
     void join() { thread_.join(); }
 
-    void serve(tcp::socket socket) { asio::co_spawn(io_, run(std::move(socket)), rethrow); }
+    void serve(ByteStream::Socket socket) { asio::co_spawn(io_, run(std::move(socket)), rethrow); }
 
     void drain()
     {
@@ -156,7 +189,7 @@ private:
         std::list<Connection*>::iterator place_;
     };
 
-    asio::awaitable<void> run(tcp::socket socket)
+    asio::awaitable<void> run(ByteStream::Socket socket)
     {
         Connection connection(std::move(socket), context_, service_);
         const Entry entry(*this, connection);
@@ -184,7 +217,7 @@ private:
     }
 
     Service& service_;
-    SSL_CTX* context_;
+    SSL_CTX* context_; // null if connections are plain
     ServerCounters& counters_;
     std::list<Connection*> connections_;
     std::chrono::milliseconds sweep_period_{};
@@ -195,15 +228,28 @@ private:
     std::thread thread_;
 };
 
-using Acceptors = std::vector<std::unique_ptr<tcp::acceptor>>;
+using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
-std::unique_ptr<tcp::acceptor> listen(asio::io_context& io, const tcp::endpoint& endpoint)
+/// All on one port; of sockets in the file system it is 0.
+struct Acceptors
 {
-    auto acceptor = std::make_unique<tcp::acceptor>(io);
-    acceptor->open(endpoint.protocol());
-    acceptor->set_option(asio::socket_base::reuse_address(true));
-    acceptor->bind(endpoint);
-    acceptor->listen(asio::socket_base::max_listen_connections);
+    std::vector<Acceptor> all;
+    std::uint16_t port = 0;
+
+    void add(tcp::acceptor acceptor)
+    {
+        port = acceptor.local_endpoint().port();
+        all.emplace_back(std::move(acceptor));
+    }
+};
+
+tcp::acceptor listen(asio::io_context& io, const tcp::endpoint& endpoint)
+{
+    tcp::acceptor acceptor(io);
+    acceptor.open(endpoint.protocol());
+    acceptor.set_option(asio::socket_base::reuse_address(true));
+    acceptor.bind(endpoint);
+    acceptor.listen(asio::socket_base::max_listen_connections);
     return acceptor;
 }
 
@@ -214,10 +260,9 @@ Acceptors listen_on_localhost(asio::io_context& io, std::uint16_t port)
     constexpr int max_attempts = 16;
     for (int attempt = 1;; ++attempt) {
         Acceptors acceptors;
-        acceptors.push_back(listen(io, {asio::ip::address_v4::loopback(), port}));
-        const std::uint16_t shared = acceptors.front()->local_endpoint().port();
+        acceptors.add(listen(io, {asio::ip::address_v4::loopback(), port}));
         try {
-            acceptors.push_back(listen(io, {asio::ip::address_v6::loopback(), shared}));
+            acceptors.add(listen(io, {asio::ip::address_v6::loopback(), acceptors.port}));
             return acceptors;
         } catch (const boost::system::system_error& failure) {
             if (failure.code() != asio::error::address_in_use) {
@@ -237,7 +282,7 @@ Acceptors listen_on(asio::io_context& io, const std::string& address, std::uint1
             return listen_on_localhost(io, port);
         }
         Acceptors acceptors;
-        acceptors.push_back(listen(io, {asio::ip::make_address(address), port}));
+        acceptors.add(listen(io, {asio::ip::make_address(address), port}));
         return acceptors;
     } catch (const boost::system::system_error& failure) {
         std::string advice = "give another address or port";
@@ -259,17 +304,22 @@ Acceptors listen_on(asio::io_context& io, const std::string& address, std::uint1
 class Server::Impl
 {
 public:
-    Impl(Service& service, const Identity& identity, const std::string& address, std::uint16_t port, unsigned threads)
-        : context_(make_context(identity, service))
+    Impl(Service& service, const std::optional<Credentials>& credentials, const Place& place, unsigned threads)
+        : context_(make_context(credentials, service))
     {
         for (unsigned i = 0; i < std::max(1U, threads); ++i) {
             workers_.push_back(std::make_unique<Worker>(service, context_.get(), counters_));
         }
         asio::io_context& io = workers_.front()->io();
-        acceptors_ = listen_on(io, address, port);
-        port_ = acceptors_.front()->local_endpoint().port();
-        for (const auto& acceptor : acceptors_) {
-            asio::co_spawn(io, accept(*acceptor), rethrow);
+        if (place.unix_socket.empty()) {
+            acceptors_ = listen_on(io, place.address, place.port);
+        } else {
+            SocketFile::Acceptor acceptor(io);
+            socket_file_.emplace(acceptor, place.unix_socket, place.unix_socket_mode);
+            acceptors_.all.emplace_back(std::move(acceptor));
+        }
+        for (Acceptor& acceptor : acceptors_.all) {
+            asio::co_spawn(io, accept(acceptor), rethrow);
         }
         const BlockedSignals blocked;
         for (const auto& worker : workers_) {
@@ -280,9 +330,10 @@ public:
     void stop()
     {
         std::call_once(stopped_, [this] {
+            socket_file_.reset();
             asio::post(workers_.front()->io(), [this] {
-                for (const auto& acceptor : acceptors_) {
-                    acceptor->close();
+                for (Acceptor& acceptor : acceptors_.all) {
+                    acceptor.close();
                 }
             });
             for (const auto& worker : workers_) {
@@ -294,11 +345,11 @@ public:
         });
     }
 
-    std::uint16_t port() const { return port_; }
+    std::uint16_t port() const { return acceptors_.port; }
     const ServerCounters& counters() const { return counters_; }
 
 private:
-    asio::awaitable<void> accept(tcp::acceptor& acceptor)
+    asio::awaitable<void> accept(Acceptor& acceptor)
     {
         asio::steady_timer pause(workers_.front()->io());
         while (acceptor.is_open()) {
@@ -322,7 +373,7 @@ private:
                 --counters_.connections_open;
                 continue;
             }
-            socket.set_option(tcp::no_delay(true), error);
+            socket.set_option(tcp::no_delay(true), error); // of another kind of socket it fails
             worker.serve(std::move(socket));
         }
     }
@@ -331,14 +382,13 @@ private:
     Context context_;
     std::vector<std::unique_ptr<Worker>> workers_;
     Acceptors acceptors_; // run by the first worker
+    std::optional<SocketFile> socket_file_;
     std::size_t next_worker_ = 0;
-    std::uint16_t port_ = 0;
     std::once_flag stopped_;
 };
 
-Server::Server(Service& service, const Identity& identity, const std::string& address, std::uint16_t port,
-               unsigned threads)
-    : impl_(std::make_unique<Impl>(service, identity, address, port, threads))
+Server::Server(Service& service, const std::optional<Credentials>& credentials, const Place& place, unsigned threads)
+    : impl_(std::make_unique<Impl>(service, credentials, place, threads))
 {}
 
 Server::~Server()

@@ -47,8 +47,8 @@ public:
     /// Closes each connection after the response to its request number `count`, 1 or more, without announcing it. Over
     /// HTTP/2 there is no GOAWAY, and other requests in flight get no response.
     Faults& close_after(std::uint64_t count);
-    /// Resets the connection (RST) instead of sending the response. The request has been carried out. Over HTTP/2 this
-    /// ends all requests of the connection.
+    /// Resets the connection (RST) instead of sending the response; closes it if it is one over a Unix domain socket.
+    /// The request has been carried out. Over HTTP/2 this ends all requests of the connection.
     Faults& reset(double rate = 1);
     /// Cuts off the response after this number of bytes, header included, and closes the connection without a TLS
     /// `close_notify`. The request has been carried out. A response that is not longer is sent unchanged. Over HTTP/2
@@ -139,6 +139,22 @@ public:
     /// By default the emulator creates an authority at the first start and keeps it in the data file, so that clients
     /// that trust it still do after a restart. It is valid for 396 days. A start in the last 30 days replaces it.
     EmulatorOptions& authority(std::filesystem::path certificate, std::filesystem::path key);
+    /// Sets a PEM file with certificate authorities, and demands from each client a certificate that one of them has
+    /// signed. The TLS handshake with any other client fails. By default clients need no certificate.
+    EmulatorOptions& client_authority(std::filesystem::path certificate);
+    /// Sets whether the emulator serves plain HTTP, without TLS. By default it does not.
+    ///
+    /// A client may speak HTTP/1.1, or HTTP/2 by prior knowledge (RFC 9113, section 3.3). API keys and users are not
+    /// encrypted then, so `address()` should name other than loopback addresses only in a network that is trusted.
+    EmulatorOptions& plain(bool on);
+    /// Sets the path of a Unix domain socket to listen on, instead of a TCP port. `mode` is the permissions of the
+    /// file: who may write to it may connect.
+    ///
+    /// A socket file that no process listens on is replaced. The file is removed when the emulator stops. Clients need
+    /// `Emulator::base_url()` besides the path.
+    EmulatorOptions& unix_socket(std::filesystem::path file,
+                                 std::filesystem::perms mode = std::filesystem::perms::owner_read |
+                                                               std::filesystem::perms::owner_write);
     /// Sets how long a connection may wait for its next request. The default is 75 s.
     EmulatorOptions& idle_timeout(std::chrono::milliseconds time);
     /// Sets the maximum time from the first byte of a request to its last, and of a TLS handshake. The default is 30 s.
@@ -149,7 +165,7 @@ public:
     /// connection is closed. Over HTTP/2 a response whose window stays closed is cancelled, and the other requests go
     /// on.
     EmulatorOptions& response_timeout(std::chrono::milliseconds time);
-    /// Sets whether only HTTP/1.1 is offered. By default a client may choose HTTP/2 (ALPN), if the emulator was built
+    /// Sets whether only HTTP/1.1 is served. By default a client may choose HTTP/2 (ALPN), if the emulator was built
     /// with it.
     EmulatorOptions& http1(bool alone);
     /// Sets the faults that are injected from the start. By default there are none.
@@ -169,6 +185,10 @@ private:
     unsigned threads_ = 1;
     std::filesystem::path ca_certificate_;
     std::filesystem::path ca_key_;
+    std::filesystem::path client_authority_;
+    bool plain_ = false;
+    std::filesystem::path unix_socket_;
+    std::filesystem::perms unix_socket_mode_{};
     std::chrono::milliseconds idle_timeout_;
     std::chrono::milliseconds request_timeout_;
     std::chrono::milliseconds response_timeout_;
@@ -177,7 +197,7 @@ private:
     bool verbose_ = false;
 };
 
-/// A server with the Passage management API over HTTPS, on its own threads.
+/// A server with the Passage management API over HTTPS, or plain HTTP, on its own threads.
 ///
 /// \par Effects
 /// The functions that add data take effect before they return, as if the service had created the data.
@@ -192,8 +212,8 @@ public:
     /// Starts the server, which listens when the constructor returns.
     ///
     /// \par Errors
-    /// Throws `std::runtime_error` if the port is in use, if the data file is not writable, is damaged or is of a newer
-    /// version, or if the certificate is unusable. `what()` says how to correct it.
+    /// Throws `std::runtime_error` if the port or the Unix domain socket is in use, if the data file is not writable,
+    /// is damaged or is of a newer version, or if a certificate is unusable. `what()` says how to correct it.
     explicit Emulator(const EmulatorOptions& options = EmulatorOptions{});
     /// Destructor. Calls `stop()`.
     ~Emulator();
@@ -207,13 +227,14 @@ public:
     /// its threads have ended. Afterwards the data is available only in the data file.
     void stop();
 
-    /// Returns the URL of the API: `https://localhost:PORT/v1`.
+    /// Returns the URL of the API: `https://localhost:PORT/v1`; with `http` if it is plain, and without a port if it
+    /// listens on a Unix domain socket.
     std::string base_url() const;
     /// Returns the URL of the token keys, which is `base_url()`.
     std::string auth_url() const;
-    /// Returns the TCP port that the server listens on.
+    /// Returns the TCP port that the server listens on; 0 if it listens on a Unix domain socket.
     std::uint16_t port() const;
-    /// Returns the certificate of the authority that clients must trust, as PEM.
+    /// Returns the certificate of the authority that clients must trust, as PEM; empty if the server is plain.
     std::string ca_pem() const;
     /// Returns the id of the first app, which is the app that existed at the start.
     std::string app_id() const;

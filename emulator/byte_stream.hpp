@@ -3,7 +3,8 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/socket_base.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <chrono>
@@ -15,23 +16,28 @@
 
 namespace passage::emulator {
 
-/// The server's end of one TLS connection: OpenSSL on the socket itself, Asio only to wait for it.
+/// The server's end of one connection, with TLS or plain: OpenSSL on the socket itself, Asio only to wait for it.
 /// That costs an idle connection a few KB, not the buffers of two records. Used by one thread, which it
 /// leaves to others after a few records at the most, however fast the client sends and whatever it sends.
 ///
 /// Handshake, reads, writes and discard_rest() end with timed_out when the stream expires.
-class TlsStream
+class ByteStream
 {
 public:
     using ErrorCode = boost::system::error_code;
     using Clock = std::chrono::steady_clock;
 
-    TlsStream(boost::asio::ip::tcp::socket socket, SSL_CTX* context);
-    TlsStream(const TlsStream&) = delete;
-    TlsStream& operator=(const TlsStream&) = delete;
+    using Socket = boost::asio::generic::stream_protocol::socket;
+
+    /// Plain if `context` is null.
+    ByteStream(Socket socket, SSL_CTX* context);
+    ByteStream(const ByteStream&) = delete;
+    ByteStream& operator=(const ByteStream&) = delete;
 
     boost::asio::any_io_executor get_executor() { return socket_.get_executor(); }
 
+    bool is_plain() const { return !ssl_; }
+    /// A no-op without TLS.
     boost::asio::awaitable<ErrorCode> handshake();
     /// What the client has chosen by ALPN; empty if nothing.
     std::string_view protocol() const;
@@ -70,15 +76,22 @@ private:
         void operator()(SSL* ssl) const;
     };
 
+    using Direction = boost::asio::socket_base::wait_type;
+
     template <class Step>
-    boost::asio::awaitable<int> run(Step step, ErrorCode& error, bool* interrupted = nullptr);
-    ErrorCode error_of(int result);
+    boost::asio::awaitable<std::size_t> run(Step step, Direction direction, ErrorCode& error,
+                                            bool* interrupted = nullptr);
+    std::size_t try_write(std::string_view bytes, ErrorCode& error);
+    template <class Step>
+    std::size_t step_of_tls(Step step, ErrorCode& error);
+    template <class Step>
+    std::size_t step_of_socket(Step step, ErrorCode& error);
     void cancel();
     static long before_io(BIO* bio, int operation, const char* data, std::size_t size, int, long, int result,
                           std::size_t* processed);
 
-    boost::asio::ip::tcp::socket socket_;
-    std::unique_ptr<SSL, Free> ssl_;
+    Socket socket_;
+    std::unique_ptr<SSL, Free> ssl_; // null without TLS
     Clock::time_point deadline_ = Clock::time_point::max();
     int io_left_; // reads and writes of the socket until others have their turn
     bool interrupted_ = false;
