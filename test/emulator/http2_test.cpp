@@ -4,7 +4,11 @@
 #include <passage/emulator.hpp>
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/ssl/error.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -25,6 +29,7 @@ using namespace std::chrono_literals;
 using passage::Emulator;
 using passage::EmulatorOptions;
 using passage::Faults;
+using tcp = asio::ip::tcp;
 
 namespace {
 
@@ -201,6 +206,43 @@ BOOST_AUTO_TEST_CASE(client_that_knows_neither_is_refused)
 {
     Running running;
     BOOST_CHECK_THROW(running.tls_client({"spdy/3"}), boost::system::system_error);
+}
+
+/// What a plain emulator sends back until it has ended a connection on which these bytes have come, in such pieces.
+std::string plain_answer(const Emulator& emulator, std::string_view bytes, std::size_t piece)
+{
+    asio::io_context io;
+    tcp::socket socket(io);
+    socket.connect({asio::ip::address_v4::loopback(), emulator.port()});
+    socket.set_option(tcp::no_delay(true));
+    for (std::size_t at = 0; at < bytes.size(); at += piece) {
+        asio::write(socket, asio::buffer(bytes.substr(at, piece)));
+    }
+    socket.shutdown(tcp::socket::shutdown_send);
+    std::string answer;
+    boost::system::error_code end;
+    asio::read(socket, asio::dynamic_buffer(answer), end);
+    BOOST_TEST(end == asio::error::eof);
+    return answer;
+}
+
+BOOST_AUTO_TEST_CASE(client_that_begins_with_it_gets_http_2_without_tls)
+{
+    Emulator plain(demo_options().plain(true));
+    const std::string bytes = preface() + get(1) + get(3);
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{23}, std::size_t{24}, bytes.size()}) {
+        const auto frames = frames_of(plain_answer(plain, bytes, piece));
+        BOOST_TEST_REQUIRE(!frames.empty());
+        BOOST_TEST(frames.front().type == NGHTTP2_SETTINGS);
+        BOOST_TEST(std::ranges::count_if(frames, [](const Frame& frame) { return frame.type == NGHTTP2_DATA; }) == 2);
+    }
+    BOOST_TEST(plain.requests_served() == 8U);
+}
+
+BOOST_AUTO_TEST_CASE(client_that_begins_with_it_is_refused_where_http_1_1_is_all)
+{
+    Emulator plain(demo_options().plain(true).http1(true));
+    BOOST_TEST(plain_answer(plain, preface() + get(1), 1'000).starts_with("HTTP/1.1 4"));
 }
 
 BOOST_AUTO_TEST_CASE(http_1_1_can_be_all_that_is_offered)

@@ -6,6 +6,11 @@
 
 #include <passage/emulator.hpp>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
@@ -24,6 +29,7 @@
 #include <mutex>
 #include <thread>
 
+namespace asio = boost::asio;
 namespace data = boost::unit_test::data;
 namespace emulator = passage::emulator;
 namespace fs = std::filesystem;
@@ -59,20 +65,23 @@ public:
     explicit RunningProgram(const std::vector<std::string>& arguments, std::vector<std::string> launcher = {})
         : program_(joined(std::move(launcher), command(with_demo_app(arguments))))
     {
-        for (int i = 0; i < 5; ++i) {
-            const std::string line = program_.read_line();
+        std::string line = program_.read_line();
+        for (; !line.starts_with("# passage-emulator "); line = program_.read_line()) {
             const std::size_t equals = line.find("='");
             if (!line.starts_with("export ") || equals == std::string::npos || !line.ends_with("'")) {
                 throw std::runtime_error("it said: " + line + '\n' + program_.read_rest());
             }
             environment_[line.substr(7, equals - 7)] = line.substr(equals + 2, line.size() - equals - 3);
         }
-        BOOST_REQUIRE(program_.read_line().starts_with("# passage-emulator "));
         const std::string& url = environment_.at("PASSAGE_BASE_URL");
-        port_ = static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+        const std::size_t colon = url.find("localhost:");
+        if (colon != std::string::npos) {
+            port_ = static_cast<std::uint16_t>(std::stoi(url.substr(colon + 10)));
+        }
     }
 
     const std::string& operator[](const std::string& variable) const { return environment_.at(variable); }
+    bool has(const std::string& variable) const { return environment_.count(variable) != 0; }
     std::uint16_t port() const { return port_; }
     TlsClient client() const { return {port_, content_of(environment_.at("PASSAGE_CA_FILE"))}; }
     Program& process() { return program_; }
@@ -113,6 +122,14 @@ std::string refusal(const std::vector<std::string>& arguments, int status = 1)
     return said;
 }
 
+unsigned mode_of(const fs::path& file)
+{
+    struct stat status
+    {};
+    BOOST_TEST_REQUIRE(stat(file.c_str(), &status) == 0, file);
+    return status.st_mode & 0777U;
+}
+
 } // namespace
 
 BOOST_FIXTURE_TEST_SUITE(starting, WithFolder)
@@ -134,6 +151,53 @@ BOOST_AUTO_TEST_CASE(http_2_can_be_left_out)
     TlsClient client(emulator.port(), content_of(emulator["PASSAGE_CA_FILE"]), both);
     BOOST_TEST(client.protocol() == "http/1.1");
     BOOST_TEST(client.call("GET", users, key).status == 200U);
+}
+
+/// The status of the answer to one request, without TLS.
+template <class Socket>
+std::string plain_status(Socket socket)
+{
+    asio::write(socket, asio::buffer(TlsClient::request("GET", users, key)));
+    std::string answer(12, '\0');
+    asio::read(socket, asio::buffer(answer));
+    return answer.substr(9);
+}
+
+BOOST_AUTO_TEST_CASE(tls_can_be_left_out)
+{
+    RunningProgram emulator({"--plain"});
+    BOOST_TEST(emulator["PASSAGE_BASE_URL"] == "http://localhost:" + std::to_string(emulator.port()) + "/v1");
+    BOOST_TEST(!emulator.has("PASSAGE_CA_FILE"));
+    asio::io_context io;
+    asio::ip::tcp::socket socket(io);
+    socket.connect({asio::ip::address_v4::loopback(), emulator.port()});
+    BOOST_TEST(plain_status(std::move(socket)) == "200");
+}
+
+BOOST_AUTO_TEST_CASE(unix_socket_takes_the_place_of_a_port_and_is_gone_at_the_end)
+{
+    const fs::path file = folder.path() / "socket";
+    for (const int number : {SIGKILL, SIGTERM}) {
+        RunningProgram emulator({"--plain", "--unix-socket", file.string(), "--unix-socket-mode", "620"});
+        BOOST_TEST(emulator["PASSAGE_BASE_URL"] == "http://localhost/v1");
+        BOOST_TEST(emulator["PASSAGE_UNIX_SOCKET"] == file.string());
+        BOOST_TEST(mode_of(file) == 0620U);
+        asio::io_context io;
+        asio::local::stream_protocol::socket socket(io);
+        socket.connect(file.string());
+        BOOST_TEST(plain_status(std::move(socket)) == "200");
+        emulator.process().signal(number);
+        emulator.process().wait();
+        BOOST_TEST(fs::exists(file) == (number == SIGKILL), "and the next start replaces what is left");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(certificates_of_clients_are_demanded_if_wished)
+{
+    const fs::path authority = folder.path() / "clients.pem";
+    std::ofstream(authority) << emulator::to_pem(*emulator::make_authority().certificate);
+    RunningProgram emulator({"--client-ca", authority.string()});
+    BOOST_CHECK_THROW(emulator.client().call("GET", users, key), boost::system::system_error);
 }
 
 BOOST_DATA_TEST_CASE_F(WithFolder, environment_file_appears_when_ready_and_goes_at_the_end,
@@ -242,14 +306,6 @@ BOOST_AUTO_TEST_CASE(app_of_the_data_file_is_served_unless_another_is_named)
     BOOST_TEST(app_of("") == first, "the one that it began with");
 }
 
-unsigned mode_of(const fs::path& file)
-{
-    struct stat status
-    {};
-    BOOST_TEST_REQUIRE(stat(file.c_str(), &status) == 0, file);
-    return status.st_mode & 0777U;
-}
-
 BOOST_AUTO_TEST_CASE(data_file_is_its_owners_alone)
 {
     const mode_t before = umask(0);
@@ -325,8 +381,8 @@ BOOST_AUTO_TEST_CASE(help_and_version_are_answers)
     Program help(command({"--help"}));
     const std::string text = help.read_rest();
     BOOST_TEST(help.wait() == 0);
-    for (const char* part :
-         {"--port", "--data", "--app", "--api-key", "--seed", "--ca-out", "--fault", "/admin/apps/"}) {
+    for (const char* part : {"--port", "--data", "--app", "--api-key", "--seed", "--ca-out", "--plain", "--unix-socket",
+                             "--client-ca", "--fault", "/admin/apps/"}) {
         BOOST_TEST(contains(text, part), part);
     }
     Program version(command({"--version"}));
@@ -402,6 +458,10 @@ BOOST_AUTO_TEST_CASE(wrong_options_point_to_the_help)
                                                       {"--seed", "-1"},
                                                       {"--threads", "0"},
                                                       {"--ca-cert", "x"},
+                                                      {"--plain", "--client-ca", "x"},
+                                                      {"--plain", "--ca-out", "x"},
+                                                      {"--unix-socket", "x", "--port", "1"},
+                                                      {"--unix-socket", "x", "--unix-socket-mode", "rw"},
                                                       {"--fault", "error=503@2"},
                                                       {"stray"}}) {
         BOOST_TEST(contains(refusal(arguments, 2), "see --help"));
