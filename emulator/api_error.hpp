@@ -6,12 +6,11 @@
 
 namespace passage::emulator {
 
-/// An answer that refuses: thrown where the reason is found, written where the call was routed.
-/// Its text is for the client, so it quotes nothing that a client sent.
+/// An error response as an exception. Its text is sent to the client, and contains nothing that a client sent.
 class ApiError : public std::runtime_error
 {
 public:
-    /// `code` is a literal of the wire.
+    /// `code` is the code in the response, and must be a literal.
     ApiError(unsigned status, std::string_view code, const std::string& text)
         : std::runtime_error(text), status_(status), code_(code)
     {}

@@ -41,8 +41,8 @@ ByteStream::ByteStream(Socket socket, SSL_CTX* context) : socket_(std::move(sock
     BIO_set_callback_ex(SSL_get_rbio(ssl_.get()), &ByteStream::before_io);
 }
 
-/// Tells OpenSSL to wait for the socket when the turn is over: one of its steps reads for as long as records come that
-/// hold nothing for its caller.
+/// Makes OpenSSL wait for the socket at the end of a turn. Otherwise a single step would read as long as records
+/// without data arrive.
 long ByteStream::before_io(BIO* bio, int operation, const char*, std::size_t, int, long, int result, std::size_t*)
 {
     if (operation != BIO_CB_READ && operation != BIO_CB_WRITE) {
@@ -62,7 +62,7 @@ long ByteStream::before_io(BIO* bio, int operation, const char*, std::size_t, in
     return -1;
 }
 
-/// One step of OpenSSL's; would_block if it needs to wait for the socket.
+/// Performs a step of OpenSSL. would_block if it must wait for the socket.
 template <class Step>
 std::size_t ByteStream::step_of_tls(Step step, ErrorCode& error)
 {
@@ -86,7 +86,7 @@ std::size_t ByteStream::step_of_tls(Step step, ErrorCode& error)
     return 0;
 }
 
-/// One step of a plain socket; would_block also if the turn is over.
+/// Performs a step of a socket without TLS. would_block also at the end of a turn.
 template <class Step>
 std::size_t ByteStream::step_of_socket(Step step, ErrorCode& error)
 {
@@ -98,8 +98,8 @@ std::size_t ByteStream::step_of_socket(Step step, ErrorCode& error)
     return step();
 }
 
-/// Repeats a step until it needs to wait for the socket no more, or is interrupted, if that is possible. `direction` is
-/// what a plain socket waits for; TLS knows that itself.
+/// Repeats a step, waiting for the socket in between, until it is done. Can be interrupted if `interrupted` is not
+/// null. `direction` is what to wait for without TLS.
 template <class Step>
 asio::awaitable<std::size_t> ByteStream::run(Step step, Direction direction, ErrorCode& error, bool* interrupted)
 {
@@ -183,7 +183,7 @@ asio::awaitable<ByteStream::ErrorCode> ByteStream::write(std::string_view bytes)
 
 void ByteStream::say_goodbye()
 {
-    ErrorCode ignored; // the client may have left already
+    ErrorCode ignored; // the client may have disconnected
     if (ssl_) {
         ERR_clear_error();
         io_left_ = io_per_turn;
@@ -231,7 +231,7 @@ void ByteStream::expire()
 
 void ByteStream::abort()
 {
-    ErrorCode ignored; // the client may have left already
+    ErrorCode ignored; // the client may have disconnected
     socket_.shutdown(asio::socket_base::shutdown_both, ignored);
     aborted_ = true;
     expire();
@@ -245,7 +245,7 @@ void ByteStream::cancel()
 
 void ByteStream::reset()
 {
-    ErrorCode ignored; // the client may have left already
+    ErrorCode ignored; // the client may have disconnected
     socket_.set_option(asio::socket_base::linger(true, 0), ignored);
     socket_.close(ignored);
 }

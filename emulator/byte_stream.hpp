@@ -16,11 +16,11 @@
 
 namespace passage::emulator {
 
-/// The server's end of one connection, with TLS or plain: OpenSSL on the socket itself, Asio only to wait for it.
-/// That costs an idle connection a few KB, not the buffers of two records. Used by one thread, which it
-/// leaves to others after a few records at the most, however fast the client sends and whatever it sends.
+/// The server's side of a connection, with or without TLS. OpenSSL reads and writes the socket itself, and Asio only
+/// waits for it, so that an idle connection needs no buffers. Used by one thread. An operation yields to others after a
+/// few records, whatever the client sends.
 ///
-/// Handshake, reads, writes and discard_rest() end with timed_out when the stream expires.
+/// Handshake, reads, writes and discard_rest() fail with timed_out when the stream expires.
 class ByteStream
 {
 public:
@@ -29,7 +29,7 @@ public:
 
     using Socket = boost::asio::generic::stream_protocol::socket;
 
-    /// Plain if `context` is null.
+    /// Without TLS if `context` is null.
     ByteStream(Socket socket, SSL_CTX* context);
     ByteStream(const ByteStream&) = delete;
     ByteStream& operator=(const ByteStream&) = delete;
@@ -39,35 +39,34 @@ public:
     bool is_plain() const { return !ssl_; }
     /// A no-op without TLS.
     boost::asio::awaitable<ErrorCode> handshake();
-    /// What the client has chosen by ALPN; empty if nothing.
+    /// The protocol chosen by ALPN; empty if there is none.
     std::string_view protocol() const;
-    /// Zero bytes come with an error alone; a proper end is asio::error::eof, a call of interrupt()
-    /// asio::error::interrupted.
+    /// Returns 0 only with an error: asio::error::eof after close_notify, asio::error::interrupted after interrupt().
     boost::asio::awaitable<std::size_t> read_some(boost::asio::mutable_buffer buffer, ErrorCode& error);
-    /// The same without waiting: asio::error::would_block if nothing has come.
+    /// As read_some(), without waiting: fails with asio::error::would_block if there is no data.
     std::size_t try_read(boost::asio::mutable_buffer buffer, ErrorCode& error);
     boost::asio::awaitable<ErrorCode> write(std::string_view bytes);
-    /// Tells the client that nothing more will come.
+    /// Sends close_notify and shuts down sending.
     void say_goodbye();
-    /// Takes in and drops what the client still sends, until it ends or the stream expires. Closing
-    /// on unread bytes would make the kernel throw away an answer that is on its way.
+    /// Reads and discards what the client sends, until it closes or the stream expires. Closing a socket with unread
+    /// bytes would make the kernel discard a response that is in transit.
     boost::asio::awaitable<void> discard_rest();
 
-    /// Ends the read that waits, or else the next one.
+    /// Ends the read that is waiting, or else the next one.
     void interrupt();
 
-    /// Lets the stream expire after this time, which takes the place of the one before.
+    /// Replaces the time at which the stream expires.
     void expires_after(std::chrono::milliseconds time) { expires_at(Clock::now() + time); }
     void expires_at(Clock::time_point time);
-    /// What waits for the client sees only now that the stream has expired; to be called now and then, which costs
-    /// less than a timer for each stream.
+    /// Ends the waiting operation if the stream has expired. To be called periodically, which costs less than a timer
+    /// for each stream.
     void check_deadline(Clock::time_point now);
-    /// Lets the stream expire now. It can be given time again.
+    /// Makes the stream expire now. A later time can be set.
     void expire();
-    /// Ends both directions at once, for good, without a word of TLS.
+    /// Shuts down both directions without close_notify. The stream stays expired.
     void abort();
-    /// The same, as a failure of the network (RST): what is on its way is lost. Nothing else may be
-    /// done with the stream then.
+    /// Closes the socket with RST, as after a network failure: data in transit is lost. The stream must not be used
+    /// afterwards.
     void reset();
 
 private:
@@ -93,7 +92,7 @@ private:
     Socket socket_;
     std::unique_ptr<SSL, Free> ssl_; // null without TLS
     Clock::time_point deadline_ = Clock::time_point::max();
-    int io_left_; // reads and writes of the socket until others have their turn
+    int io_left_; // reads and writes of the socket in this turn
     bool interrupted_ = false;
     bool aborted_ = false;
 };

@@ -15,7 +15,7 @@ namespace passage::emulator {
 namespace {
 
 constexpr long seconds_of_day = 24L * 60 * 60;
-constexpr long days_valid = 397; // clients may refuse a certificate that is good for longer
+constexpr long days_valid = 397; // clients may refuse certificates with a longer validity
 constexpr long days_lasting = 30;
 
 [[noreturn]] void fail(const std::string& what)
@@ -46,7 +46,7 @@ void add_extension(X509* certificate, X509* issuer, int nid, const std::string& 
     require(added == 1);
 }
 
-/// A certificate with a new key, all but its issuer, extensions and signature.
+/// A certificate with a new key, without issuer, extensions and signature.
 Identity draft(const char* common_name)
 {
     Identity identity{std::unique_ptr<EVP_PKEY, KeyFree>(EVP_EC_gen("P-256")),
@@ -57,11 +57,11 @@ Identity draft(const char* common_name)
 
     unsigned char serial[16];
     require(RAND_bytes(serial, sizeof serial) == 1);
-    serial[0] = (serial[0] & 0x3f) | 0x40; // positive, and of full length
+    serial[0] = (serial[0] & 0x3f) | 0x40; // positive and of full length
     std::unique_ptr<BIGNUM, decltype(&BN_free)> number(BN_bin2bn(serial, sizeof serial, nullptr), &BN_free);
     require(number != nullptr && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr);
 
-    // A day early, for clients whose clock is behind.
+    // One day earlier than now, for clients whose clock is slow.
     require(X509_gmtime_adj(X509_getm_notBefore(certificate), -seconds_of_day) != nullptr);
     require(X509_gmtime_adj(X509_getm_notAfter(certificate), (days_valid - 1) * seconds_of_day) != nullptr);
     require(X509_set_pubkey(certificate, identity.key.get()) == 1);

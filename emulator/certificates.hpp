@@ -18,14 +18,14 @@ struct CertificateFree
     void operator()(X509* certificate) const;
 };
 
-/// A certificate and the private key of the one it names.
+/// A certificate and its private key.
 struct Identity
 {
     std::unique_ptr<EVP_PKEY, KeyFree> key;
     std::unique_ptr<X509, CertificateFree> certificate;
 };
 
-/// An identity as it is kept: both as DER.
+/// An identity as it is stored: both parts as DER.
 struct KeptIdentity
 {
     std::vector<unsigned char> key;
@@ -34,19 +34,19 @@ struct KeptIdentity
 
 KeptIdentity to_kept(const Identity& identity);
 
-/// Throws std::runtime_error if it is none.
+/// Throws std::runtime_error if it is not an identity.
 Identity from_kept(const KeptIdentity& kept);
 
-/// A new authority.
+/// Creates a certificate authority.
 Identity make_authority();
 
-/// Whether a certificate is good for some time yet: 30 days.
+/// Whether a certificate is valid for at least 30 more days.
 bool is_lasting(const X509& certificate);
 
-/// An authority from PEM files. Throws std::runtime_error that names the file and what to do.
+/// Reads an authority from PEM files. Throws std::runtime_error whose text names the file and says what to do.
 Identity read_authority(const std::filesystem::path& certificate, const std::filesystem::path& key);
 
-/// A server certificate for localhost, 127.0.0.1, ::1 and, if it is an IP address, `address`.
+/// Creates a server certificate for localhost, 127.0.0.1, ::1 and, if it is an IP address, `address`.
 Identity make_server_identity(const Identity& authority, const std::string& address);
 
 std::string to_pem(const X509& certificate);

@@ -39,7 +39,7 @@ asio::awaitable<void> Connection::run()
         co_return;
     }
     if (failure) {
-        // The client may still be sending, and is to see the alert.
+        // A client that is sending must still be able to read the alert.
         stream_.say_goodbye();
         stream_.expires_after(farewell);
         co_await stream_.discard_rest();
@@ -68,7 +68,7 @@ asio::awaitable<void> Connection::run()
     stream_.say_goodbye();
 }
 
-/// By ALPN; without TLS by prior knowledge (RFC 9113, section 3.3), which the first bytes show.
+/// Whether the client has chosen HTTP/2: by ALPN, or without TLS by its first bytes (RFC 9113, section 3.3).
 asio::awaitable<bool> Connection::chooses_http2()
 {
     if (!stream_.is_plain()) {
@@ -84,15 +84,15 @@ asio::awaitable<bool> Connection::chooses_http2()
     co_return service_.http2&& std::string_view{input_}.starts_with(http2_preface);
 }
 
-/// False if the client has nothing more to ask, or may not any more.
+/// Waits for the next request. Returns false if there is none, or if the connection drains.
 asio::awaitable<bool> Connection::next_request_begins()
 {
     idle_ = true;
     stream_.expires_after(service_.patience.idle);
     if (!input_.empty()) {
-        co_await asio::post(asio::use_awaitable); // requests that come at once leave others their turn
+        co_await asio::post(asio::use_awaitable); // pipelined requests yield to others
     }
-    // Some clients end a body with an empty line too many. What is more than a few is no request, and refused as such.
+    // Some clients send an extra empty line after a body. A few are skipped; more are an invalid request.
     std::size_t skippable = max_empty_lines_size;
     while (true) {
         const std::size_t empty = std::min({input_.find_first_not_of("\r\n"), input_.size(), skippable});
@@ -113,7 +113,7 @@ asio::awaitable<bool> Connection::next_request_begins()
     co_return true;
 }
 
-/// False if the client has left, or was told why it gets no answer.
+/// Receives a request. Returns false if the client has disconnected or got an error response.
 asio::awaitable<bool> Connection::receive(RequestReader& reader)
 {
     bool told_to_go_on = false;
@@ -145,7 +145,7 @@ asio::awaitable<bool> Connection::receive(RequestReader& reader)
             co_return false;
         }
         if (error) {
-            co_return false; // the client has left
+            co_return false; // the client has disconnected
         }
     }
 }
@@ -190,7 +190,7 @@ asio::awaitable<Connection::After> Connection::serve_request()
     co_return sent&& keep_alive && !fate.last ? After::next_request : After::goodbye;
 }
 
-/// True if the client has taken it.
+/// Returns true if the response was sent.
 asio::awaitable<bool> Connection::send(std::string_view bytes)
 {
     stream_.expires_after(service_.patience.response);
@@ -198,7 +198,7 @@ asio::awaitable<bool> Connection::send(std::string_view bytes)
     co_return !error;
 }
 
-/// A server that stops waits no more.
+/// Delays the response to a request, unless the server stops.
 asio::awaitable<void> Connection::wait(std::chrono::milliseconds time)
 {
     if (draining_) {

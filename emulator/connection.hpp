@@ -16,32 +16,31 @@ namespace passage::emulator {
 class Http2Connection;
 class RequestReader;
 
-/// One client: handshake, then, unless it has chosen HTTP/2, request after request until either side ends it. A client
-/// of a plain stream chooses HTTP/2 by its first bytes. Lives on one thread, which runs its coroutine and calls its
-/// other functions.
+/// The connection of one client: the TLS handshake if there is one, then HTTP/2 or the requests of HTTP/1.1. Used by
+/// one thread.
 class Connection
 {
 public:
     using Clock = ByteStream::Clock;
 
-    /// Plain if `context` is null.
+    /// Without TLS if `context` is null.
     Connection(ByteStream::Socket socket, SSL_CTX* context, Service& service);
     ~Connection();
 
     boost::asio::awaitable<void> run();
 
-    /// Interrupts the connection if its time is up. To be called now and then.
+    /// Interrupts the connection if its deadline has passed. To be called periodically.
     void check_deadline(Clock::time_point now);
-    /// Ends the connection after the request that is on its way, at once if there is none.
+    /// Ends the connection after the request in flight, at once if there is none.
     void drain();
     void abort();
 
 private:
-    /// What follows on a request.
+    /// What to do after a request.
     enum class After {
         next_request,
-        goodbye, ///< An end in good order.
-        silence, ///< The stream is not to be touched any more.
+        goodbye, ///< Close the connection with close_notify.
+        silence, ///< Don't use the stream any more.
     };
 
     boost::asio::awaitable<bool> chooses_http2();
@@ -54,11 +53,11 @@ private:
 
     ByteStream stream_;
     Service& service_;
-    std::shared_ptr<Http2Connection> http2_; // if the client has chosen it; of what follows nothing is used then
-    std::string input_;                      // received and not yet parsed
-    boost::asio::steady_timer delay_;        // before an answer that is to be late
+    std::shared_ptr<Http2Connection> http2_; // null with HTTP/1.1; otherwise the members below are not used
+    std::string input_;                      // received and not parsed
+    boost::asio::steady_timer delay_;        // for the delay of a fault
     std::uint64_t requests_ = 0;
-    bool idle_ = true; // nothing is lost if it ends now
+    bool idle_ = true; // no request is in flight
     bool draining_ = false;
 };
 

@@ -45,14 +45,14 @@ std::string checked_api_key(std::string_view key)
     return std::string{key};
 }
 
-/// Unless one is named, the app that the data began with: its users are what the file is kept for.
+/// The named app, or else the first app of the data, or else a new one.
 std::string app_id_of(const std::string& named, Store& store)
 {
     return checked_app_id(named.empty() ? store.first_app().value_or(new_id()) : named);
 }
 
-/// Unless one is given, the authority that is kept with the data; a new one if there is none, or none that is good
-/// for long.
+/// The authority of the given files, or else that of the data, or else a new one. An authority of the data that expires
+/// soon is replaced.
 Identity authority_of(const std::filesystem::path& certificate, const std::filesystem::path& key, Store& store)
 {
     if (!certificate.empty()) {
@@ -69,7 +69,7 @@ Identity authority_of(const std::filesystem::path& certificate, const std::files
     return authority;
 }
 
-/// What planting refuses, in terms of the C++ caller.
+/// Calls a function. Converts ApiError to std::invalid_argument.
 template <class Plant>
 auto plant(Plant action)
 {
@@ -225,7 +225,7 @@ public:
     FaultPlan faults_;
     Service service_;
     const std::string scheme_;
-    Server server_; // last: it ends before what it serves from
+    Server server_; // last member: destroyed before what it uses
 
 private:
     std::optional<Credentials> credentials_of(const EmulatorOptions& options) const
@@ -245,7 +245,7 @@ private:
         return {options.address_, options.port_, options.unix_socket_, options.unix_socket_mode_};
     }
 
-    /// All data is there before the first client can be.
+    /// Adds the initial data before the server accepts connections.
     Service& prepared(const EmulatorOptions& options)
     {
         store_.put_app(app_id_, hash_key(api_key_), now());

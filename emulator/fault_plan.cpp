@@ -22,7 +22,7 @@ Fate FaultPlan::next(Clock::time_point now, std::uint64_t number)
 {
     Fate fate;
     if (!any_) {
-        return fate; // without a lock that all threads would share
+        return fate; // avoids the lock
     }
     const std::scoped_lock lock(mutex_);
     const auto jitter = std::chrono::duration<double, std::milli>{faults_.jitter_} * draw();
@@ -52,7 +52,7 @@ std::optional<std::uint32_t> FaultPlan::max_streams()
     return faults_.max_streams_;
 }
 
-/// From 0 to less than 1.
+/// Returns a number from 0 to less than 1.
 double FaultPlan::draw()
 {
     return static_cast<double>(random_() >> 11) * 0x1p-53;
@@ -68,7 +68,7 @@ bool FaultPlan::take_token(Clock::time_point now)
     if (faults_.requests_per_second_ == 0) {
         return true;
     }
-    // A second's worth may come at once.
+    // The requests of one second may arrive at once.
     const double most = std::max(1.0, faults_.requests_per_second_);
     const std::chrono::duration<double> passed = now - filled_.value_or(now);
     tokens_ = filled_ ? std::min(most, tokens_ + passed.count() * faults_.requests_per_second_) : most;

@@ -12,21 +12,21 @@
 
 namespace passage::emulator {
 
-/// What is to befall one request.
+/// The faults of one request.
 struct Fate
 {
-    std::chrono::milliseconds delay{0};              ///< before it is looked at
-    unsigned refused_with = 0;                       ///< a status in place of being served; 0 for none
-    std::optional<std::chrono::seconds> retry_after; ///< to be told with that
-    bool reset = false;                              ///< the connection, in place of the answer
-    std::optional<std::size_t> cut_after;            ///< bytes of the answer
-    bool last = false;                               ///< the connection ends after the answer
-    // On connections of HTTP/2:
-    bool refused = false; ///< its stream, and nothing is done
-    bool goaway = false;  ///< the connection takes no requests after this one
+    std::chrono::milliseconds delay{0};              ///< before it is processed
+    unsigned refused_with = 0;                       ///< status to respond with instead of serving it; 0 if none
+    std::optional<std::chrono::seconds> retry_after; ///< sent with that status
+    bool reset = false;                              ///< reset the connection instead of responding
+    std::optional<std::size_t> cut_after;            ///< cut off the response after these bytes
+    bool last = false;                               ///< close the connection after the response
+    // HTTP/2 only:
+    bool refused = false; ///< refuse the stream and don't serve it
+    bool goaway = false;  ///< accept no later requests on the connection
 };
 
-/// Decides on requests by the faults that are switched on. Any thread may ask and switch.
+/// Decides which faults affect a request. Thread-safe.
 class FaultPlan
 {
 public:
@@ -35,10 +35,10 @@ public:
     explicit FaultPlan(const Faults& faults);
 
     void set(const Faults& faults);
-    /// `number` is the request's on its connection, from 1. Each request takes the same count of
-    /// random numbers, so that what befalls one does not depend on what befell those before.
+    /// `number` is the number of the request on its connection, from 1. Each request uses the same number of random
+    /// numbers, so that its faults do not depend on those of earlier requests.
     Fate next(Clock::time_point now, std::uint64_t number);
-    /// How many streams a new connection of HTTP/2 may have at a time; nothing if that is not given.
+    /// How many concurrent streams a new HTTP/2 connection may have, if that is set.
     std::optional<std::uint32_t> max_streams();
 
 private:

@@ -22,7 +22,7 @@ constexpr std::uint32_t most_streams = 1000;
     throw std::invalid_argument("fault: " + why);
 }
 
-/// Refuses a fault that was given as text.
+/// Throws the error for a fault given as text.
 [[noreturn]] void fail(std::string_view text, std::string_view why)
 {
     std::string sentence{'"'};
@@ -66,7 +66,7 @@ Number number_of(std::string_view text, std::string_view whole)
     return number;
 }
 
-/// The part before a separator; `rest` is what follows it, nothing if there is none.
+/// Splits off the part before a separator. `rest` becomes what follows, or nullopt without a separator.
 std::string_view take(std::optional<std::string_view>& rest, char separator)
 {
     const std::string_view text = rest.value_or(std::string_view{});
@@ -75,7 +75,7 @@ std::string_view take(std::optional<std::string_view>& rest, char separator)
     return text.substr(0, end);
 }
 
-/// `KIND[=VALUE][@RATE][,NAME=VALUE]...`, read part by part.
+/// Parses `KIND[=VALUE][@RATE][,NAME=VALUE]...`.
 class Words
 {
 public:
@@ -117,7 +117,7 @@ public:
         const auto node = options_.extract(name);
         return node ? number_of<Number>(node.mapped(), whole_) : otherwise;
     }
-    /// What was not asked for is a mistake.
+    /// Throws if the text has parts that were not read.
     void end() const
     {
         if (rate_ || !options_.empty()) {

@@ -52,11 +52,11 @@ constexpr std::size_t read_size = 4096;
 constexpr std::size_t write_size = 64 * 1024;
 constexpr std::size_t max_idle_output = 4096;
 constexpr int max_served_per_turn = 16;
-// Of all streams of a connection:
-constexpr std::size_t max_held = 32 * 1024 * 1024;   // request bodies, beyond the windows that streams begin with
-constexpr std::size_t max_unsent = 32 * 1024 * 1024; // answers, and then one more
+// Limits of a connection, over all of its streams:
+constexpr std::size_t max_held = 32 * 1024 * 1024;   // request bodies, in addition to the initial windows of streams
+constexpr std::size_t max_unsent = 32 * 1024 * 1024; // responses, exceeded by at most one
 constexpr std::size_t max_header_block = 4 * max_header_size;
-// A frame of at most this size does not hold others up for long.
+// Frames of at most this size don't delay other streams for long.
 constexpr std::size_t frame_size = 16 * 1024;
 constexpr std::size_t frame_head_size = 9;
 
@@ -67,8 +67,7 @@ void check(int result)
     }
 }
 
-/// How many frames a client may send that bring no request on: what a flood is made of. Requests that are served allow
-/// for some, and so does time.
+/// Limits frames that no request needs, of which a flood consists. A token bucket: served requests and time add tokens.
 class Allowance
 {
 public:
@@ -92,24 +91,24 @@ private:
     Clock::time_point filled_ = Clock::now();
 };
 
-/// A request, and then its answer.
+/// A request and its response.
 struct Stream
 {
     enum class Phase {
-        head,    ///< is received
-        body,    ///< is received
-        delayed, ///< complete, and its time has not come
-        ready,   ///< to be answered
-        over,    ///< answered or refused; the client may not have taken it yet
+        head,    ///< receives the header
+        body,    ///< receives the body
+        delayed, ///< complete, delayed by a fault
+        ready,   ///< complete, to be served
+        over,    ///< has a response or is reset; this may not have been sent
     };
 
     Stream(std::int32_t stream_id, Clock::time_point request_deadline) : id(stream_id), deadline(request_deadline) {}
 
     const std::int32_t id;
-    Clock::time_point deadline; ///< of the phases in which the client is waited for
+    Clock::time_point deadline; ///< of phases that wait for the client
     Phase phase = Phase::head;
-    bool complete = false;  ///< The client has nothing to add.
-    bool unchecked = false; ///< Its head is to be looked at before more of the body is taken.
+    bool complete = false;  ///< The client sends no more.
+    bool unchecked = false; ///< Its head must be checked before more of the body is received.
     bool expects_continue = false;
     std::string method;
     std::string path;
@@ -119,11 +118,11 @@ struct Stream
     std::optional<std::uint64_t> length;
     std::size_t header_size = 0;
     std::string body;
-    std::size_t withheld = 0; ///< bytes of the window that the client was not given back
+    std::size_t withheld = 0; ///< bytes of the window that were not returned to the client
     Fate fate;
-    std::string answer; ///< its body
+    std::string answer; ///< body of the response
     std::size_t answer_read = 0;
-    std::size_t sent = 0; ///< bytes of all frames of the answer
+    std::size_t sent = 0; ///< bytes of all frames of the response
 
     Request request() const { return {method, path, user_agent, authorization, body}; }
 };
@@ -133,7 +132,7 @@ std::string_view text_of(const std::uint8_t* data, std::size_t size)
     return {reinterpret_cast<const char*>(data), size};
 }
 
-/// nghttp2 takes what it only reads as not const.
+/// nghttp2 does not write to it.
 std::uint8_t* bytes_of(std::string_view text)
 {
     return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
@@ -144,7 +143,7 @@ nghttp2_nv field(std::string_view name, std::string_view value)
     return {bytes_of(name), bytes_of(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
 }
 
-/// One of two that must stand alone is none that can be trusted.
+/// Clears a field that occurs more than once: none of the values can be trusted.
 void set_single(std::optional<std::string>& field, std::string_view value)
 {
     field = field ? std::string_view{} : value;
@@ -158,8 +157,7 @@ std::string lower(std::string_view name)
     return result;
 }
 
-/// Lets resets be counted here alone, with the other frames of a flood: newer versions of nghttp2, and packages with
-/// their mends, have a limit of their own.
+/// Disables the limit on resets of newer or patched versions of nghttp2: `Allowance` counts them.
 template <class Option>
 void count_no_resets(Option* option)
 {
@@ -198,7 +196,7 @@ public:
     }
 
 private:
-    using Streams = std::map<std::int32_t, Stream>; // in the order in which they began
+    using Streams = std::map<std::int32_t, Stream>; // in the order of their ids
 
     struct Free
     {
@@ -227,7 +225,7 @@ private:
     void go_away(std::int32_t last);
     void go_away_after_requests();
 
-    // What nghttp2 calls. A failure of memory is better seen than survived: none of them throws.
+    // Callbacks of nghttp2. A lack of memory ends the program.
     void begin_frame(const nghttp2_frame_hd& frame) noexcept;
     void useless_frame() noexcept;
     void begin_stream(std::int32_t id) noexcept;
@@ -248,7 +246,7 @@ private:
     asio::steady_timer delay_;
     Session session_;
     Streams streams_;
-    std::deque<std::int32_t> ready_; // to be looked at; some may be gone or done
+    std::deque<std::int32_t> ready_; // to be served; some may have ended
     std::multimap<Clock::time_point, std::int32_t> delayed_;
     std::optional<Clock::time_point> delay_armed_;
     Clock::time_point idle_until_;
@@ -258,16 +256,16 @@ private:
     std::size_t held_ = 0;
     std::size_t unsent_ = 0;
     std::uint64_t requests_ = 0;
-    std::optional<std::int32_t> last_stream_; // the one that GOAWAY has named
-    bool overdue_ = false;                    // a stream
+    std::optional<std::int32_t> last_stream_; // as announced by GOAWAY
+    bool overdue_ = false;                    // the deadline of a stream has passed
     bool draining_ = false;
-    bool announced_ = false;         // that it drains
-    bool heard_ = false;             // the client knows
-    bool idle_end_ = false;          // nothing is on its way
-    bool withholding_ = false;       // windows
-    bool close_ = false;             // when what was collected is sent
-    std::optional<std::size_t> cut_; // the same, without a goodbye: bytes of the last frame
-    bool reset_ = false;             // now
+    bool announced_ = false;         // the client was told that the connection drains
+    bool heard_ = false;             // the client has acknowledged this
+    bool idle_end_ = false;          // ends without requests in flight
+    bool withholding_ = false;       // of some streams a part of the window was not returned
+    bool close_ = false;             // close after the output is sent
+    std::optional<std::size_t> cut_; // as `close_`, without close_notify, after these bytes of the last frame
+    bool reset_ = false;             // reset the connection now
     bool ended_ = false;
 };
 
@@ -314,7 +312,7 @@ Http2Server::Session Http2Server::make_session()
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
         callbacks, [](nghttp2_session* session, std::uint8_t, std::int32_t id, const std::uint8_t* data,
                       std::size_t size, void* user_data) noexcept {
-            check(nghttp2_session_consume_connection(session, size)); // streams do not wait for each other
+            check(nghttp2_session_consume_connection(session, size)); // a stream must not block others
             if (Stream* const stream = self(user_data).find(id)) {
                 self(user_data).take_body(*stream, text_of(data, size));
             }
@@ -389,14 +387,14 @@ asio::awaitable<void> Http2Server::serve_until_it_ends(std::string_view received
     }
 }
 
-/// Takes in some of what the client has sent: what is there if `at_once`, else it waits for that, or for something else
-/// that is to be done. False if the client has left.
+/// Receives bytes from the client. Waits for them, or until interrupted, unless `at_once`. Returns false if the client
+/// has disconnected.
 asio::awaitable<bool> Http2Server::receive(bool at_once)
 {
     ErrorCode error;
     std::size_t size = 0;
     if (at_once) {
-        co_await asio::post(asio::use_awaitable); // others have their turn
+        co_await asio::post(asio::use_awaitable); // yield to others
         size = stream_.try_read(asio::buffer(input_), error);
     } else {
         if (streams_.empty() && output_.capacity() > max_idle_output) {
@@ -429,7 +427,7 @@ void Http2Server::put(std::string_view bytes)
     }
 }
 
-/// Puts frames into the output, as many as are to be written at once. True if there are more.
+/// Moves frames to the output, up to the size of one write. Returns true if there may be more.
 bool Http2Server::collect()
 {
     while (output_.size() < write_size) {
@@ -439,7 +437,7 @@ bool Http2Server::collect()
         if (size <= 0) {
             return false;
         }
-        // This is one frame; frame_sent() knows it already.
+        // This is one frame, for which frame_sent() has been called.
         output_.append(text_of(data, static_cast<std::size_t>(size)).substr(0, cut_.value_or(std::string::npos)));
         if (cut_ || close_) {
             return false;
@@ -454,7 +452,7 @@ bool Http2Server::is_over() const
            (nghttp2_session_want_read(session_.get()) == 0 && nghttp2_session_want_write(session_.get()) == 0);
 }
 
-/// What is due apart from what the client sends.
+/// Handles events other than frames of the client: draining, delays, deadlines.
 void Http2Server::attend()
 {
     if (draining_) {
@@ -467,8 +465,8 @@ void Http2Server::attend()
     }
 }
 
-/// The client is told first that the connection ends. Once it has heard that, nothing it sends crosses the word which
-/// request is the last.
+/// First announces that the connection ends. Names the last request when the client has acknowledged that, and
+/// therefore begins no more requests.
 void Http2Server::drain_step()
 {
     if (!announced_) {
@@ -486,7 +484,7 @@ void Http2Server::drain_step()
     }
 }
 
-/// After those that have come.
+/// Sends GOAWAY with the last request that was received.
 void Http2Server::go_away_after_requests()
 {
     if (!last_stream_) {
@@ -537,7 +535,7 @@ void Http2Server::end_overdue(Clock::time_point now)
             continue;
         }
         if (stream.phase == Stream::Phase::head) {
-            terminate(NGHTTP2_NO_ERROR); // within a head there can be nothing else
+            terminate(NGHTTP2_NO_ERROR); // no other frame may interrupt a header
         } else if (stream.phase == Stream::Phase::body) {
             respond(stream, refusal(408, "request_timeout", "The request took too long to arrive."));
         } else {
@@ -574,7 +572,7 @@ void Http2Server::serve_one(Stream& stream)
     }
 }
 
-/// A request that is not complete yet has no need to be: see frame_sent().
+/// The request may be incomplete: frame_sent() then resets its stream.
 void Http2Server::respond(Stream& stream, Response response)
 {
     std::vector<std::pair<std::string, std::string>> texts;
@@ -652,7 +650,7 @@ void Http2Server::useless_frame() noexcept
 void Http2Server::begin_stream(std::int32_t id) noexcept
 {
     if (last_stream_ && id > *last_stream_) {
-        return; // the client will be told so
+        return; // GOAWAY tells the client
     }
     Stream& stream = streams_.try_emplace(id, id, Clock::now() + service_.patience.request).first->second;
     nghttp2_session_set_stream_user_data(session_.get(), id, &stream);
@@ -665,7 +663,7 @@ Stream* Http2Server::find(std::int32_t id)
 
 void Http2Server::take_field(Stream& stream, std::string_view name, std::string_view value) noexcept
 {
-    stream.header_size += name.size() + value.size() + 32; // as RFC 9113, section 6.5.2, counts
+    stream.header_size += name.size() + value.size() + 32; // RFC 9113, section 6.5.2
     if (stream.header_size > max_header_block) {
         terminate(NGHTTP2_ENHANCE_YOUR_CALM);
     }
@@ -683,7 +681,7 @@ void Http2Server::take_field(Stream& stream, std::string_view name, std::string_
     } else if (name == "authorization") {
         set_single(stream.authorization, value);
     } else if (name == "content-length") {
-        std::uint64_t length = 0; // nghttp2 has checked it
+        std::uint64_t length = 0; // checked by nghttp2
         std::from_chars(value.data(), value.data() + value.size(), length);
         stream.length = length;
     } else if (name == "expect") {
@@ -764,7 +762,7 @@ void Http2Server::request_complete(Stream& stream)
 void Http2Server::take_body(Stream& stream, std::string_view bytes) noexcept
 {
     if (stream.phase != Stream::Phase::body) {
-        return; // nothing is done with it
+        return; // discarded
     }
     if (stream.body.size() + bytes.size() > max_body_size) {
         respond(stream, refusal(413, "body_too_large", "The body is too large."));
@@ -775,8 +773,8 @@ void Http2Server::take_body(Stream& stream, std::string_view bytes) noexcept
     give_window(stream, bytes.size());
 }
 
-/// Lets the client send so much more of the body, unless the connection holds too much. The first of those that are
-/// received can always go on: so all of them come to their end.
+/// Returns a part of a stream's window, unless the connection holds too much. The first stream that receives a body
+/// always gets it, so that all streams progress.
 void Http2Server::give_window(Stream& stream, std::size_t size)
 {
     const auto is_received = [](const auto& entry) { return entry.second.phase == Stream::Phase::body; };
@@ -788,7 +786,7 @@ void Http2Server::give_window(Stream& stream, std::size_t size)
     check(nghttp2_session_consume_stream(session_.get(), stream.id, size));
 }
 
-/// Looks at the windows again that were not given back. To be called when a body holds less, or is received no more.
+/// Returns windows that give_window() withheld. To be called when less is held, or a body is complete.
 void Http2Server::release_windows()
 {
     if (!std::exchange(withholding_, false)) {
@@ -824,7 +822,7 @@ void Http2Server::frame_sent(const nghttp2_frame_hd& frame) noexcept
         close_ = true;
     }
     if (!stream->complete) {
-        reset(*stream, NGHTTP2_NO_ERROR); // the rest of the request is not needed
+        reset(*stream, NGHTTP2_NO_ERROR); // the rest of the request is ignored
     }
 }
 

@@ -8,13 +8,12 @@
 
 namespace passage::emulator {
 
-/// Its name in ALPN.
+/// The name of HTTP/2 in ALPN.
 constexpr std::string_view http2_protocol = "h2";
-/// What its clients send first, whichever way they have chosen it (RFC 9113, section 3.4).
+/// The first bytes of each client (RFC 9113, section 3.4).
 constexpr std::string_view http2_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A client that has chosen HTTP/2 (RFC 9113): requests of many streams, each answered when it is complete. Lives on
-/// one thread, which runs its coroutine and calls its other functions.
+/// An HTTP/2 connection (RFC 9113). Serves the requests of its streams as they complete. Used by one thread.
 class Http2Connection
 {
 public:
@@ -22,20 +21,20 @@ public:
 
     virtual ~Http2Connection() = default;
 
-    /// `received` is what the client has sent already; it stays unchanged until the coroutine waits.
+    /// `received` are the bytes that the client has sent. They must not change before the coroutine is suspended.
     virtual boost::asio::awaitable<void> run(std::string_view received) = 0;
 
-    /// Ends what has taken too long: streams, for the connection has the deadline of its stream. To be called now
-    /// and then.
+    /// Ends streams that have taken too long. To be called periodically. The connection's own deadline is that of its
+    /// `ByteStream`.
     virtual void check_deadlines(Clock::time_point now) = 0;
-    /// Ends the connection after the requests that are on their way, at once if there are none.
+    /// Ends the connection after the requests in flight, at once if there are none.
     virtual void drain() = 0;
 };
 
-/// Whether it was built in.
+/// Whether the emulator was built with HTTP/2.
 bool has_http2();
 
-/// Null if it was not built in. Refers to both arguments.
+/// Returns null if the emulator was built without HTTP/2. Both arguments must outlive the connection.
 std::shared_ptr<Http2Connection> make_http2_connection(ByteStream& stream, Service& service);
 
 } // namespace passage::emulator

@@ -96,7 +96,7 @@ JsonWriter& JsonWriter::raw(std::string_view json)
 
 namespace {
 
-/// Hears the parser and writes every member of the outermost object down as it was.
+/// A handler of the parser that keeps each member of the outermost object as it was written.
 class MemberHandler
 {
 public:

@@ -12,7 +12,7 @@
 
 namespace passage::emulator {
 
-/// Writes JSON text value by value; the caller opens and closes in pairs.
+/// Writes JSON text value by value. The caller must close what it opens.
 class JsonWriter
 {
 public:
@@ -25,7 +25,7 @@ public:
     JsonWriter& number(std::int64_t value);
     JsonWriter& boolean(bool value);
     JsonWriter& null();
-    /// A value that is JSON already.
+    /// Writes a value that is JSON text.
     JsonWriter& raw(std::string_view json);
 
     JsonWriter& field(std::string_view name, std::string_view value) { return key(name).string(value); }
@@ -50,17 +50,17 @@ private:
     bool comma_due_ = false;
 };
 
-/// The members of one JSON object, each value as JSON text without its white space. Numbers keep
-/// their digits as they came, so that what a user stored is served unchanged.
+/// The members of a JSON object, each value as JSON text without white space. Numbers keep their digits, so that what a
+/// user stored is served unchanged.
 using JsonMembers = std::map<std::string, std::string, std::less<>>;
 
-/// The members of `text`, the last of equal names; nothing if it is no JSON object.
+/// The members of `text`. Of equal names the last one counts. Nullopt if it is not a JSON object.
 std::optional<JsonMembers> parse_members(std::string_view text);
 
-/// The elements of a JSON array, as JSON; nothing if it is another value.
+/// The elements of a JSON array, as JSON text. Nullopt if it is another value.
 std::optional<std::vector<std::string>> parse_elements(std::string_view json);
 
-/// The string that `json` is; nothing if it is another value.
+/// The value of a JSON string. Nullopt if it is another value.
 std::optional<std::string> parse_string(std::string_view json);
 
 } // namespace passage::emulator

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t key_bits = 2048;
 
-/// An owner that frees by one of OpenSSL's functions.
+/// An owner with a function of OpenSSL as its deleter.
 template <auto free>
 struct Free
 {

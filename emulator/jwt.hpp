@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-/// What JSON Web Tokens need of cryptography: RSA keys of 2048 bits and signatures by RS256.
+/// Cryptography for JSON Web Tokens: RSA keys of 2048 bits, and RS256 signatures.
 namespace passage::emulator {
 
 /// PKCS #8, as DER.
@@ -12,7 +12,7 @@ using PrivateKey = std::vector<unsigned char>;
 
 PrivateKey make_private_key();
 
-/// The public half of a key, as a JWK (RFC 7517) has it.
+/// The public key, as the members of a JWK (RFC 7517).
 struct PublicKey
 {
     std::string modulus;
@@ -21,7 +21,7 @@ struct PublicKey
 
 PublicKey public_key_of(const PrivateKey& key);
 
-/// A token whose header names the key `key_id`, and whose payload is this JSON text.
+/// Signs a token. Its header names the key `key_id`; `payload` is JSON text.
 std::string sign_jwt(const PrivateKey& key, std::string_view key_id, std::string_view payload);
 
 } // namespace passage::emulator

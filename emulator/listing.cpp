@@ -15,9 +15,9 @@ namespace {
 
 constexpr std::int64_t max_limit = 500;
 constexpr std::int64_t max_page = std::numeric_limits<std::int32_t>::max();
-// SQLite takes expressions of limited depth only.
+// SQLite limits the depth of expressions.
 constexpr std::size_t max_filter_values = 100;
-// Past year 9999, and far from overflowing when turned into microseconds.
+// Later than the year 9999. Does not overflow in microseconds.
 constexpr std::int64_t max_seconds = 1'000'000'000'000;
 
 enum class Type { text, status, number, time };
@@ -28,7 +28,7 @@ struct Field
     Type type;
     bool sortable;
     bool unique;                             ///< among the users of an app
-    std::array<std::string_view, 2> columns; ///< a filter on an identifier looks at both
+    std::array<std::string_view, 2> columns; ///< an identifier filter applies to both
 };
 
 constexpr std::array<Field, 7> fields{{
@@ -45,7 +45,7 @@ struct Operator
 {
     std::string_view name;
     std::string_view sql;
-    bool negated; ///< holds where the comparison does not
+    bool negated; ///< negates the comparison
     bool pattern;
 };
 
@@ -76,7 +76,7 @@ std::int64_t read_number(std::string_view name, std::string_view text, std::int6
     return value;
 }
 
-/// `<op:value>` is taken apart; anything else is compared as it is.
+/// Splits `<op:value>`. Any other text is a value to compare with.
 std::pair<const Operator*, std::string_view> split_operator(const Field& field, std::string_view text)
 {
     if (!text.starts_with('<')) {
@@ -95,7 +95,7 @@ std::pair<const Operator*, std::string_view> split_operator(const Field& field, 
     return {&*found, text.substr(colon + 1, text.size() - colon - 2)};
 }
 
-/// `%` stands for any run of characters; a value without one may be found anywhere.
+/// `%` matches any characters. A value without `%` matches anywhere in the text.
 std::string like_pattern(std::string_view value)
 {
     std::string pattern;
@@ -144,7 +144,7 @@ void add_filter(Listing& listing, const Field& field, std::string_view text)
             continue;
         }
         any += any.empty() ? "" : " OR ";
-        // A missing e-mail or phone equals nothing, and is unlike everything.
+        // A missing e-mail or phone equals no value, and is `not_like` any value.
         any += op->negated ? "ifnull(" : "";
         any += column;
         any += op->sql;

@@ -23,7 +23,8 @@ std::optional<User> find_user(Store& store, std::string_view app_id, const Magic
     return store.find_user_by_identifier(app_id, asked_address(request));
 }
 
-/// Where the link goes: by the channel, or else to the address that the request or the user has.
+/// The address to which the link goes: that of the given channel, or else the one that the request names or the user
+/// has.
 std::string identifier_of(const UserRecord& user, const MagicLinkRequest& request)
 {
     const bool has_email = user.email && !request.phone;

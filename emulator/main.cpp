@@ -162,7 +162,7 @@ std::filesystem::perms permissions_of(const po::variables_map& given, const char
     return static_cast<std::filesystem::perms>(bits);
 }
 
-/// What these options ask for contradicts each other.
+/// Throws if the option `name` is combined with one of the others.
 void refuse_together(const po::variables_map& given, const char* name, std::initializer_list<const char*> others)
 {
     for (const char* other : others) {
@@ -200,7 +200,7 @@ passage::EmulatorOptions emulator_options(const po::variables_map& given)
     return options;
 }
 
-/// A file with this content, there all at once; only its owner can read it if it is private.
+/// Writes a file atomically. If it is private, only its owner can read it.
 void write_file(const fs::path& file, const std::string& content, bool is_private)
 {
     std::string draft = file.string() + ".XXXXXX";
@@ -232,7 +232,7 @@ bool holds(const fs::path& file, const std::string& content)
     return input && std::string{std::istreambuf_iterator<char>(input), {}} == content;
 }
 
-/// A folder for this run, removed with all that is in it.
+/// A temporary folder. The destructor removes it with its content.
 class TemporaryFolder
 {
 public:
@@ -250,7 +250,7 @@ public:
     TemporaryFolder& operator=(const TemporaryFolder&) = delete;
     ~TemporaryFolder()
     {
-        std::error_code ignored; // the system cleans up too
+        std::error_code ignored; // the system removes it later
         fs::remove_all(path_, ignored);
     }
 
@@ -260,7 +260,7 @@ private:
     fs::path path_;
 };
 
-/// A word that a shell reads back as it was.
+/// The text quoted for a shell.
 std::string quoted(const std::string& text)
 {
     std::string word = "'";
@@ -270,7 +270,7 @@ std::string quoted(const std::string& text)
     return word + "'";
 }
 
-/// The lines that set these variables; those that are empty are left out.
+/// Shell commands that set these variables, without those that are empty.
 std::string exported(std::initializer_list<std::pair<const char*, std::string>> variables)
 {
     std::string lines;
@@ -300,7 +300,7 @@ sigset_t ending_signals()
     struct sigaction action
     {};
     sigaction(SIGHUP, nullptr, &action);
-    if (action.sa_handler != SIG_IGN) { // nohup has it ignored
+    if (action.sa_handler != SIG_IGN) { // nohup ignores it
         sigaddset(&signals, SIGHUP);
     }
     return signals;
@@ -308,7 +308,7 @@ sigset_t ending_signals()
 
 void run(const po::variables_map& given)
 {
-    std::signal(SIGPIPE, SIG_IGN); // nobody needs to read what it prints
+    std::signal(SIGPIPE, SIG_IGN); // its output may be closed
     raise_descriptor_limit();
 
     const auto file_of = [&](const char* name) {
@@ -316,12 +316,12 @@ void run(const po::variables_map& given)
     };
     const fs::path env_file = file_of("env-out");
     if (!env_file.empty()) {
-        fs::remove(env_file); // one of an earlier run would say "ready" too soon
+        fs::remove(env_file); // a file of an earlier run would signal readiness too early
     }
     passage::Emulator emulator(emulator_options(given));
 
-    // Until here a signal ended the program at once, and there was nothing to clean up but a socket, which the next
-    // start replaces. They wait for sigwait below.
+    // Before, a signal ends the program at once: there is nothing to clean up but a socket file, which the next start
+    // replaces. From here on sigwait() receives it.
     const sigset_t endings = ending_signals();
     pthread_sigmask(SIG_BLOCK, &endings, nullptr);
 
@@ -356,7 +356,7 @@ void run(const po::variables_map& given)
     if (!env_file.empty()) {
         fs::remove(env_file);
     }
-    // A second Ctrl-C does not wait for the requests on their way.
+    // A second Ctrl-C ends the program without waiting for requests in flight.
     pthread_sigmask(SIG_UNBLOCK, &endings, nullptr);
     emulator.stop();
 }

@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-/// What the service keeps about a user. Field names follow the wire.
+/// The data that the service stores about a user. Members are named as in the API.
 namespace passage::emulator {
 
-/// Where the users of every app sign in.
+/// The origin at which the users of all apps sign in.
 inline constexpr std::string_view auth_origin = "https://localhost";
 
 struct Device
@@ -51,7 +51,7 @@ struct SocialConnection
     Time last_login_at;
 };
 
-/// The part of a user that a listing shows.
+/// The part of a user that is in listings.
 struct UserRecord
 {
     std::string id;
@@ -76,7 +76,7 @@ struct User
     std::vector<SocialConnection> social_connections;
 };
 
-/// A link by which a user signs in, or shows that an address is theirs.
+/// A link with which a user signs in or verifies an address.
 struct MagicLink
 {
     std::string id;
@@ -90,7 +90,7 @@ struct MagicLink
     std::string type;
 };
 
-/// An update: a field that is absent stays, one that is null is cleared.
+/// An update. An absent field is not changed; a null field is cleared.
 struct UserChanges
 {
     template <class T>

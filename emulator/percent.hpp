@@ -6,7 +6,7 @@
 
 namespace passage::emulator {
 
-/// One segment or value, decoded once; nothing if a `%` has no two hex digits behind it.
+/// Decodes a segment or value. Nullopt if a `%` is not followed by two hex digits.
 std::optional<std::string> percent_decode(std::string_view text);
 
 std::string percent_encode(std::string_view text);

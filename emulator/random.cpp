@@ -11,7 +11,7 @@ namespace passage::emulator {
 std::string random_text(std::size_t length)
 {
     constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    // Bytes at or above this would make the first letters likelier than the last.
+    // Without this limit the first letters would be more likely than the last.
     constexpr std::size_t fair = 256 / alphabet.size() * alphabet.size();
     std::string text;
     text.reserve(length);

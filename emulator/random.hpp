@@ -5,7 +5,7 @@
 
 namespace passage::emulator {
 
-/// Letters and digits, each from the system's secure generator.
+/// Random letters and digits, from a cryptographically secure generator.
 std::string random_text(std::size_t length);
 
 inline std::string new_id()

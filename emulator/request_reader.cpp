@@ -17,7 +17,7 @@ namespace http = beast::http;
 
 namespace {
 
-// A chunked body has more bytes on the wire than in it, for each chunk may have an extension.
+// With chunk headers and extensions a chunked body has more bytes than its content.
 constexpr std::size_t max_wire_size = max_header_size + 2 * max_body_size;
 constexpr std::string_view end_of_chunks = "0\r\n\r\n";
 
@@ -26,7 +26,7 @@ std::string_view to_std(beast::string_view text)
     return {text.data(), text.size()};
 }
 
-/// A field that must stand alone; two of them, one after the other, are none that can be trusted.
+/// The value of a field. Empty if it occurs more than once: none of the values can be trusted.
 std::optional<std::string_view> single(const http::fields& fields, http::field name)
 {
     const auto [first, last] = fields.equal_range(name);
@@ -36,7 +36,7 @@ std::optional<std::string_view> single(const http::fields& fields, http::field n
     return std::next(first) == last ? to_std(first->value()) : std::string_view{};
 }
 
-/// What RFC 9112 has a server refuse and Beast lets pass; empty if the header is in order.
+/// Checks of RFC 9112 that Beast does not make. Returns an error text, or an empty one if the header is valid.
 std::string_view fault_of(const http::request_header<>& header)
 {
     if (!is_target(to_std(header.method_string()), to_std(header.target()))) {
@@ -77,7 +77,7 @@ RequestReader::~RequestReader() = default;
 RequestReader::State RequestReader::put(std::string& input)
 {
     while (!input.empty() && !parser_->is_done()) {
-        // Beast asserts that it gets no less of the end of a chunked body; until that has come, so much is missing.
+        // Beast asserts that it gets at least this much of the end of a chunked body.
         if (parser_->is_header_done() && parser_->chunked() && input.size() < end_of_chunks.size()) {
             break;
         }
@@ -98,7 +98,7 @@ RequestReader::State RequestReader::put(std::string& input)
             if (const std::string_view fault = fault_of(parser_->get()); !fault.empty()) {
                 return refuse(400, "invalid_request", fault);
             }
-            // Beast adds trailers to the fields it holds; none of them is one of the header's.
+            // Beast adds trailers to the fields. Moving the header away keeps them apart.
             parser_->header = std::move(parser_->get().base());
             parser_->eager(true);
             if (parser_->chunked() || parser_->content_length().value_or(0) > max_small_body_size) {
@@ -113,8 +113,7 @@ RequestReader::State RequestReader::put(std::string& input)
     if (parser_->is_done()) {
         return State::complete;
     }
-    // What the parser leaves is a part too large to be read whole: of a header, or of the lines
-    // between chunks and after them.
+    // The parser consumes only whole parts: a header, or the lines between and after chunks. This one is too large.
     if (input.size() > max_header_size) {
         return refuse(413, "body_too_large", "The body is too large.");
     }
@@ -142,7 +141,7 @@ Request RequestReader::request() const
 
 bool RequestReader::keep_alive() const
 {
-    // HTTP/1.0 keeps connections only where both sides say so; nobody needs it.
+    // Persistent connections of HTTP/1.0 are not supported.
     return parser_->keep_alive() && parser_->header.version() == 11;
 }
 

@@ -17,7 +17,7 @@ bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/// A name, which may be empty, or an IP address.
+/// Whether the text is a name, which may be empty, or an IP address.
 bool is_host(std::string_view text)
 {
     const auto consists_of = [](std::string_view part, std::string_view others) {
@@ -32,11 +32,11 @@ bool is_host(std::string_view text)
     return consists_of(text, "-._~!$&'()*+,;=%") && percent_decode(text);
 }
 
-/// The parts of `https://authority/path?query`, which servers must take too; nothing for another target.
+/// The parts of a target in absolute form, `https://authority/path?query`, which servers must accept.
 struct AbsoluteTarget
 {
     std::string_view authority;
-    std::string_view path; ///< with the query; empty stands for `/`
+    std::string_view path; ///< includes the query; empty means `/`
 };
 std::optional<AbsoluteTarget> split_absolute(std::string_view target)
 {

@@ -4,13 +4,13 @@
 
 namespace passage::emulator {
 
-/// A host, and a port if need be.
+/// Whether the text is a host, optionally with a port.
 bool is_authority(std::string_view text);
 
-/// The forms of RFC 9112, section 3.2, but for the one of CONNECT.
+/// Whether the target has a form of RFC 9112, section 3.2, other than that of CONNECT.
 bool is_target(std::string_view method, std::string_view target);
 
-/// Path and query of a target.
+/// The path and query of a target.
 std::string_view path_of(std::string_view target);
 
 } // namespace passage::emulator

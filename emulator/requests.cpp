@@ -20,7 +20,7 @@ bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/// Just what no e-mail address is: the rest is for a mail server to tell.
+/// Refuses only what cannot be an e-mail address.
 bool is_email(std::string_view text)
 {
     const std::size_t at = text.find('@');
@@ -31,7 +31,7 @@ bool is_email(std::string_view text)
            });
 }
 
-/// E.164: `+`, a country code that begins with no zero, at most 15 digits in all.
+/// E.164: `+` and at most 15 digits, the first of which is not 0.
 bool is_phone(std::string_view text)
 {
     return text.size() >= 3 && text.size() <= 16 && text[0] == '+' && text[1] != '0' &&
@@ -43,8 +43,7 @@ std::string member_must_be(std::string_view name, std::string_view what)
     return std::string{name} + " must be " + std::string{what} + ".";
 }
 
-/// The members of a JSON object, read field by field. A member that is null reads as absent unless
-/// asked for otherwise.
+/// The members of a JSON object. Null counts as absent, except in find().
 class Body
 {
 public:
@@ -57,7 +56,7 @@ public:
         members_ = *std::move(members);
     }
 
-    /// As it is, null included; nothing only if absent.
+    /// The member as JSON text, or null if it is absent.
     const std::string* find(std::string_view name) const
     {
         const auto found = members_.find(name);
@@ -91,7 +90,7 @@ public:
                               return text ? parse_time(*text) : std::nullopt;
                           });
     }
-    /// A JSON object, as text.
+    /// A JSON object as text.
     std::optional<std::string> object(std::string_view name) const
     {
         return read<std::string>(name, "an object or null", [](const std::string& json) {
@@ -124,14 +123,14 @@ private:
     JsonMembers members_;
 };
 
-/// A text, where the empty one stands for none.
+/// A string. The empty string counts as absent.
 std::optional<std::string> read_filled(const Body& body, std::string_view name)
 {
     auto text = body.text(name);
     return text && text->empty() ? std::nullopt : text;
 }
 
-/// The empty text stands for no identifier, as it does where users are served.
+/// The empty string counts as absent, as in responses.
 std::optional<std::string> read_email(const Body& body)
 {
     auto email = read_filled(body, "email");
@@ -150,7 +149,7 @@ std::optional<std::string> read_phone(const Body& body)
     return phone;
 }
 
-/// A text that is one of a few, or none.
+/// One of a few strings, or absent.
 std::optional<std::string> read_choice(const Body& body, std::string_view name,
                                        std::span<const std::string_view> choices)
 {

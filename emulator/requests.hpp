@@ -7,15 +7,15 @@
 #include <string>
 #include <string_view>
 
-/// Reads request bodies into the model. Members that are not known are ignored. All throw ApiError.
+/// Read request bodies into the model. Unknown members are ignored. All throw ApiError.
 namespace passage::emulator {
 
-/// A user to create: `email` or `phone`, and `user_metadata`.
+/// Reads a user to create: `email` or `phone`, and `user_metadata`.
 User read_new_user(std::string_view body, Time now);
 
 UserChanges read_user_changes(std::string_view body);
 
-/// A magic link to make, for the user or the address that one of the first three tells.
+/// A magic link to create. One of the first three members names the recipient.
 struct MagicLinkRequest
 {
     std::optional<std::string> email;
@@ -28,17 +28,15 @@ struct MagicLinkRequest
     std::int64_t ttl = 0; ///< minutes
 };
 
-/// The empty text and 0 stand for what is not given.
+/// Empty strings and 0 count as absent.
 MagicLinkRequest read_magic_link(std::string_view body);
 
-/// The claims of a user's token, as JSON: the usual ones, but for those that the body gives (null
-/// leaves one out). Its audience is both the app and the app's auth origin: which one a client demands
-/// depends on the client's version.
+/// The claims of a user's token, as JSON: default claims, replaced by those of the body (null omits a claim). The
+/// default audience is both the app and its auth origin, because clients differ in which of them they require.
 std::string read_claims(std::string_view app_id, std::string_view user_id, std::string_view body, Time now);
 
-/// What the service itself would have brought about: any field of the model, in the shape in which
-/// it is served, any text where the wire has a choice of words (a later service may know more). What
-/// is absent gets a likely value, ids a random one.
+/// Read objects in the form in which they are served, for tests that need states which the API can't create.
+/// Enumerations accept any string. Absent members get a plausible value, ids a random one.
 User read_planted_user(std::string_view body, Time now);
 Device read_planted_device(std::string_view body, Time now);
 Event read_planted_event(std::string_view body, Time now);

@@ -7,10 +7,10 @@
 
 namespace passage::emulator {
 
-/// The time now, as HTTP writes it.
+/// The current time as an HTTP date.
 std::string http_date();
 
-/// Calls `take(name, value)` for each header field of an answer that both versions of HTTP have.
+/// Calls `take(name, value)` for each header field of a response that HTTP/1.1 and HTTP/2 share.
 template <class Take>
 void for_each_field(const Response& response, Take take)
 {

@@ -18,13 +18,13 @@
 namespace passage::emulator {
 namespace {
 
-/// A request whose path was matched and whose key was accepted.
+/// A request that was routed and authorized.
 struct Call
 {
     Store& store;
-    std::string_view path; ///< as sent, but for a slash at its end
+    std::string_view path; ///< as sent, without a slash at its end
     Parameters parameters;
-    std::vector<std::string> names; ///< what stood for each {} of the pattern, decoded
+    std::vector<std::string> names; ///< the decoded segments that match {}
     std::string_view body;
     Time now;
 
@@ -136,7 +136,7 @@ Response retire_key(Call& call)
     return {};
 }
 
-/// The emulator hands out no refresh tokens, so there is none to revoke.
+/// The emulator has no refresh tokens, so it revokes nothing.
 Response revoke_tokens(Call& call)
 {
     if (!call.store.has_user(call.app(), call.user())) {
@@ -206,7 +206,7 @@ constexpr std::array routes{
     Route{{"POST", "/admin/apps/{}/users/{}/tokens"}, issue_token},
 };
 
-/// Cuts a text at its first separator; `rest` is what follows that.
+/// Returns the text before the first separator. `rest` becomes what follows it.
 std::string_view take_until(std::string_view& rest, char separator)
 {
     const std::size_t end = std::min(rest.find(separator), rest.size());
@@ -224,8 +224,8 @@ std::string decode(std::string_view text)
     return *std::move(decoded);
 }
 
-/// The segments of the path that stand for the {} of the pattern, still encoded; nothing if the two
-/// differ. Segments are told apart before they are decoded, so that %2F is no separator.
+/// The segments of the path that match {} of the pattern, still encoded, so that %2F is not a separator. Nullopt if the
+/// path does not match.
 std::optional<std::vector<std::string_view>> match(std::string_view pattern, std::string_view path)
 {
     if (std::ranges::count(pattern, '/') != std::ranges::count(path, '/')) {
@@ -244,7 +244,7 @@ std::optional<std::vector<std::string_view>> match(std::string_view pattern, std
     return names;
 }
 
-/// As in a form: `+` is a space, what is no `name=value` has an empty value.
+/// Decodes as for a form: `+` is a space. A parameter without `=` has an empty value.
 Parameters read_query(std::string_view query)
 {
     Parameters parameters;
@@ -280,8 +280,7 @@ void authorize(Store& store, const Request& request, std::string_view app_id, bo
 
 enum class Known { head, all };
 
-/// Nothing if the head alone is known and the body is needed, for which there must be a key even where nothing else
-/// needs one.
+/// Returns nullopt if only the head is known and the body is needed. A request with a body always needs a key.
 std::optional<Response> dispatch(Store& store, const Request& request, Known known)
 {
     if (!request.user_agent || request.user_agent->empty()) {

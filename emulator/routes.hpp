@@ -10,16 +10,16 @@ namespace passage::emulator {
 
 class Store;
 
-/// What is served.
+/// A method and path that are served.
 struct Endpoint
 {
     std::string_view method;
-    std::string_view pattern; ///< {} stands for any one segment; the first is the app
+    std::string_view pattern; ///< {} matches one segment; the first {} is the app
     bool is_public = false;   ///< needs no key
 };
 std::vector<Endpoint> endpoints();
 
-/// What of an HTTP request decides its answer. The views must outlive the call that takes them.
+/// The parts of an HTTP request that its response depends on. What the views refer to must outlive the call.
 struct Request
 {
     std::string_view method;
@@ -37,14 +37,14 @@ struct Response
     std::optional<std::chrono::seconds> retry_after{};
 };
 
-/// The answer to a request. Knows HTTP's meaning and nothing of its bytes. Any thread may ask.
+/// The response to a request. Thread-safe.
 Response answer(Store& store, const Request& request);
 
-/// The answer to a request of which the head alone is known, if that is not worth a large body: it names nothing that
-/// is served, or has no key of the app. Any thread may ask.
+/// The response to a request of which only the head has been read, if the head alone makes it an error: its path is not
+/// served, or it lacks an API key of the app. Thread-safe.
 std::optional<Response> refusal_of_head(Store& store, const Request& head);
 
-/// An answer that says what is wrong.
+/// An error response.
 Response refusal(unsigned status, std::string_view code, std::string_view text);
 
 } // namespace passage::emulator

@@ -34,7 +34,7 @@ constexpr std::array<Client, 4> clients{{
 }};
 constexpr std::array<std::string_view, 3> providers{"apple", "github", "google"};
 
-/// splitmix64: small, and the same on every machine, which the standard's distributions are not.
+/// splitmix64. Unlike the distributions of the standard library it gives the same numbers on each platform.
 class Dice
 {
 public:
@@ -66,7 +66,7 @@ public:
         }
         return text;
     }
-    /// Some time after `from`, within `days`.
+    /// A time at most `days` after `from`.
     Time after(Time from, std::int64_t days)
     {
         return from + std::chrono::microseconds{below(days * 24 * 3600 * 1'000'000)};

@@ -7,7 +7,7 @@
 
 namespace passage::emulator {
 
-/// Plausible users, the same ones each time: the first n of any longer row are the row of n.
+/// Generates plausible users, the same in each run. More users begin with the same ones.
 std::vector<User> invent_users(std::size_t count);
 
 } // namespace passage::emulator

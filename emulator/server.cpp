@@ -44,7 +44,7 @@ struct ContextFree
 };
 using Context = std::unique_ptr<SSL_CTX, ContextFree>;
 
-constexpr unsigned char protocols[] = "\x02h2\x08http/1.1"; // in the order of preference
+constexpr unsigned char protocols[] = "\x02h2\x08http/1.1"; // in order of preference
 constexpr std::size_t protocols_size = sizeof protocols - 1;
 constexpr std::size_t http2_size = 3;
 
@@ -59,7 +59,7 @@ int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* size, con
     return outcome == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/// Demands a certificate of each client.
+/// Requires a certificate from each client.
 void demand_certificate(SSL_CTX* context, const std::filesystem::path& authority)
 {
     ERR_clear_error();
@@ -72,12 +72,12 @@ void demand_certificate(SSL_CTX* context, const std::filesystem::path& authority
     }
     SSL_CTX_set_client_CA_list(context, names);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-    // Without a name of its own, OpenSSL resumes no session in which a client was verified.
+    // OpenSSL requires a name to resume sessions with verified clients.
     constexpr unsigned char name[] = "passage-emulator";
     SSL_CTX_set_session_id_context(context, name, sizeof name - 1);
 }
 
-/// Null without credentials.
+/// Returns null without credentials.
 Context make_context(const std::optional<Credentials>& credentials, Service& service)
 {
     if (!credentials) {
@@ -100,7 +100,7 @@ Context make_context(const std::optional<Credentials>& credentials, Service& ser
     return context;
 }
 
-/// A failure of memory or of the program itself: better seen than survived.
+/// Rethrows out of the thread, which ends the program: only a lack of memory or a bug gets here.
 void rethrow(std::exception_ptr failure)
 {
     if (failure) {
@@ -108,8 +108,8 @@ void rethrow(std::exception_ptr failure)
     }
 }
 
-/// Signals belong to the program around the server; and OpenSSL's writes to a client that has left
-/// must not raise SIGPIPE. Threads inherit what is blocked where they are started.
+/// Blocks signals for the threads that are started meanwhile. The program handles signals, and a write of OpenSSL to a
+/// closed connection must not raise SIGPIPE.
 class BlockedSignals
 {
 public:
@@ -130,7 +130,7 @@ private:
     sigset_t before_;
 };
 
-/// One thread with the connections that live on it. Once it runs, others may call serve() and drain() only.
+/// One thread and its connections. When it runs, other threads may only call serve() and drain().
 class Worker
 {
 public:
@@ -166,7 +166,7 @@ public:
     }
 
 private:
-    /// Counts a connection for as long as it is there, however it ends.
+    /// Counts a connection during its lifetime.
     class Entry
     {
     public:
@@ -199,8 +199,7 @@ private:
         co_await connection.run();
     }
 
-    /// Looks after deadlines, and lets the thread end once the last connection of a server that
-    /// stops is gone.
+    /// Checks deadlines. Returns, which ends the thread, when the server is stopping and the last connection is gone.
     asio::awaitable<void> sweep()
     {
         while (!draining_ || !connections_.empty()) {
@@ -217,7 +216,7 @@ private:
     }
 
     Service& service_;
-    SSL_CTX* context_; // null if connections are plain
+    SSL_CTX* context_; // null without TLS
     ServerCounters& counters_;
     std::list<Connection*> connections_;
     std::chrono::milliseconds sweep_period_{};
@@ -230,7 +229,7 @@ private:
 
 using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
-/// All on one port; of sockets in the file system it is 0.
+/// Acceptors on the same port, which is 0 for a Unix domain socket.
 struct Acceptors
 {
     std::vector<Acceptor> all;
@@ -253,8 +252,7 @@ tcp::acceptor listen(asio::io_context& io, const tcp::endpoint& endpoint)
     return acceptor;
 }
 
-/// Both addresses that the name may stand for, on one port: clients differ in which they try first,
-/// and not all try the other. A machine may have but the first.
+/// Listens on both addresses of `localhost`, on the same port: some clients try only one of them. IPv6 may be missing.
 Acceptors listen_on_localhost(asio::io_context& io, std::uint16_t port)
 {
     constexpr int max_attempts = 16;
@@ -359,7 +357,7 @@ private:
                 co_return;
             }
             if (error) {
-                // Out of descriptors, most likely: some must be closed first.
+                // Probably there is no free descriptor. Wait until some are closed.
                 pause.expires_after(accept_pause);
                 co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
                 continue;
@@ -373,7 +371,7 @@ private:
                 --counters_.connections_open;
                 continue;
             }
-            socket.set_option(tcp::no_delay(true), error); // of another kind of socket it fails
+            socket.set_option(tcp::no_delay(true), error); // fails for a Unix domain socket
             worker.serve(std::move(socket));
         }
     }

@@ -23,34 +23,33 @@ struct ServerCounters
 struct Place
 {
     std::string address;               ///< An IP address, or localhost.
-    std::uint16_t port = 0;            ///< 0 takes any free one.
-    std::filesystem::path unix_socket; ///< In place of them, unless it is empty.
+    std::uint16_t port = 0;            ///< 0 means a free one.
+    std::filesystem::path unix_socket; ///< Replaces both unless it is empty.
     std::filesystem::perms unix_socket_mode{};
 };
 
-/// What a server shows its clients in the handshake, and asks of them.
+/// The TLS settings of a server.
 struct Credentials
 {
     Identity identity;
-    /// PEM file with the authorities of which a client must have a certificate; none is asked for if it is empty.
+    /// PEM file with the authorities for client certificates. If it is empty, clients need no certificate.
     std::filesystem::path client_authority;
 };
 
-/// Listens, and runs connections on threads of its own, each on one from beginning to end.
+/// Listens and serves connections on its own threads. A connection stays on one thread.
 class Server
 {
 public:
-    /// Accepts connections once this returns; plain ones without credentials. Throws std::runtime_error that says what
+    /// Listens when this returns. Without credentials there is no TLS. Throws std::runtime_error whose text says what
     /// to do.
     Server(Service& service, const std::optional<Credentials>& credentials, const Place& place, unsigned threads);
-    /// As stop().
+    /// Calls stop().
     ~Server();
 
-    /// Accepts no more, lets requests that are on their way end within a few seconds, and returns
-    /// when nothing runs.
+    /// Stops listening, gives requests in flight a few seconds to complete, and returns when the threads have ended.
     void stop();
 
-    /// 0 if it listens on no port.
+    /// 0 for a Unix domain socket.
     std::uint16_t port() const;
     const ServerCounters& counters() const;
 

@@ -11,12 +11,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// If it is wanted.
+/// Logs a request if the service is verbose.
 void log(const Service& service, const Request& request, const Response& response, Clock::time_point start)
 {
     if (service.verbose) {
         const auto time = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
-        std::ostringstream line; // written at once, for other threads write too
+        std::ostringstream line; // written at once, because other threads log, too
         line << request.method << ' ' << request.target << ' ' << response.status << ' ' << time.count() << " us\n";
         std::clog << line.str() << std::flush;
     }

@@ -43,8 +43,8 @@ private:
     int descriptor_;
 };
 
-/// Holds off other emulators that make or remove a socket in the same folder, so that none removes what another one has
-/// just made.
+/// Locks a folder while an emulator creates or removes a socket file in it, so that no emulator removes the file that
+/// another one has just created.
 class FolderLock
 {
 public:
@@ -58,7 +58,7 @@ private:
     Descriptor folder_;
 };
 
-/// 0 if a process listens there, else what connecting has failed with.
+/// Returns the error of a connection attempt; 0 if a process listens.
 int connect_error(const Protocol::endpoint& endpoint)
 {
     const Descriptor probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -73,7 +73,7 @@ void remove_stale(const fs::path& file, const Protocol::endpoint& endpoint)
     struct stat status
     {};
     if (lstat(file.c_str(), &status) != 0) {
-        return; // binding tells why
+        return; // bind() reports the error
     }
     if (!S_ISSOCK(status.st_mode)) {
         fail(file, "a file with this name is no socket; remove it, or give another name", EADDRINUSE);
@@ -102,7 +102,7 @@ SocketFile::SocketFile(Acceptor& acceptor, const fs::path& file, fs::perms mode)
     remove_stale(file, endpoint);
 
     acceptor.open(endpoint.protocol());
-    // Linux creates the file with the permissions of the socket, less the umask: nobody else can connect in between.
+    // Linux creates the file with these permissions minus the umask, so that it never permits more.
     const auto bits = static_cast<mode_t>(mode & fs::perms::all);
     fchmod(acceptor.native_handle(), bits);
     boost::system::error_code error;

@@ -9,18 +9,18 @@
 
 namespace passage::emulator {
 
-/// A socket in the file system that clients connect to.
+/// The file of a Unix domain socket.
 class SocketFile
 {
 public:
     using Acceptor = boost::asio::local::stream_protocol::acceptor;
 
-    /// Creates the file, and lets `acceptor` listen on it. Replaces a socket file that a server has left behind. Throws
-    /// std::runtime_error that says what to do.
+    /// Creates the file and makes `acceptor` listen on it. Replaces the socket file of a server that has ended. Throws
+    /// std::runtime_error whose text says what to do.
     SocketFile(Acceptor& acceptor, const std::filesystem::path& file, std::filesystem::perms mode);
     SocketFile(const SocketFile&) = delete;
     SocketFile& operator=(const SocketFile&) = delete;
-    /// Removes the file if it still is this socket; for that the acceptor must be open.
+    /// Removes the file if it is still this socket. The acceptor must be open.
     ~SocketFile();
 
 private:

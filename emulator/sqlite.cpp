@@ -10,7 +10,7 @@
 namespace passage::emulator {
 namespace {
 
-/// Listings make statements of many shapes; beyond this many they are prepared for one run.
+/// Listings have many different statements. More than this number are not kept.
 constexpr std::size_t max_kept_statements = 128;
 
 } // namespace
@@ -54,7 +54,7 @@ Query::Query(Query&& other) noexcept
 
 Query::~Query()
 {
-    // Both repeat what the last step failed with, which was thrown there.
+    // Both return the error of the last step, which has been thrown there.
     if (owned_) {
         sqlite3_finalize(statement_);
     } else if (statement_ != nullptr) {
@@ -72,7 +72,7 @@ void Query::check(int result) const
 
 Query& Query::bind(std::string_view text)
 {
-    // A view of nothing has a null pointer, which SQLite would store as NULL.
+    // An empty view has a null pointer, which SQLite would store as NULL.
     const char* data = text.data() != nullptr ? text.data() : "";
     check(sqlite3_bind_text64(statement_, ++parameter_, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
     return *this;
@@ -174,8 +174,8 @@ void Database::Finalize::operator()(sqlite3_stmt* statement) const
 
 Database::Database(const std::filesystem::path& file)
 {
-    // Made here, as SQLite lets others read what it makes. A file that is there is not opened: closing it would
-    // drop the locks of another Database of this process. SQLite reports what goes wrong.
+    // SQLite would create the file with access for others. An existing file is not opened here: closing it would
+    // release the locks of another Database of this process. SQLite reports errors later.
     if (const int made = file.empty() ? -1 : ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         made >= 0) {
         ::close(made);
@@ -254,7 +254,7 @@ Transaction::~Transaction()
     try {
         database_.query("ROLLBACK").run();
     } catch (const SqlError&) {
-        // SQLite has rolled back by itself, which some failures make it do.
+        // After some errors SQLite has rolled back by itself.
     }
 }
 

@@ -18,16 +18,16 @@ struct sqlite3_stmt;
 
 namespace passage::emulator {
 
-/// SQLite said no.
+/// An error of SQLite.
 class SqlError : public std::runtime_error
 {
 public:
     enum class Kind {
         busy,       ///< another process holds the file
-        full,       ///< no room left
+        full,       ///< no space left
         unusable,   ///< cannot be read or written: I/O, permission
         constraint, ///< unique value taken
-        corrupt,    ///< is no database, or a damaged one
+        corrupt,    ///< not a database, or damaged
         other
     };
 
@@ -39,8 +39,8 @@ private:
     int code_;
 };
 
-/// One run of a prepared statement: bind in order, step, read columns. Rewinds when it ends. The
-/// same statement cannot run twice at once.
+/// One run of a prepared statement: bind in order, step, read columns. The destructor resets the statement. Two runs of
+/// a statement must not overlap.
 class Query
 {
 public:
@@ -62,12 +62,12 @@ public:
         return value ? bind(*value) : bind(std::nullopt);
     }
 
-    /// Moves to the next row; false after the last.
+    /// Moves to the next row. Returns false after the last.
     bool step();
-    /// Runs to the end.
+    /// Runs the statement to its end.
     void run();
 
-    /// Columns are read once each, from left to right.
+    /// Each column must be read once, from left to right.
     std::string text();
     std::optional<std::string> optional_text();
     std::int64_t number();
@@ -92,14 +92,14 @@ private:
     int column_ = 0;
 };
 
-/// One connection to an SQLite database. Not for use by two threads at once.
+/// A connection to an SQLite database. Not thread-safe.
 class Database
 {
 public:
-    /// Opens the file, made if missing, for its owner alone; an empty name is a database in memory.
+    /// Opens the file, or creates it with access for its owner only. An empty name means a database in memory.
     explicit Database(const std::filesystem::path& file);
 
-    /// A statement, prepared at its first use and kept.
+    /// Prepares the statement at its first use, and keeps it.
     template <class... Values>
     Query query(std::string_view sql, const Values&... values)
     {
@@ -108,13 +108,13 @@ public:
         return query;
     }
 
-    /// Several statements without parameters.
+    /// Runs several statements without parameters.
     void execute(const char* script);
 
     std::int64_t pragma(const std::string& name);
     std::int64_t last_row() const;
     bool is_read_only() const;
-    /// Whether closing leaves the write-ahead log beside the file instead of folding it in.
+    /// Sets whether closing keeps the write-ahead log instead of merging it into the file.
     void keep_log_on_close(bool keep);
 
 private:
@@ -137,7 +137,7 @@ private:
     std::unordered_map<std::string, std::unique_ptr<sqlite3_stmt, Finalize>, Hash, std::equal_to<>> statements_;
 };
 
-/// All or nothing: takes the write lock at once, and takes everything back unless committed.
+/// A transaction. The constructor takes the write lock; the destructor rolls back unless it was committed.
 class Transaction
 {
 public:

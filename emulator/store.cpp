@@ -5,11 +5,11 @@
 namespace passage::emulator {
 namespace {
 
-/// Tells our files from those of other programs ("PSGE").
+/// Marks files of the emulator ("PSGE").
 constexpr std::int64_t application_id = 0x50534745;
 constexpr std::int64_t max_recent_events = 10;
 
-// What makes a file of each version one of the next: older files are brought up to date by the rest.
+// Step n migrates a file from version n to n + 1.
 constexpr std::array schema_steps{
     R"sql(
 BEGIN IMMEDIATE;
@@ -109,7 +109,7 @@ COMMIT;
 )sql"};
 constexpr std::size_t schema_version = schema_steps.size();
 
-// In the order in which read_record takes them.
+// In the order of read_record().
 const std::string user_columns = "id, email, email_verified, phone, phone_verified, external_id, status, created_at, "
                                  "updated_at, last_login_at, login_count, user_metadata";
 const std::string select_user = "SELECT " + user_columns + ", pk FROM users WHERE app_id = ? AND id = ?";
@@ -134,7 +134,7 @@ UserRecord read_record(Query& row)
     return user;
 }
 
-/// Runs a write that the rules on unique values may refuse; `taken_field` finds the field in the way.
+/// Runs a write that may violate uniqueness. `taken_field` then returns the name of the field.
 template <class TakenField>
 void run_unique(Query query, TakenField taken_field)
 {
@@ -153,7 +153,7 @@ std::size_t version_of(Database& database)
     return static_cast<std::size_t>(database.pragma("user_version"));
 }
 
-/// Refuses a file that this program must not write, before anything is written to it.
+/// Throws if the file must not be written. Writes nothing.
 void check_file(Database& database)
 {
     const bool is_empty = database.pragma("schema_version") == 0;
@@ -179,13 +179,13 @@ void check_file(Database& database)
 
 void prepare_file(Database& database)
 {
-    // Until the file is known to be ours, not even a left-over log is folded into it.
+    // Don't merge a remaining log into the file before check_file().
     database.execute("PRAGMA busy_timeout = 2000; PRAGMA cache_size = -65536;"
                      "PRAGMA foreign_keys = ON;");
     database.keep_log_on_close(true);
     check_file(database);
     database.keep_log_on_close(false);
-    // An answered write must outlive the machine too, not just the process.
+    // An acknowledged write must survive a crash of the machine, not only of the process.
     database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
     for (std::size_t version = version_of(database); version < schema_version; ++version) {
         database.execute(schema_steps[version]);
@@ -211,13 +211,13 @@ std::string advice(SqlError::Kind kind)
     return "it cannot be used";
 }
 
-/// The file holds private keys. One that an earlier version or the user has made may be open to others, with what
-/// SQLite keeps beside it.
+/// Removes the permissions of others from the file and the files of SQLite besides it: they contain private keys. An
+/// earlier version or the user may have created them.
 void close_to_others(const std::filesystem::path& file)
 {
     namespace fs = std::filesystem;
     for (const char* part : {"", "-wal", "-shm"}) {
-        std::error_code ignored; // one of another owner, or on a file system without permissions, is theirs to guard
+        std::error_code ignored; // the file may have another owner, or the file system no permissions
         fs::permissions(file.string() + part, fs::perms::group_all | fs::perms::others_all, fs::perm_options::remove,
                         ignored);
     }
@@ -244,8 +244,8 @@ Database open_database(const std::filesystem::path& file)
 
 Store::Store(const std::filesystem::path& file) : database_(open_database(file))
 {
-    // Which sets were fixed is not kept, so there may be one that ends just behind the last user. One that was
-    // planted with a time to come is listed when this time has come.
+    // Sets are not stored, so assume one that ends after the last user. A user planted with a time in the future is not
+    // listed before that time.
     Query last = database_.query("SELECT max(listed_at) FROM users WHERE created_at <= ?", now());
     last.step();
     if (const std::optional<Time> time = last.optional_time()) {
@@ -360,7 +360,7 @@ void Store::seed_users(std::string_view app_id, const std::vector<User>& users)
         try {
             insert_user(app_id, users[seeded], users[seeded].record.created_at);
         } catch (const AlreadyTaken&) {
-            // It belongs to who was first.
+            // The existing user keeps it.
         }
     }
     database_.query("UPDATE apps SET seeded_users = ? WHERE id = ?", static_cast<std::int64_t>(seeded), app_id).run();
@@ -387,7 +387,7 @@ UserPage Store::list_users(std::string_view app_id, const Listing& listing, Time
     using std::chrono::seconds;
     std::chrono::sys_seconds end{seconds{listing.created_before.value_or(0)}};
     if (!listing.created_before) {
-        // The first whole second that is later than all who are there.
+        // The first whole second after all current users.
         end = std::max(std::chrono::floor<seconds>(now), std::chrono::floor<seconds>(last_listed_at_) + seconds{1});
         if (!listing.is_lookup) {
             last_set_end_ = std::max<Time>(last_set_end_, end);
@@ -603,7 +603,7 @@ void Store::insert_user(std::string_view app_id, const User& user, Time listed_a
     for (const Device& device : user.devices) {
         insert_device(pk, device);
     }
-    // A user is written newest event first, and kept in the order of happening.
+    // A user has its newest event first; events are stored oldest first.
     for (auto event = user.recent_events.rbegin(); event != user.recent_events.rend(); ++event) {
         insert_event(pk, *event);
     }

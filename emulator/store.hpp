@@ -17,7 +17,7 @@
 
 namespace passage::emulator {
 
-/// SHA-256 of an API key, which is all that is kept of one.
+/// SHA-256 of an API key. The key itself is not stored.
 using KeyHash = std::array<unsigned char, 32>;
 
 struct App
@@ -26,14 +26,14 @@ struct App
     Time created_at;
 };
 
-/// What signs tokens. Kept with its private half, so that tokens are good beyond a restart.
+/// A key that signs tokens. It is stored, so that tokens stay valid after a restart.
 struct SigningKey
 {
     std::string id;
     PrivateKey private_key;
 };
 
-/// A refusal: another user of the app has this `email`, `phone` or `id`, or another device of the user this `id`.
+/// Another user of the app has the same `email`, `phone` or `id`, or another device of the user the same `id`.
 class AlreadyTaken : public ApiError
 {
 public:
@@ -44,59 +44,57 @@ public:
 
 struct UserPage
 {
-    std::int64_t created_before = 0; ///< seconds since 1970: the end of the set of users that it is a page of
+    std::int64_t created_before = 0; ///< seconds since 1970: the end of the set of users that is listed
     std::int64_t total_users = 0;
     std::vector<UserRecord> users;
 };
 
-/// Apps, users, what belongs to them and the certificate authority, in SQLite. What a write returned has reached the
-/// disk. One operation runs at a time; any thread may ask. Throws SqlError.
+/// Apps with their users and keys, and the certificate authority, in SQLite. A write has reached the disk when the
+/// function returns. Thread-safe. All functions throw SqlError.
 class Store
 {
 public:
-    /// Opens the file, made if missing; an empty name keeps everything in memory. The file and what
-    /// SQLite keeps beside it are for their owner alone, also if they were open to others. Throws
-    /// std::runtime_error that says what to do if the file is of no use, and then leaves the file
-    /// as it was.
+    /// Opens or creates the file. An empty name keeps everything in memory. Removes the permissions of others from the
+    /// file and the files of SQLite besides it. Throws std::runtime_error whose text says what to do if the file can't
+    /// be used; the file is not changed then.
     explicit Store(const std::filesystem::path& file);
 
-    /// Adds the app, or gives it another key.
+    /// Adds an app, or gives an existing app a new key.
     void put_app(std::string_view app_id, const KeyHash& key_hash, Time now);
     std::optional<App> find_app(std::string_view app_id);
-    /// The id of the app that was added first, if there is one.
+    /// The id of the first app that was added, if any.
     std::optional<std::string> first_app();
 
-    /// The certificate authority, if one was put: clients that trust it do so beyond a restart.
+    /// The certificate authority, if one is stored. Clients that trust it still do after a restart.
     std::optional<KeptIdentity> authority();
     void put_authority(const KeptIdentity& authority);
 
     void add_signing_key(std::string_view app_id, const SigningKey& key, Time now);
     /// Oldest first.
     std::vector<SigningKey> signing_keys(std::string_view app_id);
-    /// Whether there was such a key.
+    /// Returns whether the key existed.
     bool remove_signing_key(std::string_view app_id, std::string_view key_id);
 
     /// Throws AlreadyTaken.
     void add_user(std::string_view app_id, const User& user, Time now);
-    /// Adds those of an endless row of invented users, of which these are the first, that the app has not been
-    /// given before, all in one transaction. One whose id or address is taken is left out.
+    /// Adds generated users, without as many as were added to the app by earlier calls, in one transaction. Skips users
+    /// whose id or address is taken.
     void seed_users(std::string_view app_id, const std::vector<User>& users);
 
     std::optional<User> find_user(std::string_view app_id, std::string_view user_id);
-    /// By e-mail or phone.
+    /// `identifier` is an e-mail address or a phone number.
     std::optional<User> find_user_by_identifier(std::string_view app_id, std::string_view identifier);
-    /// Unless the listing says `created_before`, all who are there, and the page's `created_before` fixes this
-    /// set: a user that is added later is not in it, unless planted with an earlier `created_at`.
+    /// Without `created_before` lists all current users, and fixes this set: a page with the resulting `created_before`
+    /// has no users that were added later, unless planted with an earlier `created_at`.
     UserPage list_users(std::string_view app_id, const Listing& listing, Time now);
-    /// Nothing if there is no such user. Throws AlreadyTaken, and ApiError if no identifier would
-    /// remain.
+    /// Returns nullopt if there is no such user. Throws AlreadyTaken, or ApiError if no identifier would remain.
     std::optional<User> update_user(std::string_view app_id, std::string_view user_id, const UserChanges& changes,
                                     Time now);
     std::optional<User> set_status(std::string_view app_id, std::string_view user_id, std::string_view status,
                                    Time now);
     bool remove_user(std::string_view app_id, std::string_view user_id);
 
-    /// These say whether there is such a user.
+    /// These return whether the user exists.
     bool has_user(std::string_view app_id, std::string_view user_id);
     bool add_device(std::string_view app_id, std::string_view user_id, const Device& device);
     bool add_event(std::string_view app_id, std::string_view user_id, const Event& event);
@@ -111,7 +109,7 @@ private:
     bool add_to_user(std::string_view app_id, std::string_view user_id, Insert insert);
     std::optional<Row> row_of(std::string_view app_id, std::string_view user_id);
     std::optional<User> read_user(std::string_view app_id, std::string_view user_id);
-    /// By which field the user collides with another one.
+    /// The field whose value another user has.
     std::string_view taken_field(std::string_view app_id, const UserRecord& user);
     void insert_user(std::string_view app_id, const User& user, Time listed_at);
     void insert_device(Row user, const Device& device);
@@ -120,9 +118,9 @@ private:
 
     std::mutex mutex_;
     Database database_;
-    // A set of users is fixed by the whole second at which it ends. A user is listed from its creation on or, if
-    // that lies in a set that was fixed before, from the end of this set on.
-    Time last_listed_at_; ///< of the user that is listed last
+    // A set of users is identified by the whole second at which it ends. A user is listed from its creation on, but not
+    // in sets that were fixed before: then from the end of the last of these.
+    Time last_listed_at_; ///< of the last user
     Time last_set_end_;
 };
 

@@ -9,7 +9,7 @@ namespace chr = std::chrono;
 
 namespace {
 
-/// Takes a fixed run of digits from the front of the text.
+/// Takes a fixed number of digits from the front of the text.
 std::optional<unsigned> take_digits(std::string_view& text, std::size_t count)
 {
     unsigned value = 0;
@@ -34,7 +34,7 @@ bool take(std::string_view& text, char expected)
     return true;
 }
 
-/// `.` and one to nine digits, or nothing at all; in microseconds.
+/// `.` and one to nine digits, or an empty text; in microseconds.
 std::optional<chr::microseconds> take_fraction(std::string_view& text)
 {
     if (!take(text, '.')) {

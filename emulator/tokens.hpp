@@ -6,18 +6,17 @@
 #include <string_view>
 #include <vector>
 
-/// The tokens that an app's users sign in with, and the keys that sign them. Any thread may ask.
+/// The tokens with which users of an app sign in, and the keys that sign them. Thread-safe.
 namespace passage::emulator {
 
-/// The keys by which tokens can be checked, oldest first; the newest one signs. An app that has none
-/// gets its first.
+/// The keys of an app, oldest first. The newest one signs. Creates a key if there is none.
 std::vector<SigningKey> key_set(Store& store, std::string_view app_id, Time now);
 
-/// Has tokens be signed by a new key from now on; returns its id.
+/// Creates a key that signs all further tokens. Returns its id.
 std::string rotate_key(Store& store, std::string_view app_id, Time now);
 
-/// A token of a user that signs in now, good for a day. `body` is a JSON object of claims that take
-/// the place of the usual ones; null leaves one out. Throws ApiError.
+/// A token of a user that signs in now, valid for a day. `body` is a JSON object of claims that replace the default
+/// ones; null omits a claim. Throws ApiError.
 std::string issue_token(Store& store, std::string_view app_id, std::string_view user_id, std::string_view body,
                         Time now);
 

@@ -43,7 +43,7 @@ void write_devices(JsonWriter& json, const std::vector<Device>& devices)
     json.end_array();
 }
 
-/// Each type of device that the user has, once.
+/// The distinct device types of a user.
 void write_device_types(JsonWriter& json, const std::vector<Device>& devices)
 {
     json.begin_array();
@@ -91,8 +91,7 @@ void write_social_connections(JsonWriter& json, const std::vector<SocialConnecti
     json.end_object();
 }
 
-/// What an app has in the hosted service beyond its id. Nothing of it changes what the emulator
-/// does; clients expect the fields.
+/// The settings of an app in the hosted service. Clients expect these fields; the emulator does not use them.
 constexpr std::string_view fixed_app_fields = R"json(
 "name":"Passage emulator","type":"flex","role":"","hosted":false,"hosted_subdomain":"",
 "hosted_theme":"auto","auto_theme_enabled":false,
