@@ -14,7 +14,7 @@ namespace call_event = policy::call_event;
 
 namespace {
 
-/// Has memory fetched that will be used soon.
+/// Loads memory into the cache that is about to be used.
 void prefetch(const void* begin, std::size_t size) noexcept
 {
     constexpr std::size_t cache_line = 64;
@@ -34,7 +34,7 @@ Call::Call(std::shared_ptr<ClientState> client_state, const api::Operation& oper
 Call::~Call()
 {
     leave_queue();
-    if (slot) // there was no memory to tell this call of it
+    if (slot) // lent, but there was no memory to resume the call
         Connections::Lease{client_state_->connections(), *slot};
 }
 
@@ -66,13 +66,13 @@ void Call::resume(const boost::system::error_code& ec)
         }
     } catch (const std::bad_alloc&) {
         if (ended_)
-            throw; // there is not even memory to tell the caller
+            throw; // there is no memory to call the handler either
         out_of_memory_ = true;
         end();
     }
 }
 
-/// Goes as far as it can without waiting.
+/// Performs actions until the call must wait or is complete.
 void Call::perform(CallAction action, Clock::time_point now)
 {
     using Kind = CallAction::Kind;
@@ -137,7 +137,7 @@ void Call::lent()
 
 void Call::is_next() const noexcept
 {
-    // Thousands of calls that wait are in no cache any more.
+    // Of thousands of waiting calls most are not in the cache.
     prefetch(this, sizeof *this);
     prefetch(request_.target.data(), request_.target.size());
 }

@@ -21,13 +21,13 @@ namespace asio = boost::asio;
 
 class ClientState;
 
-/// A call under way: does what its machine says, and tells it what came of it.
+/// A call in flight. Performs the actions of its `policy::CallFsm` and reports the results to it.
 ///
-/// An object rather than a coroutine, for thousands may wait: this is all that a call holds. It is owned by whatever it
-/// waits for. From `start` to `complete` all of it belongs to the strand.
+/// An object and not a coroutine, because that takes less memory. What the call waits for owns it. It is used on the
+/// strand only from `start` to `complete`.
 ///
-/// What is touched to wake a call that waits comes first, and near each other: with thousands of them, memory is what
-/// costs.
+/// Bases and members that are needed to resume a waiting call come first and next to each other: with thousands of
+/// waiting calls, cache misses dominate.
 class Call : public net::ParkedCall,
              private net::Deadlines::Watched,
              private Connections::Pending,
@@ -39,48 +39,47 @@ public:
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
-    /// Begins the call.
+    /// Starts the call.
     void start();
 
-    /// The caller wants no more. Total cancellation is for calls that left no trace: it comes too late once the request
-    /// was sent.
+    /// Cancels the call. Total cancellation is a no-op if the service may have acted.
     void cancel(asio::cancellation_type type);
 
 protected:
-    /// `before` is what earlier calls, which this one repeats, may have done.
+    /// `before` is the effect of earlier calls that this one repeats.
     Call(std::shared_ptr<ClientState> client_state, const api::Operation& operation, http::Request&& request,
          bool retries, Effect before);
     virtual ~Call();
 
-    /// The call is complete. The caller's side takes over, on the caller's executor. Called once for each `start`.
+    /// Called once for each `start`, when the call is complete. Continues on the caller's executor.
     virtual void complete() = 0;
 
     const std::shared_ptr<ClientState>& client_state() const noexcept { return client_state_; }
 
     /// To be set before `start`.
     Clock::time_point deadline;
-    /// To be set before `start`; not null.
+    /// To be set before `start`. Not null.
     std::shared_ptr<Observation> observation;
 
     const http::Request& request() const noexcept { return request_; }
-    /// Puts another request in place, for the next `start`.
+    /// Replaces the request, for the next `start`.
     void set_request(http::Request request) { request_ = std::move(request); }
 
-    /// Why the call failed; null after a success, or if `is_out_of_memory`.
+    /// The error of the call. Null after a success, and if `is_out_of_memory`.
     const Error* error() const noexcept { return fsm_.error(); }
     bool is_out_of_memory() const noexcept { return out_of_memory_; }
     void set_out_of_memory() noexcept { out_of_memory_ = true; }
-    /// What the service may have done.
+    /// Whether the service may have acted.
     Effect effect() const noexcept;
-    /// The response of a success.
+    /// Precondition: the call succeeded.
     const http::Response& response() const noexcept { return *response_; }
-    /// Attempts made, of all requests that were started.
+    /// Attempts for all requests of the call.
     unsigned attempts() const noexcept { return fsm_.attempts(); }
-    /// The connection that the last response came on.
+    /// The connection of the last response.
     const ConnectionId& connection() const noexcept { return connection_; }
 
 private:
-    /// What is waited for.
+    /// What the call waits for.
     enum class Wait { nothing, connection, exchange, backoff };
 
     void interrupt(net::Interrupt why) override;
@@ -110,15 +109,15 @@ private:
     policy::CallFsm fsm_;
 
     Wait waits_for_ = Wait::nothing;
-    bool ended_ = true; ///< Not under way.
+    bool ended_ = true; ///< The call is not in flight.
     bool out_of_memory_ = false;
     std::optional<Connections::Lease> lease_;
-    Progress progress_; ///< Kept by the connection.
+    Progress progress_; ///< Updated by the connection.
     std::optional<http::Response> response_;
-    /// The connection that the response came on, and which of its exchanges that was, from 1 on.
+    /// The connection of the last response, and the number of the exchange on it, from 1.
     ConnectionId connection_;
     unsigned exchange_ = 0;
-    std::unique_ptr<net::InnerTimer> backoff_; ///< Made when it is needed, which is seldom.
+    std::unique_ptr<net::InnerTimer> backoff_; ///< Created when needed, which is rare.
 };
 
 } // namespace passage::client

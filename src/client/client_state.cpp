@@ -69,7 +69,7 @@ void ClientState::redact(Error& error) const
 
 Clock::time_point ClientState::deadline(const CallOptions& options, Clock::time_point now) const
 {
-    // Both are bounded before they are used: callers' values reach further than the clock counts.
+    // Clamped first, because the range of the caller's values exceeds that of the clock.
     using std::chrono::milliseconds;
     const auto longest = std::chrono::floor<milliseconds>(Clock::time_point::max() - now);
     const milliseconds timeout = options.timeout().value_or(config_.timeouts.total);
@@ -92,7 +92,7 @@ try {
     connections_->stop();
     asio::dispatch(strand_, [connections = connections_] { connections->close(); });
 } catch (const std::bad_alloc&) {
-    // The next sweep does it, or the next call to begin.
+    // The next sweep or the next call closes them.
 }
 
 } // namespace passage::client

@@ -20,47 +20,45 @@ namespace passage::client {
 
 namespace asio = boost::asio;
 
-/// The inside of a client: how calls are made, and what they share, on one strand.
-///
-/// Kept alive by the client and by each call under way.
+/// What all calls of a client share. The client and each call in flight own it.
 class ClientState : public std::enable_shared_from_this<ClientState>
 {
 public:
-    /// Checks the configuration whole. `lookup` resolves names.
+    /// Fails if the configuration is invalid. `lookup` resolves names.
     static expected<std::shared_ptr<ClientState>> create(asio::any_io_executor executor, const Config& config,
                                                          net::Lookup lookup = net::system_lookup);
 
-    /// How arguments become requests. Any thread.
+    /// Builds requests. Thread-safe.
     const api::Requests& requests() const noexcept { return requests_; }
 
-    /// Adds a call's own header fields to its request, if there is one. Any thread.
+    /// Adds the header fields of `options` to a request, unless that is an error. Thread-safe.
     static void add_fields(expected<http::Request>& request, const CallOptions& options);
 
-    /// Tells that a call begins. Any thread.
+    /// See `client::observe`. Thread-safe.
     std::shared_ptr<Observation> observe(const api::Operation& operation, const CallOptions& options,
                                          std::shared_ptr<CallReport> report) const;
 
-    /// Masks the API key in an error's texts. Any thread.
+    /// Masks the API key in the texts of an error. Thread-safe.
     void redact(Error& error) const;
 
-    /// By when a call ends that starts now. Any thread.
+    /// The deadline of a call that starts now. Thread-safe.
     net::Clock::time_point deadline(const CallOptions& options, net::Clock::time_point now) const;
 
-    /// Closes a connection on which the answer to another request came. Any thread.
+    /// See `Connections::distrust`. Thread-safe.
     void distrust(const ConnectionId& connection);
-    /// Says that an answer on a connection can't be told from one to another request. Any thread.
+    /// See `Connections::doubt`. Thread-safe.
     void doubt(const ConnectionId& connection);
 
-    /// Ends all calls, those under way and later ones. Any thread.
+    /// Ends all calls, in flight and later ones. Thread-safe.
     void close() noexcept;
 
-    /// Any thread.
+    /// Thread-safe.
     ClientStats stats() const noexcept { return connections_->stats(); }
 
     const Config& config() const noexcept { return config_; }
     const net::Strand& strand() const noexcept { return strand_; }
 
-    // On the strand only:
+    // To be called on the strand:
 
     Connections& connections() const noexcept { return *connections_; }
     policy::ClientPolicy& policy() noexcept { return policy_; }

@@ -29,10 +29,10 @@ Failure no_memory()
     return {Error{Errc::no_memory}, true};
 }
 
-/// Streams that a server of HTTP/2 is taken to allow before one has said how many.
+/// Streams of an HTTP/2 connection, until the first server has said how many it permits.
 constexpr std::size_t assumed_streams = 100;
 
-/// Places of a connection before the first one was made.
+/// The expected places of the first connection.
 std::size_t assumed_places(HttpVersion version, bool tls)
 {
     const bool may_be_http2 = version == HttpVersion::http2 || (version == HttpVersion::automatic && tls);
@@ -42,7 +42,7 @@ std::size_t assumed_places(HttpVersion version, bool tls)
 class Stopwatch
 {
 public:
-    /// Since it was made, or since the last lap.
+    /// Returns the time since the construction or the last call.
     std::chrono::microseconds lap()
     {
         const auto begin = std::exchange(last_, Clock::now());
@@ -55,7 +55,7 @@ private:
 
 } // namespace
 
-/// A connection being made.
+/// A connection that is being established.
 struct Connections::Dial final : net::Deadlines::Watched
 {
     void interrupt(net::Interrupt why) override
@@ -90,7 +90,7 @@ Connections::Lease::~Lease()
     bool is_fit = connection.end(exchange, can_return);
     if (connection.take_change())
         connections_->update_places(slot_);
-    // To lend what comes back while a context is being destroyed would go from one waiting call into the next.
+    // While an execution context is destroyed, to lend the place would destroy the next call from within this one.
     is_fit = is_fit && !connections_->stopped_.load(std::memory_order_relaxed);
     if (is_fit)
         connections_->pool_.released(slot_, Clock::now(), idle_limit);
@@ -143,7 +143,7 @@ try {
     const net::Strand strand = last->strand_;
     strand.execute([owned = std::unique_ptr<Connections>{last}] {});
 } catch (const std::bad_alloc&) {
-    // It went with the function.
+    // The function was destroyed, and `last` with it.
 }
 
 std::optional<Connections::Lease> Connections::take_idle(Clock::time_point now)
@@ -186,7 +186,7 @@ void Connections::cancel(Pending& pending)
 std::optional<Connections::Lease> Connections::claim(Pending& pending)
 {
     const pool::Slot slot = *std::exchange(pending.slot, std::nullopt);
-    // What was just made is no other call's leftover, and a server that closes it at once would be dialled without end.
+    // A new connection is not checked: otherwise there would be endless dials to a server that closes each at once.
     const bool alive = !open_[slot]->was_used() || check_alive(slot);
     if (!alive)
         pool_.found_dead(slot, pending);
@@ -224,7 +224,7 @@ bool Connections::was_in_step(const ConnectionId& id, unsigned exchange) const
 void Connections::update_places(pool::Slot slot)
 {
     const net::Connection& connection = *open_[slot];
-    // Another connection is to the same server.
+    // All connections are to the same server.
     if (connection.version() == HttpVersion::http2 && connection.max_places() > 0)
         expected_streams_ = connection.max_places();
     if (connection.is_draining())
@@ -254,12 +254,12 @@ try {
                    asio::bind_cancellation_slot(dial->signal.slot(),
                                                 [this, self = shared_from_this(), dial, slot](
                                                     std::exception_ptr error, expected<ConnectionPtr, Failure> result) {
-                                                    if (error) // there is but one: no memory
+                                                    if (error) // only `std::bad_alloc` is possible
                                                         result = unexpected{no_memory()};
                                                     end_dial(slot, *dial, std::move(result));
                                                 }));
 } catch (const std::bad_alloc&) {
-    // The pool must hear of it: it counts on a dial that it asked for to come to an end.
+    // The pool needs to know the end of each dial.
     dials_[slot].reset();
     dial_failure_ = no_memory();
     pool_.dial_failed(slot, Clock::now());
@@ -286,7 +286,7 @@ void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, 
             update_places(slot);
             run_pool_actions();
         });
-        // Not all at the same time: connections made together would be renewed together.
+        // Random, so that connections that were established together are not replaced together.
         std::uniform_real_distribution<> spread{0.9, 1.1};
         const auto lifetime = std::chrono::duration<double, std::milli>{options_.max_lifetime} * spread(random_);
         const auto now = Clock::now();
@@ -330,7 +330,7 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
         co_return failed(socket ? Failure{} : std::move(socket.error()));
 
     dial_stage_ = Stage::tls;
-    boost::system::error_code ignored; // a connection that is lost already fails at its first use
+    boost::system::error_code ignored; // if the connection is lost, its first use fails
     const net::Endpoint peer = socket->remote_endpoint(ignored);
     auto stream = std::make_unique<net::Stream>(strand_, std::move(*socket), tls_ ? tls_->make_ssl() : nullptr);
     std::optional<Failure> failure = co_await stream->secure();
@@ -365,7 +365,7 @@ expected<Connections::ConnectionPtr, Failure> Connections::make_connection(std::
     return std::make_shared<net::Http1Connection>(std::move(stream), writer_, limits_);
 }
 
-/// Asio destroys a coroutine that it has no memory to resume, and so the dial with it.
+/// If there is no memory to resume a coroutine, Asio destroys it and thus the dial.
 void Connections::fail_lost_dials()
 {
     for (pool::Slot slot = 0; slot < dials_.size(); ++slot) {
@@ -391,7 +391,7 @@ try {
 void Connections::run_pool_actions()
 {
     using Kind = pool::PoolAction::Kind;
-    // What is under way ends with the client; nothing new begins, least of all while its context is being destroyed.
+    // Nothing may begin after `stop`, in particular not while the execution context is destroyed.
     const bool stopped = stopped_.load(std::memory_order_relaxed);
     while (const pool::PoolAction* action = pool_.next_action()) {
         switch (action->kind) {
@@ -464,7 +464,7 @@ try {
         }
     });
 } catch (const std::bad_alloc&) {
-    // Nobody waits for it: the next call to end sets the timer, and the next to begin looks at the time itself.
+    // The end of the next call tries again, and the start of the next call expires idle connections by itself.
 }
 
 void Connections::close()

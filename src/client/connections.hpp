@@ -23,18 +23,18 @@
 
 namespace passage::client {
 
-/// Names a connection, also when it is no more.
+/// Identifies a connection, even after it was closed.
 struct ConnectionId
 {
     pool::Slot slot = 0;
-    std::uint64_t number = 0; ///< Of all that were made, from 1 on.
+    std::uint64_t number = 0; ///< Counts all connections of the client, from 1.
 };
 
-/// The connections of a client: what the pool decides, done to sockets. Used on the strand only, but for `stats`.
+/// The connections of a client. Performs the actions of `pool::PoolFsm`. Used on the strand only, except for `stats`.
 ///
-/// Kept alive by the client's client_state and by each connection that is being made, and destroyed on the strand
-/// whoever lets go of it last. What runs on the strand uses it by one of these pointers only: if there is no memory to
-/// post the destruction, it can be done in place.
+/// `ClientState` and each dial own it. The last owner to release it has it destroyed on the strand. If there is no
+/// memory to post that, it is destroyed in place, which is safe because functions on the strand use it through an
+/// owner.
 class Connections : public std::enable_shared_from_this<Connections>
 {
 public:
@@ -42,18 +42,18 @@ public:
     class Pending : public pool::Waiter
     {
     public:
-        /// It has `slot` now.
+        /// The call has a place on the connection of `slot`.
         virtual void lent() = 0;
-        /// It is the next to have one.
+        /// The call is the next one to get a place.
         virtual void is_next() const noexcept = 0;
-        /// It gets no connection.
+        /// The call gets no place.
         virtual void refused(const Failure& failure) = 0;
 
     protected:
         ~Pending() = default;
     };
 
-    /// A connection lent to a call; it goes back to the pool when this goes.
+    /// A place on a connection. The destructor returns it to the pool.
     class Lease
     {
     public:
@@ -68,9 +68,9 @@ public:
 
         net::Exchange exchange;
 
-        /// How long the server keeps the connection, if it said so.
+        /// How long the server keeps an idle connection, if known.
         std::optional<std::chrono::milliseconds> idle_limit;
-        /// Whether others may have it after this; if it is fit for that at all.
+        /// Whether other calls may use the connection, if it is reusable.
         bool can_return = true;
 
     private:
@@ -78,61 +78,61 @@ public:
         pool::Slot slot_;
     };
 
-    /// Any thread.
+    /// Thread-safe.
     static std::shared_ptr<Connections> create(const net::Strand& strand, const Config& config,
                                                const http::BaseUrl& url, std::unique_ptr<net::TlsContext> tls,
                                                net::Lookup lookup);
 
-    /// Of the client's calls and of the connections that are being made.
+    /// The deadlines of calls and dials.
     net::Deadlines& deadlines() const noexcept { return *deadlines_; }
 
     net::ParkedCalls& parked_calls() noexcept { return parked_calls_; }
 
-    /// Counts the calls under way. With the last one the dials end, for nobody waits for them, and an execution context
-    /// must not be kept busy by them.
+    /// Counts the calls in flight. The end of the last one stops all dials, which no call needs then, so that they do
+    /// not keep an execution context from running out of work.
     void begin_call()
     {
         ++calls_;
         if (stopped_.load(std::memory_order_relaxed))
-            close(); // there may have been no memory to post it
+            close(); // `ClientState::close` may have had no memory to post it
     }
     void end_call();
 
-    /// The connection used last, of those that are idle and alive.
+    /// Takes a place on the connection that was used last and is alive.
     std::optional<Lease> take_idle(net::Clock::time_point now);
 
-    /// Queues a call for a connection that is not idle now; it hears later, if not at once. False if too
-    /// many wait already, or after `close`.
+    /// Queues a call, and calls one of its functions later or at once. Returns false if too many calls wait, or after
+    /// `close`.
     bool enqueue(Pending& pending);
     void cancel(Pending& pending);
 
-    /// The connection that a call was lent, if it is alive; else the call is queued as before, in front of all others.
+    /// Takes the place that a queued call was lent, if the connection is alive. Otherwise queues the call before all
+    /// others.
     std::optional<Lease> claim(Pending& pending);
 
-    /// Closes a connection, if it is still there, on which the answer to another request came. An exchange that goes on
-    /// there fails.
+    /// Retires a connection on which the response to another request was received. Exchanges on it fail. A no-op if it
+    /// was closed.
     void distrust(const ConnectionId& id);
 
-    /// An answer on a connection can't be told from one to another request.
+    /// The last response on the connection may have belonged to another request. A no-op if it was closed.
     void doubt(const ConnectionId& id);
 
-    /// Whether the answer to the exchange of this number on a connection was its own, as far as can be told: none came
-    /// after it, or one that names whom it is for.
+    /// See `net::Connection::was_in_step`. False if the connection was closed.
     bool was_in_step(const ConnectionId& id, unsigned exchange) const;
 
-    /// What a queued call waits for: a connection that is being made, which is in this stage; or one that others use.
+    /// The stage of the dial that a queued call waits for; `pool` if it waits for a place that other calls use.
     Stage waits_for(const Pending& pending) const { return pool_.is_dialled_for(pending) ? dial_stage_ : Stage::pool; }
 
-    /// Why connections that there is room for can't be made; null if they can, or there is no room.
+    /// Why dials fail. Null if they do not, or if no more connections are permitted.
     const Failure* failure_to_connect() const { return pool_.is_failing() ? &dial_failure_ : nullptr; }
 
-    /// Lets nothing new begin, from now on. Any thread.
+    /// Prevents further calls and dials. Thread-safe.
     void stop() noexcept { stopped_.store(true); }
 
-    /// After `stop`: turns away all who wait, and ends all that has a deadline.
+    /// To be called after `stop`. Fails queued calls, and interrupts calls in flight and dials.
     void close();
 
-    /// Any thread.
+    /// Thread-safe.
     ClientStats stats() const noexcept;
 
 private:
@@ -143,9 +143,9 @@ private:
                 std::unique_ptr<net::TlsContext> tls, net::Lookup lookup);
     static void destroy(Connections* last) noexcept;
 
-    /// Null if it is no more.
+    /// Null if the connection was closed.
     net::Connection* find(const ConnectionId& id) const;
-    /// The pool hears how many places a connection has now.
+    /// Tells the pool how many places the connection has.
     void update_places(pool::Slot slot);
     bool check_alive(pool::Slot slot);
     void start_dial(pool::Slot slot);
@@ -155,7 +155,7 @@ private:
     void fail_lost_dials();
     void refuse(Pending& pending, bool stopped) noexcept;
     void run_pool_actions();
-    /// Connections over HTTP/2 hear whether calls wait for a place.
+    /// Tells HTTP/2 connections whether calls wait for a place.
     void tell_of_waiting_calls();
     void publish_stats();
     void sweep();
@@ -170,26 +170,25 @@ private:
     const Http2Options http2_options_;
     const std::shared_ptr<const http::CommonFields> common_fields_;
     const http::RequestWriter writer_;
-    std::size_t expected_streams_;             ///< That the server allows on the next connection.
-    bool is_multiplexed_ = false;              ///< The last connection that was made speaks HTTP/2.
-    bool places_wanted_ = false;               ///< As connections were told.
-    const std::shared_ptr<Observer> observer_; ///< May be none.
-    std::unique_ptr<net::TlsContext> tls_;     ///< None for plain HTTP.
+    std::size_t expected_streams_; ///< Assumed until the server of a new connection says how many it permits.
+    bool is_multiplexed_ = false;  ///< Whether the last connection uses HTTP/2.
+    bool places_wanted_ = false;   ///< The last argument of `Connection::want_places`.
+    const std::shared_ptr<Observer> observer_; ///< May be null.
+    std::unique_ptr<net::TlsContext> tls_;     ///< Null without TLS.
     net::HostResolver resolver_;
     std::shared_ptr<net::Deadlines> deadlines_;
-    net::IdleTimer idle_timer_; ///< For when nothing is under way that has a deadline.
+    net::IdleTimer idle_timer_; ///< Closes idle connections while no deadline is watched.
     net::ParkedCalls parked_calls_;
     pool::PoolFsm pool_;
     std::vector<ConnectionPtr> open_;                       ///< By slot.
-    std::vector<std::uint64_t> numbers_;                    ///< By slot: of the connection that is or was there.
-    std::vector<std::optional<std::weak_ptr<Dial>>> dials_; ///< By slot: of the connection that is being made there.
+    std::vector<std::uint64_t> numbers_;                    ///< By slot: of the current or last connection.
+    std::vector<std::optional<std::weak_ptr<Dial>>> dials_; ///< By slot.
     std::size_t calls_ = 0;
-    Stage dial_stage_ =
-        Stage::none;       ///< Where the connection is that is being made; of several, the last to get further.
-    Failure dial_failure_; ///< The last one.
+    Stage dial_stage_ = Stage::none; ///< The stage that a dial reached last.
+    Failure dial_failure_;           ///< Of the last dial that failed.
     std::atomic<bool> stopped_ = false;
     std::minstd_rand random_;
-    ClientStats told_; ///< To the observer.
+    ClientStats told_; ///< What the observer was told last.
     struct
     {
         std::atomic<std::size_t> connections, idle, peak, waiting;
