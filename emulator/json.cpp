@@ -3,6 +3,7 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/system/error_code.hpp>
 
 #include <algorithm>
 #include <array>
@@ -96,6 +97,15 @@ JsonWriter& JsonWriter::raw(std::string_view json)
 
 namespace {
 
+/// Whether a number's exponent has more than nine digits, leading zeros aside: versions of Boost.JSON differ in what
+/// they make of those.
+bool is_exponent_too_long(std::string_view number)
+{
+    const std::size_t e = number.find_first_of("eE");
+    const std::size_t digits = e == number.npos ? e : number.find_first_of("123456789", e);
+    return digits != number.npos && number.size() - digits > 9;
+}
+
 /// A handler of the parser that keeps each member of the outermost object as it was written.
 class MemberHandler
 {
@@ -105,7 +115,7 @@ public:
     static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
     static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
 
-    using Error = json::error_code;
+    using Error = boost::system::error_code;
 
     bool on_document_begin(Error&) { return true; }
     bool on_document_end(Error&) { return true; }
@@ -163,7 +173,15 @@ public:
     bool on_number_part(json::string_view part, Error&) { return gather(part); }
     bool on_int64(std::int64_t, json::string_view part, Error&) { return finish_number(part); }
     bool on_uint64(std::uint64_t, json::string_view part, Error&) { return finish_number(part); }
-    bool on_double(double, json::string_view part, Error&) { return finish_number(part); }
+    bool on_double(double, json::string_view part, Error& error)
+    {
+        gather(part);
+        if (is_exponent_too_long(token_)) {
+            error = json::error::exponent_overflow;
+            return false;
+        }
+        return finish_number({});
+    }
     bool on_bool(bool value, Error&)
     {
         writer_.boolean(value);
@@ -219,7 +237,7 @@ private:
 std::optional<JsonMembers> parse_members(std::string_view text)
 {
     json::basic_parser<MemberHandler> parser{json::parse_options{}};
-    json::error_code error;
+    boost::system::error_code error;
     const std::size_t used = parser.write_some(false, text.data(), text.size(), error);
     if (error || used != text.size() || !parser.handler().is_object()) {
         return std::nullopt;
@@ -229,7 +247,7 @@ std::optional<JsonMembers> parse_members(std::string_view text)
 
 std::optional<std::vector<std::string>> parse_elements(std::string_view json_text)
 {
-    json::error_code error;
+    boost::system::error_code error;
     const json::value value = json::parse({json_text.data(), json_text.size()}, error);
     if (error || !value.is_array()) {
         return std::nullopt;
@@ -243,7 +261,7 @@ std::optional<std::vector<std::string>> parse_elements(std::string_view json_tex
 
 std::optional<std::string> parse_string(std::string_view json_text)
 {
-    json::error_code error;
+    boost::system::error_code error;
     const json::value value = json::parse({json_text.data(), json_text.size()}, error);
     if (error || !value.is_string()) {
         return std::nullopt;

@@ -225,6 +225,8 @@ public:
 
     bool on_double(double approximation, std::string_view text, error_code& ec)
     {
+        if (!check_exponent(text, ec))
+            return false;
         if (mode_ == Mode::skip)
             return end_value(true, ec);
         const std::optional<double> number = exact(approximation, text);

@@ -29,6 +29,18 @@ public:
 
 protected:
     ~DocumentHandler() = default;
+
+    /// Fails if the exponent of a number exceeds nine digits, leading zeros aside. Versions of Boost.JSON differ in
+    /// which larger ones they refuse.
+    static bool check_exponent(std::string_view number, boost::system::error_code& ec)
+    {
+        const std::size_t e = number.find_first_of("eE");
+        const std::size_t digits = e == number.npos ? e : number.find_first_of("123456789", e);
+        if (digits == number.npos || number.size() - digits <= 9)
+            return true;
+        ec = boost::json::error::exponent_overflow;
+        return false;
+    }
 };
 
 /// Parses one document (RFC 8259) that nests no deeper than `max_depth`, and passes its parts to a handler.

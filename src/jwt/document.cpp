@@ -81,9 +81,9 @@ public:
     {
         return take({.kind = Kind::number, .number = static_cast<double>(number)}, ec);
     }
-    bool on_double(double number, std::string_view, error_code& ec)
+    bool on_double(double number, std::string_view text, error_code& ec)
     {
-        return take({.kind = Kind::number, .number = number}, ec);
+        return check_exponent(text, ec) && take({.kind = Kind::number, .number = number}, ec);
     }
     bool on_bool(bool flag, error_code& ec) { return take({.kind = Kind::flag, .flag = flag}, ec); }
     bool on_null(error_code& ec) { return take({}, ec); }

@@ -123,6 +123,8 @@ BOOST_AUTO_TEST_CASE(numbers_at_the_limits_of_doubles_are_read_or_refused)
         {"1e-400", 0.0},
         {"-1e-400", -0.0},
         {"0e400", 0.0},
+        {"1e-999999999", 0.0},
+        {"1e0000000000000000000001", 10.0},
         {"0.0", 0.0},
         {"-0.0", -0.0},
         {"18446744073709551616", 18446744073709551616.0},
@@ -141,8 +143,16 @@ BOOST_AUTO_TEST_CASE(numbers_at_the_limits_of_doubles_are_read_or_refused)
     for (const std::string number : {"1e400", "-1e400", "1.7976931348623159e308", "1e309"})
         BOOST_TEST(decode_message(R"({"k":[1,)" + number + "]}") ==
                    "at /user/user_metadata: a number is beyond the range of doubles");
-    // Limits of the parser itself.
-    BOOST_TEST(decode_message(R"({"k":1e99999999999})").starts_with("invalid JSON near /user/user_metadata"));
+    BOOST_TEST(decode_message(R"({"k":[1,1e999999999]})") ==
+               "at /user/user_metadata: a number is beyond the range of doubles");
+    // Longer exponents are refused whatever the number is, in what is skipped as well.
+    for (const std::string number : {"1e1000000000", "1E+1000000000", "1e-1000000000", "0e1000000000", "-1e99999999999",
+                                     "1e-99999999999", "1e0099999999999"}) {
+        BOOST_TEST(decode_message("{\"k\":" + number + "}") ==
+                       "invalid JSON near /user/user_metadata: exponent overflow",
+                   number);
+        BOOST_TEST(!json::decode_user(R"({"user":{"id":"u","of no interest":)" + number + "}}"), number);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_megabyte_comes_back_as_it_was_sent)

@@ -92,6 +92,8 @@ BOOST_AUTO_TEST_CASE(what_is_no_object_of_json_is_refused)
                                     std::string{"{\"\xc0\xaf\":1}"},
                                     std::string{R"({"a":"\ud800"})"},
                                     std::string{R"({"a":NaN})"},
+                                    std::string{R"({"a":1e1000000000})"},
+                                    std::string{R"({"a":1e-99999999999})"},
                                     std::string{R"({"a":"refuse me"})"},
                                     std::string{"{}\0", 3},
                                     nested(33),
