@@ -124,6 +124,9 @@ expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting
     switch (url.host_type()) {
     case urls::host_type::ipv4:
     case urls::host_type::ipv6:
+        // Some versions of Boost.URL take an address with a zone (RFC 6874).
+        if (result.host.find('%') != result.host.npos)
+            return refuse("an address must not have a zone");
         result.host_is_address = true;
         break;
     case urls::host_type::name:
