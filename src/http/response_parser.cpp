@@ -6,6 +6,7 @@
 
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
+#include <boost/beast/version.hpp>
 
 #include <algorithm>
 #include <array>
@@ -125,6 +126,14 @@ private:
             refuse("both Content-Length and Transfer-Encoding", ec);
     }
 
+#if BOOST_BEAST_VERSION >= 359
+    void on_trailer_field_impl(beast::http::field known, beast::string_view name, beast::string_view value,
+                               error_code& ec) override
+    {
+        on_field_impl(known, name, value, ec);
+    }
+#endif
+
     void read_keep_alive(std::string_view value)
     {
         using std::chrono::seconds;
@@ -162,7 +171,10 @@ private:
         return part.size();
     }
 
-    void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override { lines.reset(); }
+    void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override
+    {
+        lines.reset();
+    }
 
     std::size_t on_chunk_body_impl(std::uint64_t remaining, beast::string_view part, error_code&) override
     {
