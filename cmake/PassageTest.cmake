@@ -50,8 +50,14 @@ function(passage_add_test)
     if(arg_ARGS)
         list(PREPEND arg_ARGS --)
     endif()
+    set(limits "")
+    foreach(name IN ITEMS TIMEOUT PROCESSORS)
+        if(arg_${name})
+            list(APPEND limits ${name} ${arg_${name}})
+        endif()
+    endforeach()
     passage_add_command_test(NAME ${arg_NAME} LABELS ${arg_LABELS}
-        TIMEOUT "${arg_TIMEOUT}" PROCESSORS "${arg_PROCESSORS}"
+        ${limits}
         COMMAND ${PASSAGE_TEST_LAUNCHER} $<TARGET_FILE:${target}> --color_output=no ${arg_ARGS})
 endfunction()
 
