@@ -104,7 +104,7 @@ class SharedReads;
 ///
 /// If a coroutine is cancelled after it was passed to `boost::asio::co_spawn` and before it begins, `co_spawn` itself
 /// ends it with `operation_aborted`. This also applies to an awaitable of an operation that is passed to `co_spawn`:
-/// the operation is never started, and sends nothing. Boost 1.81 throws the exception out of the `run()` of the
+/// the operation is never started, and sends nothing. Boost before 1.85 throws the exception out of the `run()` of the
 /// execution context and does not call the completion handler, for instance under `boost::asio::detached`. Operations
 /// that no `co_spawn` runs, such as one with a callback, are not affected.
 ///

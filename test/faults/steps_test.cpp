@@ -5,10 +5,15 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <exception>
+#include <optional>
+#include <utility>
 
 using namespace passage;
 using namespace passage::test;
@@ -18,14 +23,15 @@ namespace {
 constexpr std::size_t far_too_many = 10'000;
 
 /// A coroutine that lets every kind of cancellation through to the call.
-asio::awaitable<Result> caller(asio::awaitable<Result> call)
+asio::awaitable<Result> caller(asio::awaitable<Result> call, bool& begun)
 {
+    begun = true;
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     co_await asio::this_coro::throw_if_cancelled(false);
     co_return co_await std::move(call);
 }
 
-/// A client whose steps are counted, and a call of it.
+/// A client whose steps are counted, and a call of it that has begun: a coroutine that has not is ended by `co_spawn`.
 struct Steps
 {
     Steps(Driver& driver, Operation operation, bool warm) : context{driver.context()}
@@ -35,12 +41,15 @@ struct Steps
         if (warm)
             BOOST_TEST(driver.run(get(*client, "warm")).id == "warm");
         context.restart();
-        asio::co_spawn(context, caller(perform(*client, operation)),
+        bool begun = false;
+        asio::co_spawn(context, caller(perform(*client, operation), begun),
                        asio::bind_cancellation_slot(signal.slot(), [this](std::exception_ptr error, Result value) {
                            BOOST_TEST(!error);
                            ++completions;
                            result = std::move(value);
                        }));
+        while (!begun)
+            context.run_one();
     }
 
     /// Runs so many handlers, or all there are until the call has ended. True if it has.
@@ -79,7 +88,7 @@ void at_each_step(const char* what, const std::function<bool(Driver&, Operation,
                         BOOST_TEST(open_descriptors() == descriptors);
                     }
                 }
-                BOOST_TEST(n > 3u); // else nothing was interrupted
+                BOOST_TEST(n > 2u); // else nothing was interrupted
             }
         }
 }
@@ -138,6 +147,46 @@ BOOST_AUTO_TEST_CASE(a_call_can_be_cancelled_after_every_step)
             });
 }
 
+BOOST_AUTO_TEST_CASE(a_coroutine_that_is_cancelled_before_it_begins_makes_no_call_or_is_cancelled)
+{
+    Driver driver;
+    asio::io_context& context = driver.context();
+    for (const Operation operation : {Operation::get, Operation::create, Operation::find}) {
+        count_case();
+        count_run();
+        driver.server().plan({});
+        std::optional<Client> client{std::in_place, context, driver.config()};
+        asio::cancellation_signal signal;
+        std::exception_ptr thrown;
+        std::optional<Result> result;
+        context.restart();
+        asio::co_spawn(context, perform(*client, operation),
+                       asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr error, Result value) {
+                           thrown = error;
+                           if (!error)
+                               result = std::move(value);
+                       }));
+        signal.emit(asio::cancellation_type::terminal);
+        try {
+            context.run();
+        } catch (const boost::system::system_error&) { // of `co_spawn`, some versions of which do not call the handler
+            thrown = std::current_exception();
+        }
+        BOOST_TEST(!thrown == result.has_value());
+        if (result)
+            BOOST_TEST(result->is(Errc::cancelled));
+        else
+            BOOST_CHECK_EXCEPTION(std::rethrow_exception(thrown), boost::system::system_error,
+                                  [](const auto& error) { return error.code() == asio::error::operation_aborted; });
+        BOOST_TEST(posts_seen(driver.server()) == 0u);
+        BOOST_TEST(driver.run(get(*client, "sentinel")).id == "sentinel");
+        client.reset();
+        context.restart();
+        context.run();
+        BOOST_TEST(driver.server().finish() == "");
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_client_can_be_destroyed_after_every_step)
 {
     at_each_step("destroyed", [](Driver& driver, Operation operation, bool warm, std::size_t n) {
@@ -174,7 +223,8 @@ BOOST_AUTO_TEST_CASE(the_context_can_be_destroyed_after_every_step)
                 config.tls.ca_pem = server.ca_pem();
                 Client client{context, config};
                 int completions = 0;
-                asio::co_spawn(context, caller(perform(client, operation)),
+                bool begun = false;
+                asio::co_spawn(context, caller(perform(client, operation), begun),
                                [&](std::exception_ptr, const Result&) { ++completions; });
                 for (std::size_t i = 0; i < n && completions == 0; ++i)
                     context.run_one();
