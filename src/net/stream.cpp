@@ -265,18 +265,21 @@ Stream::Step Stream::plain_step(std::int64_t returned, Step::Result blocked)
 
 Step::Result Stream::when_unreadable() const noexcept
 {
-    return reads_left_ > 0 ? Step::Result::want_read : Step::Result::go_on;
+    return reads_left_ > 0 || drained_ ? Step::Result::want_read : Step::Result::go_on;
 }
 
 std::int64_t Stream::receive(char* into, std::size_t size) noexcept
 {
-    if (reads_left_ == 0) {
+    // A wait reports what comes after a short read, so there is no need to ask again (epoll(7), question 9).
+    if (reads_left_ == 0 || drained_) {
         errno = EAGAIN;
         return -1;
     }
     const auto received = ::recv(socket_.native_handle(), into, size, 0);
-    if (received > 0)
+    if (received > 0) {
         --reads_left_;
+        drained_ = static_cast<std::size_t>(received) < size;
+    }
     return received;
 }
 

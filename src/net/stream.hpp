@@ -51,7 +51,11 @@ public:
     Stream& operator=(const Stream&) = delete;
 
     /// Begins a turn. Steps result in `go_on` when the turn has read enough.
-    void begin_turn() noexcept { reads_left_ = reads_a_turn; }
+    void begin_turn() noexcept
+    {
+        reads_left_ = reads_a_turn;
+        drained_ = false;
+    }
 
     /// A step of the TLS handshake. Begins a turn. Without TLS it is done at once.
     Step handshake();
@@ -113,6 +117,7 @@ private:
     std::string unsent_;           ///< Encrypted bytes that are kept.
     std::size_t unsent_begin_ = 0; ///< Where they begin in `unsent_`.
     int reads_left_ = reads_a_turn;
+    bool drained_ = false;  ///< The socket had less than was asked for in this turn.
     int idle_messages_ = 0; ///< TLS messages without data since data was last read or written.
     int read_error_ = 0;
     int write_error_ = 0;
