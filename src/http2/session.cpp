@@ -259,7 +259,7 @@ Session::Session(std::shared_ptr<const http::CommonFields> common, const Session
     nghttp2_option_set_max_send_header_block_length(option.get(), longest_request_head);
 
     nghttp2_session* made = nullptr;
-    check(nghttp2_session_client_new2(&made, callbacks.get(), this, option.get()));
+    check(nghttp2_session_client_new3(&made, callbacks.get(), this, option.get(), memory_.functions()));
     session_.reset(made);
 
     const auto limit = [](std::size_t value) {
@@ -391,7 +391,7 @@ void Session::fail(const Failure& failure) noexcept
     }
 }
 
-void Session::send(std::string& out, std::size_t limit)
+void Session::send(std::pmr::string& out, std::size_t limit)
 {
     if (resets_ > 0 && !ended_)
         ping();

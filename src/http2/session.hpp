@@ -2,11 +2,13 @@
 
 #include "http/request.hpp"
 #include "http/response_parser.hpp"
+#include "http2/session_memory.hpp"
 #include "http2/stream.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <string>
 #include <string_view>
 
@@ -49,8 +51,9 @@ public:
     /// The connection is lost. Ends the session; all open streams fail with `failure`.
     void fail(const Failure& failure) noexcept;
 
-    /// Appends pending frames to `out`, until `out` has at least `limit` bytes or no frame is pending.
-    void send(std::string& out, std::size_t limit);
+    /// Appends pending frames to `out`, until `out` has at least `limit` bytes or no frame is pending. They
+    /// contain the API key.
+    void send(std::pmr::string& out, std::size_t limit);
 
     /// Queues a PING. A no-op if the last one is not answered yet.
     void ping() noexcept;
@@ -98,6 +101,7 @@ private:
 
     const std::shared_ptr<const http::CommonFields> common_;
     const SessionOptions options_;
+    SessionMemory memory_;
     std::unique_ptr<nghttp2_session, Deleter> session_;
     StreamList open_;
     StreamList ended_streams_;

@@ -1,10 +1,13 @@
 #include "net/http2_connection.hpp"
 
+#include "model/undumped_memory.hpp"
+
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <array>
 #include <new>
+#include <string.h> // explicit_bzero, which is not optimised away
 #include <utility>
 
 namespace passage::net {
@@ -98,8 +101,15 @@ Http2Connection::Http2Connection(const Strand& strand, std::unique_ptr<Stream> s
       flusher_{std::make_shared<Flusher>()},
       idle_reader_{std::make_shared<Reader>()},
       reader_{*idle_reader_},
+      unsent_{&undumped_memory()},
       told_places_{session_.places()}
 {}
+
+Http2Connection::~Http2Connection()
+{
+    unsent_.resize(unsent_.capacity()); // does not allocate
+    explicit_bzero(unsent_.data(), unsent_.size());
+}
 
 void Http2Connection::on_change(std::function<void()> changed)
 {

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <memory_resource>
 #include <string>
 
 namespace passage::net {
@@ -28,6 +29,8 @@ public:
                                                    std::shared_ptr<const http::CommonFields> common,
                                                    const http2::SessionOptions& session, const Http2Options& options,
                                                    std::shared_ptr<Deadlines> deadlines);
+
+    ~Http2Connection() override;
 
     void on_change(std::function<void()> changed) override;
     bool take_change() noexcept override;
@@ -90,7 +93,7 @@ private:
     /// Null during a wait for the socket, which then owns the reader.
     std::shared_ptr<Reader> idle_reader_;
     Reader& reader_;
-    std::string unsent_;           ///< Frames that the stream has not accepted.
+    std::pmr::string unsent_;      ///< Frames that the stream has not accepted. They may contain the API key.
     std::size_t unsent_begin_ = 0; ///< Where they begin in `unsent_`.
     bool blocked_ = false;         ///< The socket was not writable.
     bool unfinished_ = false;      ///< The last turn reached its limit.

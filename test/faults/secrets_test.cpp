@@ -2,6 +2,12 @@
 
 #include "driver.hpp"
 
+#if PASSAGE_HTTP2
+#include "support/frame_server.hpp"
+
+#include <nghttp2/nghttp2.h>
+#endif
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -12,6 +18,7 @@
 #include <fstream>
 #include <random>
 #include <sstream>
+#include <string.h> // explicit_bzero
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,7 +32,9 @@ namespace {
 /// threads, which a child would not have.
 struct ServerProcess
 {
-    ServerProcess()
+    /// `start` has a server in the child serve properly.
+    template <class Start>
+    explicit ServerProcess(Start start)
     {
         std::array<int, 2> told{}, asked{};
         if (pipe2(told.data(), O_CLOEXEC) != 0 || pipe2(asked.data(), O_CLOEXEC) != 0)
@@ -35,7 +44,7 @@ struct ServerProcess
             close(asked[1]);
             {
                 ScriptServer server;
-                server.plan({});
+                [[maybe_unused]] const auto serving = start(server);
                 const std::string about = server.url() + '\n' + server.ca_pem();
                 if (write(told[1], about.data(), about.size()) != static_cast<ssize_t>(about.size()))
                     _exit(1);
@@ -72,14 +81,33 @@ struct ServerProcess
 };
 
 std::optional<ServerProcess> server;
+std::optional<ServerProcess> http2_server;
 
-struct StartServer
+struct StartServers
 {
-    StartServer() { server.emplace(); }
-    ~StartServer() { server.reset(); }
+    StartServers()
+    {
+        server.emplace([](ScriptServer& scripts) {
+            scripts.plan({});
+            return nullptr;
+        });
+#if PASSAGE_HTTP2
+        http2_server.emplace([](ScriptServer& scripts) {
+            auto frames = std::make_unique<FrameServer>(scripts);
+            frames->plan({});
+            return frames;
+        });
+#endif
+    }
+    ~StartServers()
+    {
+        // The later child has a copy of the earlier one's lifeline.
+        http2_server.reset();
+        server.reset();
+    }
 };
 
-BOOST_TEST_GLOBAL_FIXTURE(StartServer);
+BOOST_TEST_GLOBAL_FIXTURE(StartServers);
 
 /// A range of this process's memory.
 struct Mapping
@@ -167,13 +195,13 @@ Secret random_key()
     return Secret{std::move(key)};
 }
 
-Config config_with(const Secret& key)
+Config config_with(const Secret& key, const ServerProcess& peer)
 {
     Config config;
     config.app_id = "app";
     config.api_key = key;
-    config.base_url = server->url;
-    config.tls.ca_pem = server->ca_pem;
+    config.base_url = peer.url;
+    config.tls.ca_pem = peer.ca_pem;
     return config;
 }
 
@@ -197,15 +225,16 @@ BOOST_AUTO_TEST_CASE(a_search_finds_what_a_dump_would_show)
     BOOST_TEST(copy == key.reveal());
 }
 
-BOOST_AUTO_TEST_CASE(a_core_dump_does_not_show_the_key)
+namespace {
+
+/// Searches for `sought`, a form of the key, while a client makes calls with the key.
+void search_beside_calls(const Secret& key, const Secret& sought, const ServerProcess& peer,
+                         std::initializer_list<Operation> operations)
 {
-    count_case();
-    count_run();
-    const Secret key = random_key();
-    const std::size_t alone = search(key).elsewhere;
+    const std::size_t alone = search(sought).elsewhere;
     asio::io_context context;
     {
-        std::optional<Client> client{std::in_place, context, config_with(key)};
+        std::optional<Client> client{std::in_place, context, config_with(key, peer)};
         std::size_t calls = 0;
         const auto call = [&](asio::awaitable<Result> what) {
             asio::co_spawn(context, std::move(what), [&](std::exception_ptr, const Result& result) {
@@ -213,26 +242,81 @@ BOOST_AUTO_TEST_CASE(a_core_dump_does_not_show_the_key)
                 ++calls;
             });
         };
-        for (const Operation operation : {Operation::get, Operation::create, Operation::find})
+        for (const Operation operation : operations)
             call(perform(*client, operation));
         call(create_large(*client, 100'000));
         for (int i = 0; i < 200; ++i) // more than there are connections: some wait
             call(perform(*client, Operation::get));
         while (calls < 100)
             context.run_one();
-        BOOST_TEST(search(key).in_dump == 0u); // while requests wait, and are under way
+        BOOST_TEST(search(sought).in_dump == 0u); // while requests wait, and are under way
         while (calls < 204)
             context.run_one();
-        const Shown alive = search(key);
+        const Shown alive = search(sought);
         BOOST_TEST(alive.in_dump == 0u);
         BOOST_TEST(alive.elsewhere > alone);
     }
     context.restart();
     context.run();
-    const Shown gone = search(key);
+    const Shown gone = search(sought);
     BOOST_TEST(gone.in_dump == 0u);
     BOOST_TEST(gone.elsewhere == alone);
 }
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_core_dump_does_not_show_the_key)
+{
+    count_case();
+    count_run();
+    const Secret key = random_key();
+    search_beside_calls(key, key, *server, {Operation::get, Operation::create, Operation::find});
+}
+
+#if PASSAGE_HTTP2
+namespace {
+
+/// The bytes of the key in the Huffman code of HPACK (RFC 7541, section 5.2), as they are in a request.
+Secret huffman_code(const Secret& key)
+{
+    const std::unique_ptr<nghttp2_hd_deflater, decltype(&nghttp2_hd_deflate_del)> deflater{
+        [] {
+            nghttp2_hd_deflater* made = nullptr;
+            BOOST_REQUIRE(nghttp2_hd_deflate_new(&made, 4096) == 0);
+            return made;
+        }(),
+        &nghttp2_hd_deflate_del};
+    std::string name = "authorization";
+    std::string value = "Bearer ";
+    const std::size_t prefix = value.size();
+    value.reserve(128);
+    value += key.reveal();
+    nghttp2_nv field{reinterpret_cast<std::uint8_t*>(name.data()), reinterpret_cast<std::uint8_t*>(value.data()),
+                     name.size(), value.size(), NGHTTP2_NV_FLAG_NO_INDEX};
+    std::array<std::uint8_t, 256> block{};
+    const auto size = nghttp2_hd_deflate_hd(deflater.get(), block.data(), block.size(), &field, 1);
+    BOOST_REQUIRE(size > static_cast<ssize_t>(prefix + key.reveal().size() / 2));
+    // What precedes the key takes less than a byte a character.
+    const auto begin = 4 + prefix;
+    Secret code{
+        std::string_view{reinterpret_cast<const char*>(block.data()) + begin, static_cast<std::size_t>(size) - begin}};
+    explicit_bzero(block.data(), block.size());
+    value.resize(value.capacity());
+    explicit_bzero(value.data(), value.size());
+    return code;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_core_dump_does_not_show_the_key_as_http2_has_it)
+{
+    count_case();
+    count_run();
+    const Secret key = random_key();
+    for (const Secret& sought : {key, huffman_code(key)}) // the frame server answers no list
+        search_beside_calls(key, sought, *http2_server, {Operation::get, Operation::create, Operation::get});
+}
+#endif
 
 BOOST_AUTO_TEST_CASE(the_key_is_in_no_argument_variable_or_file)
 {
@@ -240,7 +324,7 @@ BOOST_AUTO_TEST_CASE(the_key_is_in_no_argument_variable_or_file)
     count_run();
     const Secret key = random_key();
     asio::io_context context;
-    Client client{context, config_with(key)};
+    Client client{context, config_with(key, *server)};
     bool done = false;
     asio::co_spawn(context, perform(client, Operation::create),
                    [&](std::exception_ptr, const Result&) { done = true; });

@@ -164,7 +164,7 @@ Peer::~Peer() = default;
 
 void Peer::read_from(Session& session)
 {
-    for (std::string bytes; session.send(bytes, 16 * 1024), !bytes.empty(); bytes.clear()) {
+    for (std::pmr::string bytes; session.send(bytes, 16 * 1024), !bytes.empty(); bytes.clear()) {
         const auto taken =
             nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
         if (taken != static_cast<ssize_t>(bytes.size()))
