@@ -1,6 +1,8 @@
 # Headers, libraries, program, CMake package and pkg-config files.
 #
-# What is installed is of two components, as is the package: `client`, and `emulator`, which adds to it.
+# They are installed in three components: `runtime` is what a program needs to run (empty if the library is static),
+# `dev` is what it needs to be built, and `emulator` is the emulator as a program and as a library for tests.
+# The CMake package has the components `client` (installed with `dev`) and `emulator`.
 include(CMakePackageConfigHelpers)
 
 set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/passage")
@@ -12,54 +14,54 @@ cmake_path(APPEND pc_libdir "\${prefix}" "${CMAKE_INSTALL_LIBDIR}")
 # What a library itself needs is linked by the user of a static one; a shared one brings it.
 set(pc_requires "")
 set(pc_libs "-lboost_json")
-set(pc_emulator_requires "")
-set(pc_emulator_libs "")
+set(pc_emulator_requires "libssl libcrypto sqlite3 >= 3.37")
+if(PASSAGE_HTTP2)
+    string(APPEND pc_emulator_requires " libnghttp2")
+endif()
 if(NOT BUILD_SHARED_LIBS)
     set(pc_requires "libssl libcrypto")
     string(PREPEND pc_libs "-lboost_url ")
     if(PASSAGE_HTTP2)
         string(APPEND pc_requires " libnghttp2")
     endif()
-    set(pc_emulator_requires "libssl libcrypto sqlite3 >= 3.37")
-    set(pc_emulator_libs "-lboost_json -pthread")
-    if(PASSAGE_HTTP2)
-        string(APPEND pc_emulator_requires " libnghttp2")
-    endif()
 endif()
 
-# install_component(NAME TARGETS_FILE PC_FILE): what makes it be found.
-function(install_component name targets pc_file)
-    install(EXPORT ${targets} NAMESPACE passage:: DESTINATION "${package_folder}" COMPONENT ${name})
+# install_package(NAME COMPONENT TARGETS_FILE PC_FILE): what makes a component of the CMake package be found.
+function(install_package name component targets pc_file)
+    install(EXPORT ${targets} NAMESPACE passage:: DESTINATION "${package_folder}" COMPONENT ${component})
     configure_file(cmake/components/${name}.cmake.in components/${name}.cmake @ONLY)
     install(FILES "${PROJECT_BINARY_DIR}/components/${name}.cmake"
-        DESTINATION "${package_folder}/components" COMPONENT ${name})
+        DESTINATION "${package_folder}/components" COMPONENT ${component})
     configure_file(cmake/${pc_file}.in ${pc_file} @ONLY)
     install(FILES "${PROJECT_BINARY_DIR}/${pc_file}"
-        DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT ${name})
+        DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT ${component})
 endfunction()
 
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/passage"
-    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT client
+    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev
     FILES_MATCHING
     PATTERN "emulator.hpp" EXCLUDE
     PATTERN "*.hpp")
 install(FILES "${PROJECT_BINARY_DIR}/include/passage/detail/build.hpp"
-    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/passage/detail" COMPONENT client)
-install(TARGETS passage EXPORT passageClientTargets COMPONENT client)
+    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/passage/detail" COMPONENT dev)
+install(TARGETS passage EXPORT passageClientTargets
+    LIBRARY COMPONENT runtime NAMELINK_COMPONENT dev
+    ARCHIVE COMPONENT dev)
 # Before 1.0 a minor version may change the interface.
 write_basic_package_version_file(passageConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES
     "${PROJECT_SOURCE_DIR}/cmake/passageConfig.cmake"
     "${PROJECT_SOURCE_DIR}/cmake/FindNGHTTP2.cmake"
     "${PROJECT_BINARY_DIR}/passageConfigVersion.cmake"
-    DESTINATION "${package_folder}" COMPONENT client)
-install_component(client passageClientTargets passage.pc)
+    DESTINATION "${package_folder}" COMPONENT dev)
+install_package(client dev passageClientTargets passage.pc)
 
 if(TARGET passage_emulator)
-    set_target_properties(passage-emulator PROPERTIES INSTALL_RPATH "\$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
     install(TARGETS passage_emulator EXPORT passageEmulatorTargets COMPONENT emulator)
     install(TARGETS passage-emulator COMPONENT emulator)
     install(FILES "${PROJECT_SOURCE_DIR}/include/passage/emulator.hpp"
         DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/passage" COMPONENT emulator)
-    install_component(emulator passageEmulatorTargets passage-emulator.pc)
+    install(FILES "${PROJECT_SOURCE_DIR}/doc/passage-emulator.1"
+        DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT emulator)
+    install_package(emulator emulator passageEmulatorTargets passage-emulator.pc)
 endif()
