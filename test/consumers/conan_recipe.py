@@ -1,0 +1,176 @@
+"""conan_recipe.py SOURCE PREFIX SHARED: runs the recipe of Conan, with stand-ins for what it imports of Conan.
+
+SOURCE is the checkout, PREFIX an install tree of this build, SHARED whether its library is shared.
+"""
+
+import collections
+import importlib.util
+import itertools
+import pathlib
+import re
+import sys
+import tempfile
+import types
+
+SOURCE, PREFIX, SHARED = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3] == "ON"
+RECIPES = SOURCE / "packaging" / "conan"
+sys.dont_write_bytecode = True
+
+
+def check(good, what):
+    if not good:
+        sys.exit(f"conan_recipe.py: {what}")
+
+
+class Options(types.SimpleNamespace):
+    def rm_safe(self, name):
+        vars(self).pop(name, None)
+
+
+class Component:
+    def __init__(self):
+        self.libs, self.requires, self.system_libs, self.properties = [], [], [], {}
+
+    def set_property(self, name, value):
+        self.properties[name] = value
+
+
+class Info(Component):
+    def __init__(self):
+        super().__init__()
+        self.components = collections.defaultdict(Component)
+
+
+class ConanFile:
+    def requires(self, reference, **_):
+        self.required.append(reference.partition("/")[0])
+
+    tool_requires = requires
+
+
+class Recorded:
+    """A generator or a build tool: what it is told."""
+
+    last = {}
+
+    def __init__(self, recipe):
+        self.cache_variables, self.calls = {}, []
+        Recorded.last[type(self).__name__] = self
+
+    def __getattr__(self, name):
+        return lambda *arguments, **_: self.calls.append((name, *arguments))
+
+
+class Version:
+    def __init__(self, text):
+        self.text = str(text)
+
+    def __lt__(self, other):
+        return int(self.text.split(".")[0]) < int(str(other).split(".")[0])
+
+
+class Invalid(Exception):
+    pass
+
+
+def copy(_recipe, pattern, src, dst, **_):
+    found = [path for path in pathlib.Path(src).rglob("*") if path.relative_to(src).match(pattern)]
+    check(found or not pathlib.Path(src).is_relative_to(SOURCE), f"nothing is copied by {pattern}")
+
+
+def module(name, **members):
+    made = types.ModuleType(name)
+    vars(made).update(members)
+    sys.modules[name] = made
+
+
+def recorded(name):
+    return type(name, (Recorded,), {})
+
+
+module("conan", ConanFile=ConanFile)
+module("conan.errors", ConanInvalidConfiguration=Invalid)
+module("conan.tools")
+module("conan.tools.build", check_min_cppstd=lambda *_: None, can_run=lambda *_: True)
+module(
+    "conan.tools.cmake",
+    CMake=recorded("CMake"),
+    CMakeDeps=recorded("CMakeDeps"),
+    CMakeToolchain=recorded("CMakeToolchain"),
+    cmake_layout=lambda *_, **__: None,
+)
+module("conan.tools.files", copy=copy, rmdir=lambda *_: None)
+module("conan.tools.scm", Version=Version)
+
+
+def recipe_of(path, base):
+    specification = importlib.util.spec_from_file_location("recipe", path)
+    loaded = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(loaded)
+    return next(
+        value for value in vars(loaded).values() if isinstance(value, type) and issubclass(value, base) and value is not base
+    )
+
+
+Recipe = recipe_of(RECIPES / "conanfile.py", ConanFile)
+recipe_of(RECIPES / "test_package" / "conanfile.py", ConanFile)
+
+cmake_lists = (SOURCE / "CMakeLists.txt").read_text()
+version = re.search(r"VERSION (\d+\.\d+\.\d+)", cmake_lists)[1]
+check(Recipe.version == version, f"the recipe is of version {Recipe.version}, the project of {version}")
+
+
+empty = tempfile.TemporaryDirectory()
+
+
+def made(settings, **options):
+    recipe = Recipe()
+    recipe.recipe_folder = str(RECIPES)
+    recipe.source_folder = recipe.export_sources_folder = recipe.package_folder = empty.name
+    recipe.ref = "passage"
+    recipe.required = []
+    recipe.settings = settings
+    recipe.options = Options(**(Recipe.default_options | options))
+    recipe.cpp_info = Info()
+    return recipe
+
+
+class Compiler(types.SimpleNamespace):
+    def __str__(self):
+        return self.name
+
+
+def settings(system="Linux", compiler="gcc", number="12"):
+    return types.SimpleNamespace(os=system, compiler=Compiler(name=compiler, version=number))
+
+
+for http2, emulator in itertools.product([False, True], repeat=2):
+    recipe = made(settings(), shared=SHARED, http2=http2, emulator=emulator)
+    for step in "export_sources configure layout source requirements build_requirements validate generate".split():
+        getattr(recipe, step)()
+    check(hasattr(recipe.options, "fPIC") != SHARED, "fPIC is of static libraries alone")
+    for name, value in Recorded.last["CMakeToolchain"].cache_variables.items():
+        check(f"option({name} " in cmake_lists, f"the project has no option {name}")
+        check(isinstance(value, bool), f"{name} is {value!r}")
+
+    recipe.build()
+    recipe.package()
+    check([call[0] for call in Recorded.last["CMake"].calls] == ["install"], "package() does not install")
+    recipe.package_info()
+    components = recipe.cpp_info.components
+    check(set(components) == {"client"} | ({"emulator"} if emulator else set()), f"components {list(components)}")
+    for component in components.values():
+        for package in {name.partition("::")[0] for name in component.requires}:
+            check(package in recipe.required, f"{package} is used, but not required")
+        for library in component.libs:
+            check(list(PREFIX.glob(f"lib*/**/lib{library}.*")), f"no library {library} is installed")
+    used = {name.partition("::")[0] for component in components.values() for name in component.requires}
+    check(used | {"cmake"} == set(recipe.required), f"required {recipe.required}, used {used}")
+
+for wrong in settings(system="Windows"), settings(number="11"), settings(compiler="clang", number="13"), settings(compiler="msvc"):
+    try:
+        made(wrong).validate()
+    except Invalid:
+        continue
+    check(False, f"{wrong} is not refused")
+print("the recipe names what the project has")
