@@ -432,9 +432,10 @@ passage::ListUsersRequest list_of(const json::object& step)
 class Driver
 {
 public:
-    explicit Driver(json::object tokens) : tokens_{std::move(tokens)}
+    Driver(json::object tokens, passage::HttpVersion version) : tokens_{std::move(tokens)}
     {
-        const passage::Config right = passage::Config::from_environment().value();
+        passage::Config right = passage::Config::from_environment().value();
+        right.http_version = version;
         passage::Config wrong_key = right;
         wrong_key.api_key = passage::Secret{"psg_of_another_app"};
         passage::Config unknown_app = right;
@@ -554,9 +555,18 @@ json::value read(const char* name)
     return json::parse(std::string{std::istreambuf_iterator<char>{file}, {}});
 }
 
-void act_out(const json::value& scenario, json::object tokens)
+passage::HttpVersion version_of(std::string_view name)
 {
-    Driver driver{std::move(tokens)};
+    if (name == "http1")
+        return passage::HttpVersion::http1;
+    if (name == "http2")
+        return passage::HttpVersion::http2;
+    throw std::runtime_error{"the version of HTTP is http1 or http2"};
+}
+
+void act_out(const json::value& scenario, json::object tokens, passage::HttpVersion version)
+{
+    Driver driver{std::move(tokens), version};
     Milliseconds to = now();
     for (const json::value& step : scenario.at("steps").as_array()) {
         // Times tell apart the steps that made them: each step has milliseconds of its own.
@@ -578,9 +588,9 @@ void act_out(const json::value& scenario, json::object tokens)
 int main(int argc, char** argv)
 {
     try {
-        if (argc != 3)
-            throw std::runtime_error{"give the files of the scenario and of the tokens"};
-        act_out(read(argv[1]), read(argv[2]).as_object());
+        if (argc != 4)
+            throw std::runtime_error{"give the files of the scenario and of the tokens, and the version of HTTP"};
+        act_out(read(argv[1]), read(argv[2]).as_object(), version_of(argv[3]));
         return EXIT_SUCCESS;
     } catch (const std::exception& error) {
         std::cerr << "client_driver: " << error.what() << '\n';
