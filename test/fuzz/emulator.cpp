@@ -1,10 +1,8 @@
+#include "demo_store.hpp"
 #include "fuzz.hpp"
 
-#include "keys.hpp"
 #include "request_reader.hpp"
 #include "response_bytes.hpp"
-#include "routes.hpp"
-#include "store.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -84,32 +82,6 @@ void check_answer(const Response& response, bool head_only)
     const std::size_t used = parser.put(boost::asio::buffer(bytes), error);
     require(!error && parser.is_done() && used == bytes.size(), "an answer is one response");
     require(head_only || parser.get().body() == response.body, "an answer comes as it was given");
-}
-
-struct Demo
-{
-    emulator::Store store{{}};
-
-    Demo() { store.put_app("demo", emulator::hash_key("key"), emulator::now()); }
-};
-
-/// Made once, for that is slow; emptied before each input.
-emulator::Store& store_of_one_user()
-{
-    static Demo demo;
-    emulator::Store& store = demo.store;
-    const auto call = [&](std::string_view method, const std::string& target, std::string_view body = {}) {
-        return answer(store, {method, target, "fuzz", "Bearer key", body});
-    };
-    for (;;) {
-        const auto page = boost::json::parse(call("GET", "/v1/apps/demo/users?limit=500").body);
-        if (page.at("users").as_array().empty())
-            break;
-        for (const auto& user : page.at("users").as_array())
-            call("DELETE", "/v1/apps/demo/users/" + std::string{user.at("id").as_string().c_str()});
-    }
-    call("POST", "/admin/apps/demo/users", R"({"id":"ada","email":"ada@lovelace.example"})");
-    return store;
 }
 
 } // namespace
