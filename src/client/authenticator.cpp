@@ -18,6 +18,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <mutex>
 #include <new>
@@ -78,7 +79,7 @@ unexpected<Error> failure(Error error)
 /// The error for a token that can't be verified, as no keys could be fetched.
 Error no_keys(const Error& cause)
 {
-    if (cause.code == Errc::shut_down)
+    if (cause.code == Errc::shut_down || cause.code == Errc::no_memory)
         return cause;
     Error error = cause;
     error.code = Errc::jwks;
@@ -104,6 +105,7 @@ Error too_many_wait(std::size_t most)
 
 asio::awaitable<Result> ready(Result result)
 {
+    client::throw_if_no_memory(result);
     co_return result;
 }
 
@@ -125,9 +127,13 @@ struct Authenticator::State : std::enable_shared_from_this<State>
     /// A fetch of keys in flight.
     struct Fetch
     {
-        std::shared_ptr<client::SharedWait> wait;
-        std::shared_ptr<client::CallReport> report;
+        explicit Fetch(const asio::any_io_executor& executor) : wait{std::make_shared<client::SharedWait>(executor)} {}
+
+        const std::shared_ptr<client::SharedWait> wait;
+        const std::shared_ptr<client::CallReport> report = std::make_shared<client::CallReport>();
+        std::atomic<bool> is_started = false; ///< False while the call is being started.
     };
+    using FetchPtr = std::shared_ptr<Fetch>;
 
     /// The deadline of a caller that set one; otherwise the time-out of the fetch ends its wait.
     Clock::time_point deadline(const CallOptions& options, Clock::time_point now) const
@@ -178,29 +184,31 @@ struct Authenticator::State : std::enable_shared_from_this<State>
 
     /// As `ask`, but also starts a fetch if one is needed. Sets `under_way` to the fetch to wait for, and `permit` if
     /// another caller started it.
-    KeyCache::Answer ask_and_fetch(const jwt::Token& token, const CallOptions& options, Fetch& under_way,
+    KeyCache::Answer ask_and_fetch(const jwt::Token& token, const CallOptions& options, FetchPtr& under_way,
                                    client::WaitingLimit::Permit& permit)
     {
         const auto by = client_state.lock();
         std::unique_lock lock{mutex};
         const KeyCache::Answer answer = cache.find(token.key_id(), std::chrono::steady_clock::now());
         if (!answer.fetch || !by) {
-            if (fetch.wait)
+            if (fetch)
                 permit = limit.enter();
             under_way = fetch;
             return answer;
         }
-        under_way = fetch = {std::make_shared<client::SharedWait>(executor), std::make_shared<client::CallReport>()};
+        under_way = fetch = std::make_shared<Fetch>(executor);
         cache.begin_fetch();
         lock.unlock();
         // From here on other callers may wait, so the fetch must end even if something throws.
         auto end = client::exactly_once<jwt::KeySet>(
-            Errc::jwks, [self = shared_from_this()](expected<jwt::KeySet> keys) { self->end_fetch(std::move(keys)); });
+            [under_way] { return under_way->is_started ? Errc::jwks : Errc::no_memory; },
+            [self = shared_from_this()](expected<jwt::KeySet> keys) { self->end_fetch(std::move(keys)); });
         CallOptions of_fetch;
         if (options.trace_parent())
             of_fetch.trace_parent(*options.trace_parent());
-        const auto call = client::make_token_keys_call(by, of_fetch, under_way.report);
+        const auto call = client::make_token_keys_call(by, of_fetch, under_way->report);
         call->start(detail::Handler<std::decay_t<decltype(call)>>{std::move(end)}, executor, false);
+        under_way->is_started = true;
         return answer;
     }
 
@@ -216,9 +224,9 @@ struct Authenticator::State : std::enable_shared_from_this<State>
                 else
                     cache.failed(std::move(keys.error()), now);
             } catch (const std::bad_alloc&) {
-                cache.failed(Error{Errc::jwks, "no memory"}, now);
+                cache.failed(Error{Errc::no_memory}, now);
             }
-            ended = std::exchange(fetch, {}).wait;
+            ended = std::exchange(fetch, nullptr)->wait;
         }
         ended->finish();
     }
@@ -234,7 +242,7 @@ struct Authenticator::State : std::enable_shared_from_this<State>
 
     std::mutex mutex; ///< Guards the members below.
     KeyCache cache;
-    Fetch fetch; ///< Empty if no fetch is in flight.
+    FetchPtr fetch; ///< Null if no fetch is in flight.
 };
 
 asio::awaitable<Result> Authenticator::State::wait_and_check(std::shared_ptr<State> self, std::string text,
@@ -247,23 +255,28 @@ asio::awaitable<Result> Authenticator::State::wait_and_check(std::shared_ptr<Sta
         co_return failure(jwt::refusal(token.error()));
     bool cancelled = co_await client::accept_cancellation();
     for (;;) {
-        Fetch fetch;
+        FetchPtr fetch;
         client::WaitingLimit::Permit permit;
         const KeyCache::Answer answer = self->ask_and_fetch(*token, options, fetch, permit);
-        if (auto result = self->check(*token, answer))
+        if (auto result = self->check(*token, answer)) {
+            client::throw_if_no_memory(*result);
             co_return *std::move(result);
+        }
 
-        if (!fetch.wait)
+        if (!fetch)
             co_return failure(Error{Errc::shut_down});
         if (!answer.fetch && !permit)
             co_return failure(too_many_wait(self->limit.most()));
         if (cancelled)
             co_return failure(Error{Errc::cancelled});
-        const client::SharedWait::End end = co_await client::SharedWait::wait(std::move(fetch.wait), deadline);
+        const auto report = fetch->report;
+        auto wait = fetch->wait;
+        fetch.reset(); // no cycle: the wait owns the waiting coroutines
+        const client::SharedWait::End end = co_await client::SharedWait::wait(std::move(wait), deadline);
         if (end != client::SharedWait::End::finished) {
             const bool expired = end == client::SharedWait::End::expired;
             Error error{expired ? Errc::timeout : Errc::cancelled, expired ? "the deadline passed" : ""};
-            fetch.report->add_to(error);
+            report->add_to(error);
             error.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
             error.retryable = expired;
             co_return failure(std::move(error));

@@ -30,14 +30,12 @@ inline asio::awaitable<bool> accept_cancellation()
     co_return false;
 }
 
-/// Returns the result of an operation. Throws `std::bad_alloc` if that is `Errc::no_memory`.
+/// Throws `std::bad_alloc` if a result is `Errc::no_memory`. Called for the results of awaitables.
 template <class Result>
-Result take_or_throw(detail::Operation<Result>& operation)
+void throw_if_no_memory(const Result& result)
 {
-    Result result = operation.take();
     if (!result && result.error().code == Errc::no_memory)
         throw std::bad_alloc{};
-    return result;
 }
 
 /// Makes an awaitable of an operation. Cancellation ends it with a result, not an exception. Kept small, as every call
@@ -57,7 +55,9 @@ asio::awaitable<Result> await(std::shared_ptr<detail::Operation<Result>> operati
     };
     operation = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Ptr)>(
         std::move(initiate), asio::use_awaitable, std::move(operation));
-    co_return take_or_throw(*operation);
+    Result result = operation->take();
+    throw_if_no_memory(result);
+    co_return result;
 }
 
 } // namespace passage::client

@@ -24,11 +24,6 @@ using net::Task;
 
 namespace {
 
-Failure no_memory()
-{
-    return {Error{Errc::no_memory}, true};
-}
-
 /// Streams of an HTTP/2 connection, until the first server has said how many it permits.
 constexpr std::size_t assumed_streams = 100;
 
@@ -255,13 +250,13 @@ try {
                                                 [this, self = shared_from_this(), dial, slot](
                                                     std::exception_ptr error, expected<ConnectionPtr, Failure> result) {
                                                     if (error) // only `std::bad_alloc` is possible
-                                                        result = unexpected{no_memory()};
+                                                        result = unexpected{out_of_memory(dial_stage_)};
                                                     end_dial(slot, *dial, std::move(result));
                                                 }));
 } catch (const std::bad_alloc&) {
     // The pool needs to know the end of each dial.
     dials_[slot].reset();
-    dial_failure_ = no_memory();
+    dial_failure_ = out_of_memory(dial_stage_);
     pool_.dial_failed(slot, Clock::now());
 }
 
@@ -372,7 +367,7 @@ void Connections::fail_lost_dials()
         if (!dials_[slot] || !dials_[slot]->expired())
             continue;
         dials_[slot].reset();
-        dial_failure_ = no_memory();
+        dial_failure_ = out_of_memory(dial_stage_);
         pool_.dial_failed(slot, Clock::now());
         run_pool_actions();
     }
@@ -382,7 +377,7 @@ void Connections::refuse(Pending& pending, bool stopped) noexcept
 try {
     pending.refused(stopped ? policy::stopped_failure(Errc::shut_down, Stage::pool) : dial_failure_);
 } catch (const std::bad_alloc&) {
-    Failure failure = no_memory();
+    Failure failure = out_of_memory(Stage::pool);
     if (stopped)
         failure = Failure{Error{Errc::shut_down}, false};
     pending.refused(failure);

@@ -42,12 +42,12 @@ SharedReads::ReadPtr SharedReads::join(const std::string& id, WaitingLimit::Perm
 void SharedReads::start(const std::string& id, const ReadPtr& read, const MakeCall& make_call)
 {
     // Other callers may be waiting already, so the read must finish even if something throws.
-    auto end =
-        exactly_once<UserInfo>(Errc::shut_down, [self = shared_from_this(), id, read](expected<UserInfo> user) mutable {
-            self->finish(id, *read, std::move(user));
-        });
+    auto end = exactly_once<UserInfo>(
+        [read] { return read->is_started ? Errc::shut_down : Errc::no_memory; },
+        [self = shared_from_this(), id, read](expected<UserInfo> user) { self->finish(id, *read, std::move(user)); });
     const Call call = make_call(read->report);
     call->start(detail::Handler<Call>{std::move(end)}, executor_, false);
+    read->is_started = true;
     const std::lock_guard lock{mutex_};
     read->call = call;
 }
@@ -113,8 +113,7 @@ asio::awaitable<expected<UserInfo>> SharedReads::read(std::shared_ptr<SharedRead
         co_return unexpected{std::move(error)};
     }
     const expected<UserInfo>& user = *read->result;
-    if (!user && user.error().code == Errc::no_memory)
-        throw std::bad_alloc{};
+    throw_if_no_memory(user);
     if (!user)
         co_return unexpected{Error{user.error()}};
     co_return UserInfo{*user}; // not the `expected`: tl::expected ends the program if its copy throws

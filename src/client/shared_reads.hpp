@@ -7,6 +7,7 @@
 #include <passage/expected.hpp>
 #include <passage/user.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -42,6 +43,7 @@ private:
 
         const std::shared_ptr<SharedWait> wait;
         const std::shared_ptr<CallReport> report = std::make_shared<CallReport>();
+        std::atomic<bool> is_started = false;     ///< False while the call is being started.
         std::weak_ptr<Call::element_type> call;   ///< The wait of the call owns it.
         std::optional<expected<UserInfo>> result; ///< Set before the wait is finished.
         std::size_t callers = 0;                  ///< Guarded by the mutex.

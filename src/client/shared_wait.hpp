@@ -209,14 +209,16 @@ private:
 };
 
 /// A completion handler that calls `end` exactly once: with the result, or, if it is destroyed without being called,
-/// with an error that has the code `if_destroyed`.
-template <class T, class EndFunction>
+/// with an error that has the code `why_destroyed()`.
+template <class T, class CodeFunction, class EndFunction>
 class ExactlyOnce
 {
 public:
-    ExactlyOnce(Errc if_destroyed, EndFunction end) : if_destroyed_{if_destroyed}, end_{std::move(end)} {}
+    ExactlyOnce(CodeFunction why_destroyed, EndFunction end)
+        : why_destroyed_{std::move(why_destroyed)}, end_{std::move(end)}
+    {}
     ExactlyOnce(ExactlyOnce&& other) noexcept
-        : if_destroyed_{other.if_destroyed_}, end_{std::exchange(other.end_, std::nullopt)}
+        : why_destroyed_{std::move(other.why_destroyed_)}, end_{std::exchange(other.end_, std::nullopt)}
     {}
     ExactlyOnce& operator=(ExactlyOnce&&) = delete;
     ~ExactlyOnce()
@@ -224,7 +226,7 @@ public:
         if (!end_)
             return;
         try {
-            (*end_)(unexpected{Error{if_destroyed_, "it was given up"}});
+            (*end_)(unexpected{Error{why_destroyed_(), "it was given up"}});
         } catch (const std::bad_alloc&) { // the coroutine that could not be resumed is destroyed
         }
     }
@@ -236,14 +238,14 @@ public:
     }
 
 private:
-    Errc if_destroyed_;
+    CodeFunction why_destroyed_;
     std::optional<EndFunction> end_;
 };
 
-template <class T, class EndFunction>
-ExactlyOnce<T, EndFunction> exactly_once(Errc if_destroyed, EndFunction end) noexcept
+template <class T, class CodeFunction, class EndFunction>
+ExactlyOnce<T, CodeFunction, EndFunction> exactly_once(CodeFunction why_destroyed, EndFunction end) noexcept
 {
-    return {if_destroyed, std::move(end)};
+    return {std::move(why_destroyed), std::move(end)};
 }
 
 /// Limits the number of waiting callers. Thread-safe.

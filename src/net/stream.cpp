@@ -120,6 +120,8 @@ Step failed(Errc code, std::string message, error_code cause, bool transient)
 
 Step lost(int system_error)
 {
+    if (system_error == ENOMEM)
+        return failed(Errc::no_memory, {}, {}, true);
     error_code cause{asio::error::eof};
     if (system_error != 0)
         cause.assign(system_error, boost::system::system_category());

@@ -99,6 +99,7 @@ struct Scenario
     void (*interrupt)(std::optional<Client>&) = nullptr;
     bool all = false; ///< Not one allocation fails during the interruption, but all.
     bool retries = true;
+    bool short_sends = false; ///< The system accepts a few bytes at a time.
 };
 
 Calls one(Client& client)
@@ -165,6 +166,7 @@ const std::vector<Scenario> scenarios{
     {.name = "calls that share a look-up", .calls = &several, .connections = 3, .by_name = true},
     {.name = "get without retries", .calls = &one, .retries = false},
     {.name = "get by name without retries", .calls = &one, .by_name = true, .retries = false},
+    {.name = "create, with short sends", .calls = &creation, .retries = false, .short_sends = true},
     {.name = "calls that wait", .calls = &several},
     {.name = "calls that wait, warm", .calls = &several, .warm = true},
     {.name = "batch", .calls = &batch},
@@ -242,6 +244,9 @@ bool run_with_failure(Driver& driver, const Scenario& scenario, long n)
         config.retry.max_attempts = 1;
     config.pool.max_connections = scenario.connections;
     config.timeouts.total = config.timeouts.attempt = config.timeouts.connect = std::chrono::seconds{5};
+    SystemFaults faults;
+    if (scenario.short_sends)
+        faults.limit_transfers(64);
     std::optional<Client> client{std::in_place, context, config};
     if (scenario.warm)
         BOOST_TEST(driver.run(get(*client, "warm")).id == "warm");
