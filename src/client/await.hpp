@@ -38,6 +38,15 @@ void throw_if_no_memory(const Result& result)
         throw std::bad_alloc{};
 }
 
+/// Returns the result of an operation. A function, because a local variable of a coroutine would cost a move.
+template <class Result>
+Result take_or_throw(detail::Operation<Result>& operation)
+{
+    Result result = operation.take();
+    throw_if_no_memory(result);
+    return result;
+}
+
 /// Makes an awaitable of an operation. Cancellation ends it with a result, not an exception. Kept small, as every call
 /// has such a coroutine.
 template <class Result>
@@ -55,9 +64,7 @@ asio::awaitable<Result> await(std::shared_ptr<detail::Operation<Result>> operati
     };
     operation = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Ptr)>(
         std::move(initiate), asio::use_awaitable, std::move(operation));
-    Result result = operation->take();
-    throw_if_no_memory(result);
-    co_return result;
+    co_return take_or_throw(*operation);
 }
 
 } // namespace passage::client
