@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <random>
 #include <string>
@@ -75,7 +76,7 @@ public:
 
     void send(std::size_t limit)
     {
-        std::string out;
+        std::pmr::string out;
         session_.send(out, limit);
         collect();
         require(session_.places() <= session_.max_streams(), "there are no more places than streams");
