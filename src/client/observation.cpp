@@ -21,7 +21,7 @@ class CallObservation final : public Observation
 public:
     CallObservation(std::shared_ptr<CallObserver> observer, std::shared_ptr<CallReport> report,
                     std::optional<TraceParent> trace_parent)
-        : observer_{std::move(observer)}, report_{std::move(report)}, given_{std::move(trace_parent)}
+        : observer_{std::move(observer)}, report_{std::move(report)}, given_{trace_parent}
     {}
 
     void begin_attempt(Clock::time_point now, unsigned charged) override;
