@@ -32,7 +32,7 @@ struct Outcome
     bool begun = false;
     bool sent = false;
     bool answered = false;
-    std::string told; ///< The response or the error, in one text.
+    std::string told; ///< The response or the kind of the error, in one text.
 
     friend bool operator==(const Outcome&, const Outcome&) = default;
 };
@@ -145,7 +145,8 @@ private:
                     "a failure has a kind of its own");
             require(failure.transient || code != Errc::truncated, "what was lost may be retried");
             check_error(failure.error);
-            outcome.told = to_string(failure.error);
+            // Of a connection that breaks several rules, it depends which is seen first.
+            outcome.told = make_error_code(code).message();
         }
     }
 
