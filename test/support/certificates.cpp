@@ -1,5 +1,7 @@
 #include "support/certificates.hpp"
 
+#include <array>
+#include <functional>
 #include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -72,7 +74,7 @@ Identity make_identity(const CertificateSpec& spec, const Identity* issuer)
     X509* const by = signer.certificate.get();
     add_extension(certificate, by, NID_basic_constraints, spec.is_authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
     add_extension(certificate, by, NID_key_usage,
-                  spec.is_authority ? "critical,keyCertSign" : "critical,digitalSignature,keyEncipherment");
+                  spec.is_authority ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature,keyEncipherment");
     add_extension(certificate, by, NID_ext_key_usage, spec.is_authority ? "" : spec.usage);
     add_extension(certificate, by, NID_subject_alt_name, spec.names);
     add_extension(certificate, by, NID_name_constraints, spec.name_constraints);
@@ -82,13 +84,78 @@ Identity make_identity(const CertificateSpec& spec, const Identity* issuer)
     return made;
 }
 
-std::string to_pem(const Identity& identity)
+namespace {
+
+/// What `write` writes to a BIO.
+std::string written(const std::function<int(BIO*)>& write)
 {
     const std::unique_ptr<BIO, decltype(&BIO_free)> output{BIO_new(BIO_s_mem()), &BIO_free};
-    require(output && PEM_write_bio_X509(output.get(), identity.certificate.get()) == 1);
+    require(output && write(output.get()) == 1);
     char* data = nullptr;
     const long size = BIO_get_mem_data(output.get(), &data);
     return {data, static_cast<std::size_t>(size)};
+}
+
+std::string key_to_pem_with(decltype(&PEM_write_bio_PrivateKey) write, const Identity& identity,
+                            const std::string& passphrase)
+{
+    const EVP_CIPHER* const cipher = passphrase.empty() ? nullptr : EVP_aes_256_cbc();
+    return written([&](BIO* output) {
+        return write(output, identity.key.get(), cipher, reinterpret_cast<const unsigned char*>(passphrase.data()),
+                     static_cast<int>(passphrase.size()), nullptr, nullptr);
+    });
+}
+
+} // namespace
+
+std::string to_pem(const Identity& identity)
+{
+    return written([&](BIO* output) { return PEM_write_bio_X509(output, identity.certificate.get()); });
+}
+
+std::string key_to_pem(const Identity& identity, const std::string& passphrase)
+{
+    return key_to_pem_with(&PEM_write_bio_PrivateKey, identity, passphrase);
+}
+
+std::string key_to_old_pem(const Identity& identity, const std::string& passphrase)
+{
+    return key_to_pem_with(&PEM_write_bio_PrivateKey_traditional, identity, passphrase);
+}
+
+std::string make_crl(const Identity& issuer, const CrlSpec& spec)
+{
+    const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> crl{X509_CRL_new(), &X509_CRL_free};
+    const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> from{X509_gmtime_adj(nullptr, spec.valid_from),
+                                                                     &ASN1_TIME_free};
+    const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> until{X509_gmtime_adj(nullptr, spec.valid_until),
+                                                                      &ASN1_TIME_free};
+    require(crl && from && until && X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2) == 1 &&
+            X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(issuer.certificate.get())) == 1 &&
+            X509_CRL_set1_lastUpdate(crl.get(), from.get()) == 1 &&
+            X509_CRL_set1_nextUpdate(crl.get(), until.get()) == 1);
+    for (const Identity* identity : spec.revoked) {
+        X509_REVOKED* const entry = X509_REVOKED_new();
+        require(
+            entry && X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(identity->certificate.get())) == 1 &&
+            X509_REVOKED_set_revocationDate(entry, from.get()) == 1 && X509_CRL_add0_revoked(crl.get(), entry) == 1);
+    }
+    require(X509_CRL_sign(crl.get(), issuer.key.get(), EVP_sha256()) > 0);
+    return written([&](BIO* output) { return PEM_write_bio_X509_CRL(output, crl.get()); });
+}
+
+std::string pin_of(const Identity& identity)
+{
+    unsigned char* der = nullptr;
+    const int size = i2d_PUBKEY(identity.key.get(), &der);
+    require(size > 0);
+    std::array<unsigned char, 32> digest;
+    const int digested = EVP_Digest(der, static_cast<std::size_t>(size), digest.data(), nullptr, EVP_sha256(), nullptr);
+    OPENSSL_free(der);
+    require(digested == 1);
+    std::array<unsigned char, 45> base64; // with a NUL
+    const int encoded = EVP_EncodeBlock(base64.data(), digest.data(), int{digest.size()});
+    return "sha256/" + std::string{base64.begin(), base64.begin() + encoded};
 }
 
 } // namespace passage::test

@@ -44,5 +44,23 @@ Identity make_identity(const CertificateSpec& spec, const Identity* issuer);
 
 /// The certificate as PEM.
 std::string to_pem(const Identity& identity);
+/// The private key as PEM (PKCS #8), encrypted if there is a passphrase.
+std::string key_to_pem(const Identity& identity, const std::string& passphrase = {});
+/// The same in the older form of OpenSSL, with encryption by PEM's header.
+std::string key_to_old_pem(const Identity& identity, const std::string& passphrase = {});
+
+/// What a list of revoked certificates is to say.
+struct CrlSpec
+{
+    std::vector<const Identity*> revoked = {};
+    long valid_from = -3600; ///< Seconds from now.
+    long valid_until = 3600; ///< Seconds from now.
+};
+
+/// A list by `issuer`, as PEM.
+std::string make_crl(const Identity& issuer, const CrlSpec& spec = {});
+
+/// The pin of a certificate's key: "sha256/" and base64.
+std::string pin_of(const Identity& identity);
 
 } // namespace passage::test

@@ -11,7 +11,6 @@
 #include <fstream>
 #include <memory>
 #include <netinet/in.h>
-#include <openssl/pem.h>
 #include <stdexcept>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -63,16 +62,6 @@ void write_file(const std::filesystem::path& path, std::string_view text)
     std::ofstream{path} << text;
 }
 
-std::string key_pem(const Identity& identity)
-{
-    const std::unique_ptr<BIO, decltype(&BIO_free)> output{BIO_new(BIO_s_mem()), &BIO_free};
-    if (PEM_write_bio_PrivateKey(output.get(), identity.key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1)
-        throw std::runtime_error{"the key can't be written"};
-    char* data = nullptr;
-    const long size = BIO_get_mem_data(output.get(), &data);
-    return {data, static_cast<std::size_t>(size)};
-}
-
 pid_t spawn(std::vector<std::string> command)
 {
     std::vector<char*> arguments;
@@ -105,7 +94,7 @@ ForeignServer::ForeignServer()
     const Identity identity = make_identity({}, &authority);
     ca_pem_ = to_pem(authority);
     write_file(folder_ / "server.pem", to_pem(identity));
-    write_file(folder_ / "server.key", key_pem(identity));
+    write_file(folder_ / "server.key", key_to_pem(identity));
     write_file(folder_ / "www/v1/apps/app/users/u1", user);
 }
 

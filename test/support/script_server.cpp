@@ -431,6 +431,15 @@ std::string Peer::make_record(unsigned char type, std::string_view content)
     return record;
 }
 
+std::string Peer::client_name() const
+{
+    const X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
+    std::array<char, 64> name{};
+    if (certificate)
+        X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name.data(), int{name.size()});
+    return name.data();
+}
+
 void Peer::close_notify()
 {
     ERR_clear_error();
@@ -600,7 +609,7 @@ std::shared_ptr<TlsContext> ScriptServer::context(const TlsSettings& settings)
 {
     // One for equal settings: sessions are resumed within a context only.
     const auto key = [](const TlsSettings& s) {
-        return std::tie(s.identity, s.min_version, s.max_version, s.ciphers, s.alpn, s.tickets);
+        return std::tie(s.identity, s.min_version, s.max_version, s.ciphers, s.alpn, s.tickets, s.client_authority);
     };
     const std::lock_guard lock{mutex_};
     for (const auto& known : contexts_)
@@ -619,6 +628,11 @@ std::shared_ptr<TlsContext> ScriptServer::context(const TlsSettings& settings)
             "TLS can't be set up");
     for (const Identity* intermediate : identity.chain)
         require(SSL_CTX_add1_chain_cert(made, intermediate->certificate.get()) == 1, "no chain");
+    if (settings.client_authority) {
+        SSL_CTX_set_verify(made, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+        require(X509_STORE_add_cert(SSL_CTX_get_cert_store(made), settings.client_authority->certificate.get()) == 1,
+                "no authority");
+    }
     // Offered, so that a client that uses it is found out.
     SSL_CTX_set_max_early_data(made, 16384);
     SSL_CTX_set_options(made, SSL_OP_NO_ANTI_REPLAY);

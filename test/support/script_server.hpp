@@ -46,6 +46,7 @@ struct TlsSettings
     bool needs_resumed = false; ///< The script fails unless a session is resumed.
     /// What is sent in place of the nth record of the handshake; none: the record itself.
     std::function<std::string(std::string record, std::size_t n)> rewrite = {};
+    const Identity* client_authority = nullptr; ///< Demands a client's certificate that it issued; none: demands none.
 };
 
 /// How the bytes that a script sends are divided; each piece is a write, and a TLS record, of its own.
@@ -109,6 +110,8 @@ public:
     /// Counted from 0 for each plan.
     std::size_t number() const noexcept { return number_; }
 
+    /// The common name of the client's certificate; empty if it showed none.
+    std::string client_name() const;
     /// The last whole request.
     const std::string& last_request() const noexcept { return request_; }
     std::size_t raw_bytes_sent() const noexcept { return raw_sent_; }
