@@ -121,9 +121,9 @@ public:
     /// if that is empty; `tls`, `timeouts`, `retry` and `limits` to fetch keys; and `pool.max_waiting`. The API key may
     /// be empty.
     /// \par Errors
-    /// Throws `boost::system::system_error` with `Errc::invalid_argument` if a setting is invalid, with `Errc::tls` if
-    /// the CA certificates are unusable, and with `Errc::decode` if `AuthOptions::keys` is not a JWK set. `what()` says
-    /// how to correct it.
+    /// Throws `boost::system::system_error` with `Errc::invalid_argument` if a setting is invalid, or names a file that
+    /// cannot be used, with `Errc::tls` if the root certificates of the system cannot be read, and with `Errc::decode`
+    /// if `AuthOptions::keys` is not a JWK set. `what()` says how to correct it.
     Authenticator(boost::asio::any_io_executor executor, const Config& config, const AuthOptions& options = {});
 
     /// Constructs an authenticator on an execution context. Equivalent to `Authenticator{context.get_executor(),
@@ -156,6 +156,15 @@ public:
     Authenticator& operator=(Authenticator&& other) noexcept;
     /// Destructor. Operations that wait for keys complete with `Errc::shut_down`.
     ~Authenticator();
+
+    /// Replaces the TLS settings of later fetches of keys, as `Client::reload_tls`. No-op with `AuthOptions::keys`.
+    ///
+    /// \par Errors
+    /// Those of the constructor for `Config::tls`. After an error nothing has changed. `Errc::shut_down` if the
+    /// authenticator was moved from.
+    /// \par Thread safety
+    /// May be called from any thread at any time. Files are read on the calling thread.
+    expected<void> reload_tls(const TlsOptions& options);
 
     /// Checks a token.
     ///

@@ -136,10 +136,11 @@ public:
     /// Constructs a client whose I/O runs on an executor.
     ///
     /// \par Effects
-    /// Reads the CA file, if `config` names one. Does not connect.
+    /// Reads the files of `Config::tls`. Does not connect.
     /// \par Errors
-    /// Throws `boost::system::system_error` with `Errc::invalid_argument` if a setting is invalid, and with `Errc::tls`
-    /// if the CA certificates are unusable. `what()` says how to correct it.
+    /// Throws `boost::system::system_error` with `Errc::invalid_argument` if a setting is invalid, or names a file that
+    /// cannot be used, and with `Errc::tls` if the root certificates of the system cannot be read. `what()` says how to
+    /// correct it.
     Client(boost::asio::any_io_executor executor, Config config);
 
     /// Constructs a client whose I/O runs on an execution context. Equivalent to `Client{context.get_executor(),
@@ -167,6 +168,21 @@ public:
     Client& operator=(Client&& other) noexcept;
     /// Destructor. Closes the client.
     ~Client();
+
+    /// Replaces the TLS settings: certificates that were renewed, new CRLs, other pins.
+    ///
+    /// \par Effects
+    /// Reads the files of the settings. Calls in flight end on the connections that they use. Every call that is made
+    /// after this function has returned uses a connection that was made with the new settings. Connections that are not
+    /// in use are closed. TLS sessions of former connections are not resumed.
+    ///
+    /// No-op if `Config::base_url` is plain `http://`, or after `close()`.
+    /// \par Errors
+    /// Those of the constructor for `Config::tls`. After an error nothing has changed, and the client uses the former
+    /// settings. `Errc::shut_down` if the client was moved from.
+    /// \par Thread safety
+    /// May be called from any thread at any time. Files are read on the calling thread.
+    expected<void> reload_tls(const TlsOptions& options);
 
     /// Ends all calls in flight, and every later call, with `Errc::shut_down`, and closes all connections.
     ///

@@ -9,21 +9,82 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace passage {
 
 class Observer;
 
-/// Settings that say how the server is verified (RFC 9325, RFC 9525). Verification cannot be turned off.
+/// Settings of TLS: how the server is verified, and how the client identifies itself. Verification cannot be turned
+/// off.
+///
+/// The server must prove with a certificate, issued by a trusted authority, that it has the name or address of the URL
+/// (RFC 9525). CRLs and pins are checked in addition. If a check fails, the TLS handshake fails with `Errc::tls`: the
+/// server receives neither the client's certificate nor a byte of a request.
+///
+/// \par Errors
+/// Files are read when a client is constructed, and by `Client::reload_tls`. A setting that is invalid, or names a file
+/// that cannot be used, is an error with `Errc::invalid_argument`. The message names the setting, and never contains a
+/// key or a passphrase.
+///
+/// \par Files and texts
+/// All files and texts are PEM (RFC 7468), and at most 64 MiB each.
+///
+/// \par Session resumption
+/// TLS sessions are resumed only within the settings that they were made with, and for an hour at most. After
+/// `Client::reload_tls` the first connection makes a full handshake, with all checks of the new settings.
 struct TlsOptions
 {
     TlsOptions() = default;
 
-    /// A file of PEM certificates to trust. If this and `ca_pem` are empty, the root certificates of the system are
-    /// trusted.
+    /// A file of certificates to trust. If this, `ca_path` and `ca_pem` are empty, the root certificates of the system
+    /// are trusted.
     std::string ca_file;
-    /// PEM certificates to trust, besides those of `ca_file`.
+    /// A folder of files of certificates to trust, besides those of `ca_file`. All files in the folder are read,
+    /// whatever they are called; names that begin with a dot, and subfolders, are ignored. So it may be a folder of
+    /// hashed names for `openssl rehash`, or a plain one. Contents that are no certificates are ignored.
+    std::string ca_path;
+    /// Certificates to trust, besides those of `ca_file` and `ca_path`.
     std::string ca_pem;
+
+    /// A file with the certificate of the client, followed by the intermediate certificates that a server may need to
+    /// verify it. The certificate is sent if a server demands one, after the server was verified.
+    ///
+    /// It needs a key. It is an error if it has expired or is not valid yet when it is read.
+    std::string certificate_file;
+    /// The same as a text. Must be empty if `certificate_file` is not.
+    std::string certificate_pem;
+    /// A file with the private key of the client's certificate. May be the same file as `certificate_file`.
+    std::string key_file;
+    /// The same as a text. Must be empty if `key_file` is not.
+    ///
+    /// This text and `key_passphrase` are not kept after they were used. The key itself is kept by OpenSSL, in memory
+    /// that is wiped when it is released, but that a core dump contains.
+    Secret key_pem;
+    /// The passphrase of the key, if it is encrypted; at most 1,024 bytes. The library never asks for one at a
+    /// terminal.
+    Secret key_passphrase;
+
+    /// A file of certificate revocation lists (RFC 5280, section 5). If this or `crl_pem` is set, all certificates of
+    /// the server's chain are checked, as curl does. A revoked certificate is refused, and so is one whose authority's
+    /// CRL has expired, is not valid yet, or has a wrong signature. Delta CRLs and indirect CRLs are not supported.
+    ///
+    /// CRLs are neither downloaded nor renewed: use `Client::reload_tls`.
+    std::string crl_file;
+    /// CRLs, besides those of `crl_file`.
+    std::string crl_pem;
+    /// Whether a certificate is refused if there is no CRL of its authority, provided that `crl_file` or `crl_pem` is
+    /// set. This applies to each authority of the chain, including the root.
+    bool crl_required = true;
+
+    /// The public keys of which the server's chain must have one, in addition to all other checks. Empty for any. Each
+    /// is `sha256/BASE64`, the SHA-256 of the key's SubjectPublicKeyInfo, as in `curl --pinnedpubkey`
+    /// (`sha256//BASE64`) and in RFC 7469, section 2.4.
+    ///
+    /// A key of any certificate of the verified chain counts: that of the server, of an intermediate authority, or of
+    /// the root. To pin the server alone, pin its key. Certificates that the server sends and that are no part of the
+    /// verified chain do not count.
+    std::vector<std::string> pinned_keys;
 };
 
 /// Settings of the connection pool.
@@ -150,7 +211,7 @@ struct Config
     /// The version of HTTP that the client uses.
     HttpVersion http_version = HttpVersion::automatic;
 
-    TlsOptions tls;          ///< Verification of the server.
+    TlsOptions tls;          ///< TLS. Also applies to `auth_url`.
     PoolOptions pool;        ///< The connection pool.
     TimeoutOptions timeouts; ///< Time limits.
     RetryOptions retry;      ///< Retries.

@@ -20,7 +20,7 @@ enum class Errc {
     invalid_argument = 1, ///< The arguments cannot be sent, and nothing was sent. The message says which and why.
     dns,                  ///< The host name could not be resolved.
     connect,              ///< The TCP connection could not be established.
-    tls,                  ///< The TLS handshake or the verification of the server failed.
+    tls,                  ///< The TLS handshake or a verification failed, of the server or of the client.
     timeout,              ///< A deadline passed; `Error::stage` says at which stage.
     pool_timeout,         ///< No connection became available: too many calls wait already, or the deadline passed while
                           ///< the call waited. The message and the cause say if connections could not be established.

@@ -345,6 +345,13 @@ Authenticator& Authenticator::operator=(Authenticator&& other) noexcept
     return *this;
 }
 
+expected<void> Authenticator::reload_tls(const TlsOptions& options)
+{
+    if (!state_)
+        return unexpected{Error{Errc::shut_down, "the authenticator was moved from"}};
+    return client_state_ ? client_state_->reload_tls(options) : expected<void>{};
+}
+
 Authenticator::~Authenticator()
 {
     if (client_state_)

@@ -126,6 +126,13 @@ Client::~Client()
     close();
 }
 
+expected<void> Client::reload_tls(const TlsOptions& options)
+{
+    if (!client_state_)
+        return unexpected{Error{Errc::shut_down, "the client was moved from"}};
+    return client_state_->reload_tls(options);
+}
+
 void Client::close() noexcept
 {
     if (client_state_)

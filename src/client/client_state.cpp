@@ -4,6 +4,7 @@
 #include "client/config_check.hpp"
 
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <new>
@@ -14,27 +15,43 @@ namespace passage::client {
 
 using net::Clock;
 
+namespace {
+
+/// Null for plain HTTP.
+expected<std::shared_ptr<net::TlsContext>> make_tls(const TlsOptions& options, const Config& config,
+                                                    const http::BaseUrl& url)
+{
+    if (!url.tls)
+        return nullptr;
+    return net::TlsContext::create(options, PASSAGE_HTTP2 ? config.http_version : HttpVersion::http1, url.host,
+                                   url.host_is_address);
+}
+
+/// Secrets that are used once are not kept.
+Config without_tls(Config config)
+{
+    config.tls = {};
+    return config;
+}
+
+} // namespace
+
 expected<std::shared_ptr<ClientState>> ClientState::create(asio::any_io_executor executor, const Config& config,
                                                            net::Lookup lookup)
 {
     auto url = check_config(config);
     if (!url)
         return unexpected{std::move(url.error())};
-    std::unique_ptr<net::TlsContext> tls;
-    if (url->tls) {
-        auto made = net::TlsContext::create(config.tls, PASSAGE_HTTP2 ? config.http_version : HttpVersion::http1,
-                                            url->host, url->host_is_address);
-        if (!made)
-            return unexpected{std::move(made.error())};
-        tls = std::move(*made);
-    }
+    auto tls = make_tls(config.tls, config, *url);
+    if (!tls)
+        return unexpected{std::move(tls.error())};
     return std::shared_ptr<ClientState>{
-        new ClientState{std::move(executor), config, std::move(*url), std::move(tls), std::move(lookup)}};
+        new ClientState{std::move(executor), config, std::move(*url), *std::move(tls), std::move(lookup)}};
 }
 
 ClientState::ClientState(asio::any_io_executor executor, const Config& config, http::BaseUrl url,
-                         std::unique_ptr<net::TlsContext> tls, net::Lookup lookup)
-    : config_{config},
+                         std::shared_ptr<net::TlsContext> tls, net::Lookup lookup)
+    : config_{without_tls(config)},
       url_{std::move(url)},
       requests_{url_.path, config.app_id, config.limits.request_bytes},
       strand_{std::move(executor)},
@@ -75,6 +92,18 @@ Clock::time_point ClientState::deadline(const CallOptions& options, Clock::time_
     const milliseconds timeout = options.timeout().value_or(config_.timeouts.total);
     const Clock::time_point end = options.deadline().value_or(now + std::clamp(timeout, milliseconds{0}, longest));
     return std::max(std::min(end, options.no_later_than()), now);
+}
+
+expected<void> ClientState::reload_tls(const TlsOptions& options)
+{
+    auto tls = make_tls(options, config_, url_);
+    if (!tls)
+        return unexpected{std::move(tls.error())};
+    // An observer may call this on the strand, in the midst of what the connections do.
+    asio::post(strand_, [connections = connections_, tls = *std::move(tls)]() mutable {
+        connections->renew_tls(std::move(tls));
+    });
+    return {};
 }
 
 void ClientState::distrust(const ConnectionId& connection)

@@ -44,6 +44,9 @@ public:
     /// The deadline of a call that starts now. Thread-safe.
     net::Clock::time_point deadline(const CallOptions& options, net::Clock::time_point now) const;
 
+    /// Has later connections made with other TLS settings. After an error nothing has changed. Thread-safe.
+    expected<void> reload_tls(const TlsOptions& options);
+
     /// See `Connections::distrust`. Thread-safe.
     void distrust(const ConnectionId& connection);
     /// See `Connections::doubt`. Thread-safe.
@@ -65,7 +68,7 @@ public:
 
 private:
     ClientState(asio::any_io_executor executor, const Config& config, http::BaseUrl url,
-                std::unique_ptr<net::TlsContext> tls, net::Lookup lookup);
+                std::shared_ptr<net::TlsContext> tls, net::Lookup lookup);
 
     const Config config_;
     const http::BaseUrl url_;

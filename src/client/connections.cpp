@@ -64,6 +64,7 @@ struct Connections::Dial final : net::Deadlines::Watched
         signal.emit(asio::cancellation_type::terminal);
     }
 
+    std::shared_ptr<net::TlsContext> tls; ///< Null for plain HTTP.
     std::optional<Errc> stopped;
     ConnectionTimings timings;
     asio::cancellation_signal signal;
@@ -95,7 +96,7 @@ Connections::Lease::~Lease()
 }
 
 Connections::Connections(const net::Strand& strand, const Config& config, const http::BaseUrl& url,
-                         std::unique_ptr<net::TlsContext> tls, net::Lookup lookup)
+                         std::shared_ptr<net::TlsContext> tls, net::Lookup lookup)
     : strand_{strand},
       options_{config.pool},
       connect_timeout_{config.timeouts.connect},
@@ -121,7 +122,7 @@ Connections::Connections(const net::Strand& strand, const Config& config, const 
 {}
 
 std::shared_ptr<Connections> Connections::create(const net::Strand& strand, const Config& config,
-                                                 const http::BaseUrl& url, std::unique_ptr<net::TlsContext> tls,
+                                                 const http::BaseUrl& url, std::shared_ptr<net::TlsContext> tls,
                                                  net::Lookup lookup)
 {
     const std::shared_ptr<Connections> made{new Connections{strand, config, url, std::move(tls), std::move(lookup)},
@@ -232,17 +233,35 @@ void Connections::end_call()
 {
     if (--calls_ > 0)
         return;
-    if (pool_.dialling() > 0) {
-        for (const auto& weak : dials_)
-            if (const auto dial = weak ? weak->lock() : nullptr)
-                dial->stop(Errc::cancelled);
-    }
+    cancel_dials();
     sweep_when_quiet();
+}
+
+void Connections::cancel_dials()
+{
+    if (pool_.dialling() == 0)
+        return;
+    for (const auto& weak : dials_)
+        if (const auto dial = weak ? weak->lock() : nullptr)
+            dial->stop(Errc::cancelled);
+}
+
+void Connections::renew_tls(std::shared_ptr<net::TlsContext> tls)
+{
+    if (!tls_)
+        return;
+    tls_ = std::move(tls);
+    cancel_dials();
+    for (pool::Slot slot = 0; slot < open_.size(); ++slot)
+        if (open_[slot])
+            pool_.retire(slot);
+    run_pool_actions();
 }
 
 void Connections::start_dial(pool::Slot slot)
 try {
     const auto dial = std::make_shared<Dial>();
+    dial->tls = tls_;
     dials_[slot] = dial;
     deadlines_->watch(*dial, Clock::now() + connect_timeout_);
     asio::co_spawn(strand_, connect(dial),
@@ -271,7 +290,9 @@ void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, 
             made.failure = failed_attempt(result.error().error);
         observer_->connection_made(made);
     }
-    if (result) {
+    if (dial.tls != tls_) {
+        pool_.dial_abandoned(slot); // and another is made, if calls wait
+    } else if (result) {
         numbers_[slot] = 1 + stats_.made.fetch_add(1, std::memory_order_relaxed);
         open_[slot] = std::move(*result);
         open_[slot]->timings = timings;
@@ -327,7 +348,8 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
     dial_stage_ = Stage::tls;
     boost::system::error_code ignored; // if the connection is lost, its first use fails
     const net::Endpoint peer = socket->remote_endpoint(ignored);
-    auto stream = std::make_unique<net::Stream>(strand_, std::move(*socket), tls_ ? tls_->make_ssl() : nullptr);
+    auto stream = std::make_unique<net::Stream>(strand_, std::move(*socket),
+                                                dial->tls ? dial->tls->make_ssl(Clock::now()) : nullptr);
     std::optional<Failure> failure = co_await stream->secure();
     dial->timings.tls = watch.lap();
     if (dial->stopped || failure)

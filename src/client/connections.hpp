@@ -80,8 +80,12 @@ public:
 
     /// Thread-safe.
     static std::shared_ptr<Connections> create(const net::Strand& strand, const Config& config,
-                                               const http::BaseUrl& url, std::unique_ptr<net::TlsContext> tls,
+                                               const http::BaseUrl& url, std::shared_ptr<net::TlsContext> tls,
                                                net::Lookup lookup);
+
+    /// Replaces the TLS settings. Connections made with the former ones carry no further call: those that are idle or
+    /// being established are closed, and the others when their calls end. No-op without TLS.
+    void renew_tls(std::shared_ptr<net::TlsContext> tls);
 
     /// The deadlines of calls and dials.
     net::Deadlines& deadlines() const noexcept { return *deadlines_; }
@@ -140,7 +144,7 @@ private:
     using ConnectionPtr = std::shared_ptr<net::Connection>;
 
     Connections(const net::Strand& strand, const Config& config, const http::BaseUrl& url,
-                std::unique_ptr<net::TlsContext> tls, net::Lookup lookup);
+                std::shared_ptr<net::TlsContext> tls, net::Lookup lookup);
     static void destroy(Connections* last) noexcept;
 
     /// Null if the connection was closed.
@@ -152,6 +156,7 @@ private:
     void end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, Failure> result);
     net::Task<expected<ConnectionPtr, Failure>> connect(std::shared_ptr<Dial> dial);
     expected<ConnectionPtr, Failure> make_connection(std::unique_ptr<net::Stream> stream);
+    void cancel_dials();
     void fail_lost_dials();
     void refuse(Pending& pending, bool stopped) noexcept;
     void run_pool_actions();
@@ -174,7 +179,7 @@ private:
     bool is_multiplexed_ = false;  ///< Whether the last connection uses HTTP/2.
     bool places_wanted_ = false;   ///< The last argument of `Connection::want_places`.
     const std::shared_ptr<Observer> observer_; ///< May be null.
-    std::unique_ptr<net::TlsContext> tls_;     ///< Null without TLS.
+    std::shared_ptr<net::TlsContext> tls_;     ///< Null without TLS.
     net::HostResolver resolver_;
     std::shared_ptr<net::Deadlines> deadlines_;
     net::IdleTimer idle_timer_; ///< Closes idle connections while no deadline is watched.

@@ -12,6 +12,8 @@ struct Failure
     Error error;
     /// A retry may succeed.
     bool transient = false;
+    /// The server said that it processed no request on the connection.
+    bool unprocessed = false;
 };
 
 /// The failure of something that there was no memory for. Allocates nothing.

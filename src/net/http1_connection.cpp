@@ -92,7 +92,7 @@ std::optional<Connection::Result> Http1Connection::advance(Exchange& exchange)
         if (*result)
             reusable_ = is_sent() && (*result)->keep_alive && unparsed_.empty() &&
                         (!stream_->has_buffered() || stream_->check_quiet());
-        else
+        else if (result->error().error.stage == Stage::none)
             result->error().error.stage = progress.stage;
         return result;
     }

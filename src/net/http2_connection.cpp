@@ -163,7 +163,8 @@ std::optional<Connection::Result> Http2Connection::advance(Exchange& exchange)
         return stream.take_response();
     case http2::Stream::State::failed: {
         Failure failure = stream.take_failure();
-        failure.error.stage = progress.stage;
+        if (failure.error.stage == Stage::none)
+            failure.error.stage = progress.stage;
         return unexpected{std::move(failure)};
     }
     case http2::Stream::State::no_memory:

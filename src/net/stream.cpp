@@ -72,6 +72,13 @@ struct TransportBio
             SSL_set_shutdown(stream.ssl_.get(), SSL_RECEIVED_SHUTDOWN);
     }
 
+    /// Called when the server asks for a certificate.
+    static int note_request(SSL* ssl, void*)
+    {
+        stream_of(SSL_get_rbio(ssl)).certificate_wanted_ = true;
+        return 1; // goes on with the configured one
+    }
+
     static void attach(Stream& stream)
     {
         static const std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)> method = [] {
@@ -91,6 +98,7 @@ struct TransportBio
         BIO_set_init(bio, 1);
         SSL_set_bio(stream.ssl_.get(), bio, bio);
         SSL_set_info_callback(stream.ssl_.get(), &TransportBio::count_message);
+        SSL_set_cert_cb(stream.ssl_.get(), &TransportBio::note_request, nullptr);
     }
 };
 
@@ -116,6 +124,27 @@ Step failed(Errc code, std::string message, error_code cause, bool transient)
     Step step{Step::Result::failed, 0, Failure{Error{code, std::move(message)}, transient}};
     step.failure->error.cause = cause;
     return step;
+}
+
+/// Whether an error of OpenSSL is an alert of the server that refuses the client's certificate, or the lack of one (RFC
+/// 8446, section 6.2). During the handshake of TLS 1.2 there is no alert of its own for the latter.
+bool is_about_certificate(int reason, bool in_handshake)
+{
+    switch (reason - SSL_AD_REASON_OFFSET) {
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+    case SSL_AD_CERTIFICATE_REQUIRED:
+        return true;
+    case SSL_AD_HANDSHAKE_FAILURE:
+        return in_handshake;
+    default:
+        return false;
+    }
 }
 
 Step lost(int system_error)
@@ -176,13 +205,13 @@ Stream::Step Stream::handshake()
     if (step.failure) {
         Error& error = step.failure->error;
         error.stage = Stage::tls;
-        if (error.code == Errc::no_memory)
+        if (error.code == Errc::no_memory || step.failure->unprocessed)
             return step;
         error.code = Errc::tls;
         const long verified = SSL_get_verify_result(ssl_.get());
         if (verified != X509_V_OK) {
             error.message = "the server's certificate is refused: ";
-            error.message += X509_verify_cert_error_string(verified);
+            error.message += describe_verification(verified);
             error.cause.clear();
             step.failure->transient = false;
         } else if (step.failure->transient) {
@@ -202,8 +231,11 @@ Stream::Step Stream::read(std::span<char> into)
         return plain_step(receive(into.data(), into.size()), when_unreadable());
     clear_errors();
     const Step step = ssl_step(SSL_read(ssl_.get(), into.data(), clamp_size(into.size())));
-    if (step.size > 0 && !has_unsent())
-        idle_messages_ = 0;
+    if (step.size > 0) {
+        data_came_ = true;
+        if (!has_unsent())
+            idle_messages_ = 0;
+    }
     return step;
 }
 
@@ -250,8 +282,24 @@ Stream::Step Stream::ssl_step(int returned)
     const SslErrors errors = take_ssl_errors();
     if (errors.no_memory)
         return failed(Errc::no_memory, {}, {}, true);
-    const error_code cause{static_cast<int>(errors.last), asio::error::get_ssl_category()};
-    return failed(Errc::tls, "the TLS connection failed", cause, false);
+    return ssl_failure(errors.last);
+}
+
+Stream::Step Stream::ssl_failure(unsigned long error)
+{
+    Step step = failed(Errc::tls, "the TLS connection failed",
+                       error_code{static_cast<int>(error), asio::error::get_ssl_category()}, false);
+    // Over TLS 1.3 the handshake is over before the server has seen the client's certificate.
+    if (certificate_wanted_ && is_about_certificate(ERR_GET_REASON(error), !SSL_is_init_finished(ssl_.get()))) {
+        Failure& failure = *step.failure;
+        failure.error.stage = Stage::tls;
+        failure.error.message = SSL_get_certificate(ssl_.get())
+                                    ? "the server refused the client's certificate"
+                                    : "the server demands a client certificate, and none is configured";
+        // The server reads requests after the certificate.
+        failure.unprocessed = !data_came_;
+    }
+    return step;
 }
 
 Stream::Step Stream::plain_step(std::int64_t returned, Step::Result blocked)

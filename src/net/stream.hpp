@@ -101,6 +101,8 @@ private:
     /// The result of each step in a process that did not make the connection.
     static Step refused_elsewhere();
     Step ssl_step(int returned);
+    /// How a step ends after an error of OpenSSL.
+    Step ssl_failure(unsigned long error);
     Step plain_step(std::int64_t returned, Step::Result blocked);
     /// The result of a step that could read nothing.
     Step::Result when_unreadable() const noexcept;
@@ -122,6 +124,8 @@ private:
     int read_error_ = 0;
     int write_error_ = 0;
     bool peer_ended_ = false;
+    bool certificate_wanted_ = false; ///< The server asked for the client's certificate.
+    bool data_came_ = false;
     SslPtr ssl_;
     Origin origin_;
 };

@@ -198,7 +198,7 @@ CallAction CallFsm::resume(Answered event, Clock::time_point)
 
 CallAction CallFsm::end_attempt(Failure failure, bool keep_connection)
 {
-    attempt_.request_sent = progress_.request_sent;
+    attempt_.request_sent = progress_.request_sent && !failure.unprocessed;
     attempt_.response_begun = progress_.response_begun;
     attempt_.failure = failure.error.code;
     attempt_.transient = failure.transient;
