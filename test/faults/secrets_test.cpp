@@ -16,6 +16,9 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
 #include <random>
 #include <sstream>
 #include <string.h> // explicit_bzero
@@ -342,4 +345,104 @@ BOOST_AUTO_TEST_CASE(the_key_is_in_no_argument_variable_or_file)
         if (!gone && target.starts_with('/') && std::filesystem::is_regular_file(target, gone))
             BOOST_TEST(file(target).find(key.reveal()) == std::string::npos);
     }
+}
+
+namespace {
+
+/// A client's certificate and its key in files, written by a child: this process has not had the key in its memory.
+class KeyFiles
+{
+public:
+    explicit KeyFiles(const Secret& passphrase)
+    {
+        std::string name = (std::filesystem::temp_directory_path() / "passage-secrets-XXXXXX").string();
+        BOOST_REQUIRE(mkdtemp(name.data()));
+        folder_ = name;
+        const pid_t child = fork();
+        if (child == 0) {
+            const Identity identity = make_identity({.usage = "clientAuth"}, nullptr);
+            std::ofstream{path("certificate.pem")} << to_pem(identity);
+            std::ofstream{path("key.pem")} << key_to_pem(identity);
+            std::ofstream{path("encrypted.pem")} << key_to_pem(identity, std::string{passphrase.reveal()});
+            BIGNUM* number = nullptr;
+            std::array<unsigned char, 32> bytes;
+            if (EVP_PKEY_get_bn_param(identity.key.get(), OSSL_PKEY_PARAM_PRIV_KEY, &number) != 1 ||
+                BN_bn2lebinpad(number, bytes.data(), int{bytes.size()}) != int{bytes.size()})
+                _exit(1);
+            std::ofstream{path("number")}.write(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+            _exit(0);
+        }
+        int status = 0;
+        waitpid(child, &status, 0);
+        BOOST_REQUIRE(status == 0);
+    }
+    KeyFiles(const KeyFiles&) = delete;
+    KeyFiles& operator=(const KeyFiles&) = delete;
+    ~KeyFiles() { std::filesystem::remove_all(folder_); }
+
+    std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+    /// A file's contents from `offset` on, of which no copy is left.
+    Secret read(const std::string& name, std::size_t offset = 0) const
+    {
+        std::array<char, 4096> buffer;
+        const int descriptor = open(path(name).c_str(), O_RDONLY | O_CLOEXEC);
+        const ssize_t size = ::read(descriptor, buffer.data(), buffer.size());
+        close(descriptor);
+        BOOST_REQUIRE(size > static_cast<ssize_t>(offset));
+        Secret secret{std::string_view{buffer.data() + offset, static_cast<std::size_t>(size) - offset}};
+        explicit_bzero(buffer.data(), buffer.size());
+        return secret;
+    }
+
+private:
+    std::filesystem::path folder_;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_core_dump_shows_neither_the_text_of_a_clients_key_nor_its_passphrase)
+{
+    const Secret passphrase = random_key();
+    const KeyFiles files{passphrase};
+    // The lines of the header, and what all keys of this kind begin with, are in any program.
+    constexpr std::size_t common = 28 + 65;
+    const Secret text = files.read("key.pem", common);
+    const Secret encrypted_text = files.read("encrypted.pem", common);
+    const Secret number = files.read("number");
+    const auto in_dump = [](const Secret& secret) { return search(secret).in_dump; };
+    const auto check = [&] {
+        BOOST_TEST(in_dump(passphrase) == 0u);
+        BOOST_TEST(in_dump(text.reveal().substr(0, 48)) == 0u);
+        BOOST_TEST(in_dump(encrypted_text.reveal().substr(0, 128)) == 0u);
+    };
+    check();
+    BOOST_TEST(in_dump(number) == 0u);
+    asio::io_context context;
+    for (const bool encrypted : {false, true})
+        for (const bool in_file : {false, true})
+            BOOST_TEST_CONTEXT((encrypted ? "encrypted" : "plain") << (in_file ? " file" : " text"))
+            {
+                count_case();
+                count_run();
+                const std::string name = encrypted ? "encrypted.pem" : "key.pem";
+                {
+                    Config config = config_with(random_key(), *server);
+                    config.tls.certificate_file = files.path("certificate.pem");
+                    if (in_file)
+                        config.tls.key_file = files.path(name);
+                    else
+                        config.tls.key_pem = files.read(name);
+                    if (encrypted)
+                        config.tls.key_passphrase = passphrase;
+                    const Client client{context, config};
+                    config.tls = {};
+                    check();
+                    BOOST_TEST(in_dump(number) > 0u); // OpenSSL keeps the key where it is dumped
+                }
+                context.restart();
+                context.run(); // the rest of the client's end
+                check();
+                BOOST_TEST(in_dump(number) == 0u);
+            }
 }
