@@ -51,6 +51,24 @@ bool is_host_name(std::string_view host)
     return label > 0;
 }
 
+/// Whether a host begins as an IPv4 address does. Some versions of Boost.URL read 127.0.0.1.example as an address and a
+/// path.
+bool begins_like_address(std::string_view host)
+{
+    for (int part = 0; part < 4; ++part) {
+        if (part > 0) {
+            if (!host.starts_with('.'))
+                return false;
+            host.remove_prefix(1);
+        }
+        const auto end = std::ranges::find_if_not(host, is_digit);
+        if (end == host.begin())
+            return false;
+        host.remove_prefix(static_cast<std::size_t>(end - host.begin()));
+    }
+    return true;
+}
+
 /// Whether the system would read a name in lower case as an IPv4 address, as it does with 127.1 and 0x7f000001.
 bool ends_in_number(std::string_view host)
 {
@@ -111,7 +129,6 @@ expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting
     if (url.has_query() || url.has_fragment())
         return refuse("a query or a fragment is not allowed");
 
-    // Boost.URL reads 127.0.0.1.example as an address and a path.
     result.path = std::string_view{url.encoded_path()};
     if (!result.path.empty() && !result.path.starts_with('/'))
         return refuse("the host is neither a name nor an address");
@@ -132,7 +149,7 @@ expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting
     case urls::host_type::name:
         if (result.host.ends_with('.'))
             result.host.pop_back();
-        if (!is_host_name(result.host) || ends_in_number(result.host))
+        if (!is_host_name(result.host) || ends_in_number(result.host) || begins_like_address(result.host))
             return refuse("the host is not a valid name");
         break;
     default:
