@@ -9,6 +9,8 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
+
+#include <cstdint>
 #include <stdexcept>
 
 namespace passage::test {
