@@ -1,6 +1,7 @@
 // Responses that are framed oddly, wrongly or not at all, over TLS.
 
 #include "driver.hpp"
+#include "support/error_of.hpp"
 #include "support/framing_cases.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -312,7 +313,7 @@ BOOST_AUTO_TEST_CASE(numbers_of_a_page_are_taken_as_they_are_however_large)
             BOOST_TEST_REQUIRE((user && *user));
             BOOST_TEST((*user)->id == "u1");
             const auto end = co_await users.next();
-            BOOST_TEST_REQUIRE(end.has_value(), end.error());
+            BOOST_TEST_REQUIRE(end.has_value(), error_of(end));
             BOOST_TEST(!end->has_value());
             co_return Result{};
         };

@@ -1,3 +1,4 @@
+#include "support/error_of.hpp"
 #include "support/run.hpp"
 #include "support/service.hpp"
 
@@ -65,7 +66,7 @@ BOOST_AUTO_TEST_CASE(a_token_says_who_signed_in)
 {
     const std::string id = new_user();
     const auto claims = run(context, authenticator.authenticate(service.emulator.issue_token(id)));
-    BOOST_TEST_REQUIRE(claims.has_value(), claims.error());
+    BOOST_TEST_REQUIRE(claims.has_value(), passage::test::error_of(claims));
     BOOST_TEST(claims->user_id == id);
     BOOST_TEST((claims->audience == std::vector<std::string>{service.emulator.app_id(), "https://localhost"}));
     BOOST_TEST(claims->issuer == service.emulator.app_id());
@@ -246,7 +247,7 @@ BOOST_AUTO_TEST_CASE(magic_links_are_made_for_who_is_there)
     };
     using Request = CreateMagicLinkRequest;
     const auto link = make(Request::for_email("a@example.com").ttl(90min).redirect("/out").type(MagicLinkType::login));
-    BOOST_TEST_REQUIRE(link.has_value(), link.error());
+    BOOST_TEST_REQUIRE(link.has_value(), passage::test::error_of(link));
     BOOST_TEST(link->user_id == id);
     BOOST_TEST(link->app_id == service.emulator.app_id());
     BOOST_TEST(link->identifier == "a@example.com");
@@ -256,7 +257,7 @@ BOOST_AUTO_TEST_CASE(magic_links_are_made_for_who_is_there)
     BOOST_TEST(link->url.find(link->secret) != std::string::npos);
     BOOST_TEST((make(Request::for_user(id, MagicLinkChannel::email).send()).has_value()));
     const auto invitation = make(Request::for_email("nobody@example.com"));
-    BOOST_TEST_REQUIRE(invitation.has_value(), invitation.error());
+    BOOST_TEST_REQUIRE(invitation.has_value(), passage::test::error_of(invitation));
     BOOST_TEST(invitation->user_id.empty());
     BOOST_TEST(invitation->identifier == "nobody@example.com");
     BOOST_TEST(is_not_found(make(Request::for_user("nobody", MagicLinkChannel::email)).error()));
@@ -266,7 +267,7 @@ BOOST_AUTO_TEST_CASE(magic_links_are_made_for_who_is_there)
 BOOST_AUTO_TEST_CASE(the_app_can_be_read)
 {
     const auto app = run(context, client.get_app());
-    BOOST_TEST_REQUIRE(app.has_value(), app.error());
+    BOOST_TEST_REQUIRE(app.has_value(), passage::test::error_of(app));
     BOOST_TEST(app->id == service.emulator.app_id());
     BOOST_TEST(!app->name.empty());
     BOOST_TEST(app->auth_methods.passkeys.has_value());

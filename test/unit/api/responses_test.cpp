@@ -1,6 +1,7 @@
 #include "api/operations.hpp"
 
 #include "api/operations.hpp"
+#include "support/error_of.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -192,7 +193,7 @@ BOOST_AUTO_TEST_CASE(a_user_is_read_from_json_of_whatever_name)
     for (const char* type : {"application/json", "application/json; charset=utf-8", "Application/JSON",
                              "application/json ;charset=latin1", "application/problem+json", "text/vnd.x+json", ""}) {
         const auto read = read_user(response(200, user, type));
-        BOOST_TEST_REQUIRE(read.has_value(), type << ": " << read.error());
+        BOOST_TEST_REQUIRE(read.has_value(), type << ": " << passage::test::error_of(read));
         BOOST_TEST(read->id == "u1");
     }
     for (const char* type :
@@ -226,10 +227,10 @@ BOOST_AUTO_TEST_CASE(what_is_not_the_document_asked_for_is_a_decode_error)
 BOOST_AUTO_TEST_CASE(devices_and_pages_are_read)
 {
     const auto devices = read_devices(response(200, R"({"devices":[{"id":"d1"},{"id":"d2"}]})"));
-    BOOST_TEST_REQUIRE(devices.has_value(), devices.error());
+    BOOST_TEST_REQUIRE(devices.has_value(), passage::test::error_of(devices));
     BOOST_TEST(devices->size() == 2u);
     const auto page = read_user_page(response(200, R"({"page":1,"limit":2,"total_users":9,"users":[{"id":"u1"}]})"));
-    BOOST_TEST_REQUIRE(page.has_value(), page.error());
+    BOOST_TEST_REQUIRE(page.has_value(), passage::test::error_of(page));
     BOOST_TEST(page->total_users == 9);
 }
 

@@ -1,5 +1,6 @@
 #include "client/config_check.hpp"
 #include "freed_memory.hpp"
+#include "support/error_of.hpp"
 
 #include <passage/auth.hpp>
 
@@ -41,7 +42,7 @@ BOOST_AUTO_TEST_SUITE(config_check)
 BOOST_AUTO_TEST_CASE(the_defaults_with_credentials_are_good)
 {
     const auto url = client::check_config(valid());
-    BOOST_TEST_REQUIRE(url.has_value(), url.error());
+    BOOST_TEST_REQUIRE(url.has_value(), passage::test::error_of(url));
     BOOST_TEST(url->host == "api.example.com");
     BOOST_TEST(url->tls);
 }
@@ -84,7 +85,7 @@ BOOST_AUTO_TEST_CASE(settings_within_their_bounds_are_good)
         Config config = valid();
         change(config);
         const auto url = client::check_config(config);
-        BOOST_TEST(url.has_value(), url.error());
+        BOOST_TEST(url.has_value(), passage::test::error_of(url));
     }
 }
 

@@ -1,3 +1,5 @@
+#include "support/error_of.hpp"
+
 #include <passage/config.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -52,7 +54,7 @@ BOOST_AUTO_TEST_CASE(credentials_and_a_server_are_enough)
     const Environment environment{
         {{"PASSAGE_APP_ID", "app"}, {"PASSAGE_API_KEY", "key"}, {"PASSAGE_BASE_URL", "https://api.example.com/v1"}}};
     const auto config = Config::from_environment();
-    BOOST_TEST_REQUIRE(config.has_value(), config.error());
+    BOOST_TEST_REQUIRE(config.has_value(), passage::test::error_of(config));
     BOOST_TEST(config->app_id == "app");
     BOOST_TEST(config->api_key.reveal() == "key");
     BOOST_TEST(config->base_url == "https://api.example.com/v1");
@@ -68,7 +70,7 @@ BOOST_AUTO_TEST_CASE(all_that_is_set_is_taken)
                                    {"PASSAGE_AUTH_URL", "https://localhost:8444/v1"},
                                    {"PASSAGE_CA_FILE", "/ca.pem"}}};
     const auto config = Config::from_environment();
-    BOOST_TEST_REQUIRE(config.has_value(), config.error());
+    BOOST_TEST_REQUIRE(config.has_value(), passage::test::error_of(config));
     BOOST_TEST(config->base_url == "https://localhost:8443/v1");
     BOOST_TEST(config->auth_url == "https://localhost:8444/v1");
     BOOST_TEST(config->tls.ca_file == "/ca.pem");

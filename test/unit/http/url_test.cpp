@@ -1,4 +1,5 @@
 #include "http/url.hpp"
+#include "support/error_of.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -160,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_base_url_is_taken_apart)
         BOOST_TEST_CONTEXT(test.url)
         {
             const auto url = parse_base_url(test.url);
-            BOOST_TEST_REQUIRE(url.has_value(), url.error());
+            BOOST_TEST_REQUIRE(url.has_value(), passage::test::error_of(url));
             BOOST_TEST(url->tls == test.tls);
             BOOST_TEST(url->host == test.host);
             BOOST_TEST(url->host_is_address == test.is_address);

@@ -1,3 +1,4 @@
+#include "support/error_of.hpp"
 #include "json/decode.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -41,7 +42,7 @@ std::string refusal(const expected<T>& result)
 BOOST_AUTO_TEST_CASE(an_app_is_read_whole)
 {
     const auto app = json::decode_app(app_document);
-    BOOST_TEST_REQUIRE(app.has_value(), app.error().message);
+    BOOST_TEST_REQUIRE(app.has_value(), passage::test::error_of(app).message);
 
     AppInfo expected;
     expected.id = "a1";
@@ -90,7 +91,7 @@ BOOST_AUTO_TEST_CASE(an_app_is_read_whole)
 BOOST_AUTO_TEST_CASE(an_app_needs_no_more_than_its_id)
 {
     const auto app = json::decode_app(R"({"app":{"id":"a"}})");
-    BOOST_TEST_REQUIRE(app.has_value(), app.error().message);
+    BOOST_TEST_REQUIRE(app.has_value(), passage::test::error_of(app).message);
     AppInfo expected;
     expected.id = "a";
     BOOST_TEST((*app == expected));
@@ -104,7 +105,7 @@ BOOST_AUTO_TEST_CASE(an_app_needs_no_more_than_its_id)
 BOOST_AUTO_TEST_CASE(a_magic_link_is_read_whole)
 {
     const auto link = json::decode_magic_link(link_document);
-    BOOST_TEST_REQUIRE(link.has_value(), link.error().message);
+    BOOST_TEST_REQUIRE(link.has_value(), passage::test::error_of(link).message);
     MagicLink expected;
     expected.id = "l1";
     expected.app_id = "a1";

@@ -1,3 +1,4 @@
+#include "support/error_of.hpp"
 #include "json/decode.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -251,7 +252,7 @@ std::string message(const Row& row, std::string_view value)
 Decoded require(const Row& row, std::string_view value)
 {
     const expected<Decoded> decoded = decode(document(row, value));
-    BOOST_TEST_REQUIRE(decoded.has_value(), decoded.error().message);
+    BOOST_TEST_REQUIRE(decoded.has_value(), passage::test::error_of(decoded).message);
     return *decoded;
 }
 

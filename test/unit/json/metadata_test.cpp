@@ -1,3 +1,4 @@
+#include "support/error_of.hpp"
 #include "json/decode.hpp"
 #include "json/depth.hpp"
 #include "json/documents.hpp"
@@ -27,9 +28,9 @@ std::string answer_to(const std::string& request)
 boost::json::object sent_and_returned(const boost::json::object& metadata)
 {
     const expected<std::string> body = json::encode(CreateUserRequest{}.metadata(metadata));
-    BOOST_TEST_REQUIRE(body.has_value(), body.error().message);
+    BOOST_TEST_REQUIRE(body.has_value(), passage::test::error_of(body).message);
     const expected<UserInfo> user = json::decode_user(answer_to(*body));
-    BOOST_TEST_REQUIRE(user.has_value(), user.error().message);
+    BOOST_TEST_REQUIRE(user.has_value(), passage::test::error_of(user).message);
     return user->user_metadata;
 }
 
@@ -183,9 +184,9 @@ BOOST_AUTO_TEST_CASE(what_may_be_sent_is_never_too_deep_to_come_back)
 {
     const boost::json::object deepest = nested(json::max_metadata_depth).as_object();
     const auto body = json::encode(CreateUserRequest{}.metadata(deepest));
-    BOOST_TEST_REQUIRE(body.has_value(), body.error().message);
+    BOOST_TEST_REQUIRE(body.has_value(), passage::test::error_of(body).message);
     const auto in_page = json::decode_user_page(R"({"users":[{"id":"u",)" + body->substr(1) + "]}");
-    BOOST_TEST_REQUIRE(in_page.has_value(), in_page.error().message);
+    BOOST_TEST_REQUIRE(in_page.has_value(), passage::test::error_of(in_page).message);
     BOOST_TEST((in_page->users.at(0).user_metadata == deepest));
 }
 

@@ -112,8 +112,9 @@ BOOST_AUTO_TEST_CASE(any_value_is_read_exactly_when_it_is_json)
         boost::system::error_code error;
         const boost::json::value same = boost::json::parse(changed, error);
         read += value.has_value();
-        const bool beyond_doubles = !value && value.error().message.ends_with("beyond the range of doubles");
-        if (value.has_value() == error.failed() && !beyond_doubles)
+        const bool beyond_limits = !value && (value.error().message.ends_with("beyond the range of doubles") ||
+                                              value.error().message.ends_with("exponent overflow"));
+        if (value.has_value() == error.failed() && !beyond_limits)
             BOOST_ERROR("read otherwise than by the parser alone: " << changed);
     }
     BOOST_TEST(read > 1'000u);

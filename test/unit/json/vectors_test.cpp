@@ -1,3 +1,4 @@
+#include "support/error_of.hpp"
 #include "json/decode.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -53,7 +54,7 @@ BOOST_AUTO_TEST_CASE(documents_that_must_be_read_are_read)
     BOOST_TEST(files.size() == 95u);
     for (const auto& [name, text] : files) {
         const auto value = passage::json::decode_value(text);
-        BOOST_TEST(value.has_value(), name << ": " << value.error().message);
+        BOOST_TEST(value.has_value(), name << ": " << passage::test::error_of(value).message);
     }
 }
 

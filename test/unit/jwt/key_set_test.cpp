@@ -1,5 +1,6 @@
 #include "jwt/key_set.hpp"
 
+#include "support/error_of.hpp"
 #include "support/token_signer.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -62,7 +63,7 @@ BOOST_AUTO_TEST_CASE(keys_are_found_by_their_ids)
         R"({"later":{"keys":1},"keys":[)" +
         signer().jwk(R"(,"use":"sig","alg":"RS256","key_ops":["sign","verify"],"x5c":["a"],"later":{"d":1})") + "," +
         other.jwk() + "]}");
-    BOOST_TEST_REQUIRE(set.has_value(), set.error().message);
+    BOOST_TEST_REQUIRE(set.has_value(), passage::test::error_of(set).message);
     BOOST_TEST(set->size() == 2u);
     BOOST_TEST_REQUIRE(set->find("k1"));
     BOOST_TEST_REQUIRE(set->find("k2"));
