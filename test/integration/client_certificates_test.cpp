@@ -1,6 +1,7 @@
 // The library against nginx that demands certificates of clients.
 
 #include "support/certificates.hpp"
+#include "support/error_of.hpp"
 #include "support/foreign_server.hpp"
 
 #include <passage/passage.hpp>
@@ -117,7 +118,7 @@ BOOST_AUTO_TEST_CASE(nginx_lets_in_a_client_with_a_certificate)
             for (int clients = 0; clients < 2; ++clients) {
                 Client client{f.context.get_executor(), config};
                 const auto user = f.get(client, "second");
-                BOOST_TEST_REQUIRE(user.has_value(), user.error());
+                BOOST_TEST_REQUIRE(user.has_value(), error_of(user));
                 BOOST_TEST(user->id == "second");
             }
         }
@@ -172,7 +173,7 @@ BOOST_AUTO_TEST_CASE(reloads_lose_no_call)
         BOOST_TEST(succeeded == begun);
         BOOST_TEST(client.stats().connections_made > 30u);
         const auto user = f.get(client, "second"); // the last reload was to this one
-        BOOST_TEST(user.has_value(), user.error());
+        BOOST_TEST(user.has_value(), error_of(user));
     }
 }
 

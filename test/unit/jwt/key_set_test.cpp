@@ -23,7 +23,7 @@ const TokenSigner& signer()
 std::size_t usable(const std::vector<std::string>& jwks)
 {
     const auto set = jwt::read_key_set(key_set(jwks));
-    BOOST_REQUIRE_MESSAGE(set.has_value(), set.error().message);
+    BOOST_REQUIRE_MESSAGE(set.has_value(), passage::test::error_of(set).message);
     return set->size();
 }
 
