@@ -282,8 +282,10 @@ try {
         }
         Step step = stream_->write(bytes);
         unsent_begin_ += step.size;
-        if (step.result == Step::Result::failed)
+        if (step.result == Step::Result::failed) {
+            read(); // the server may have said why
             return session_.fail(*step.failure);
+        }
         if (step.result != Step::Result::done) {
             blocked_ = step.result == Step::Result::want_write;
             unfinished_ = unfinished_ || step.result == Step::Result::go_on;

@@ -15,6 +15,7 @@
 #include <string>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 using namespace passage;
 using namespace passage::test;
@@ -267,6 +268,41 @@ BOOST_AUTO_TEST_CASE(a_server_that_refuses_the_client_is_told_apart_from_a_lost_
                         BOOST_TEST(message_of(seen) == row.message, name);
                         BOOST_TEST(!seen.result.error->retryable);
                     }
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_is_read_though_the_request_can_not_be_written)
+{
+    /// Lets the server end the first connection before a request is sent on it.
+    class Delay : public Observer
+    {
+    public:
+        explicit Delay(ScriptServer& server) : server_{server} {}
+        void connection_made(const ConnectionMade&) noexcept override
+        {
+            if (!std::exchange(done_, true))
+                server_.await_over();
+        }
+
+    private:
+        ScriptServer& server_;
+        bool done_ = false;
+    };
+    Driver driver;
+    const Clients clients;
+    for (const std::string alpn : {"", PASSAGE_HTTP2 ? "h2" : ""}) {
+        count_case();
+        const TlsSettings settings{.min_version = TLS1_3_VERSION, .alpn = alpn, .client_authority = &clients.authority};
+        driver.run({.name = "closed before the request, " + alpn,
+                    .scripts = {{{steps::failing_tls(settings)}}},
+                    .expected = {.error = Errc::tls,
+                                 .stage = Stage::tls,
+                                 .effect = Effect::none,
+                                 .requests = 0,
+                                 .attempts = 1,
+                                 .kept = false},
+                    .configure = [&](Config& config) { config.observer = std::make_shared<Delay>(driver.server()); },
+                    .call = [](Client& client) { return create_large(client, 200'000); }});
+    }
 }
 
 BOOST_AUTO_TEST_CASE(an_alert_after_an_answer_may_come_after_the_next_request_was_acted_on)
