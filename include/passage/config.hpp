@@ -170,7 +170,8 @@ struct Http2Options
     Http2Options() = default;
 
     /// The maximum number of HTTP/2 connections at a time; at least 1. Another connection is made only if the existing
-    /// ones carry as many calls as the server permits. `PoolOptions::max_connections` also applies.
+    /// ones carry as many calls as the server permits. A connection that takes no more calls, because the server goes
+    /// away or it is too old, does not count while its last calls end. `PoolOptions::max_connections` also applies.
     std::size_t max_connections = 8;
     /// The number of bytes of one response that the server may send before the client has read them (RFC 9113, section
     /// 5.2); 65,535 to 2,147,483,647.

@@ -133,6 +133,8 @@ void PoolFsm::retire(Slot slot)
     if (connection.lent == 0) {
         --idle_;
         free_slot(slot);
+    } else {
+        ++draining_;
     }
 }
 
@@ -153,8 +155,10 @@ void PoolFsm::released(Slot slot, TimePoint now, std::optional<milliseconds> idl
 void PoolFsm::dropped(Slot slot)
 {
     retire(slot);
-    if (--slots_[slot].lent == 0)
+    if (--slots_[slot].lent == 0) {
+        --draining_;
         free_slot(slot);
+    }
 }
 
 void PoolFsm::found_dead(Slot slot, Waiter& waiter)
@@ -251,7 +255,7 @@ const PoolAction* PoolFsm::serve_next()
 
 const PoolAction* PoolFsm::dial_next()
 {
-    if (connections() >= limit()) {
+    if (free_.empty() || connections() - draining_ >= limit()) {
         const auto idle =
             std::find_if(with_place_.begin(), with_place_.end(), [&](Slot slot) { return slots_[slot].lent == 0; });
         if (idle == with_place_.end())

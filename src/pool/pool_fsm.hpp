@@ -32,8 +32,9 @@ struct PoolRules
     std::size_t max_connections; ///< At least 1.
     std::size_t max_waiting;
     milliseconds idle_timeout;
-    std::size_t max_multiplexed = 1; ///< Most connections if they are multiplexed. At least 1.
-    std::size_t assumed_places = 1;  ///< Places expected of the first connection. At least 1.
+    /// Most connections if they are multiplexed, not counting retired ones with lent places. At least 1.
+    std::size_t max_multiplexed = 1;
+    std::size_t assumed_places = 1; ///< Places expected of the first connection. At least 1.
 };
 
 /// An action that the pool requests.
@@ -137,7 +138,10 @@ public:
     std::size_t dialling() const noexcept { return dialling_; }
     std::size_t waiting() const noexcept { return waiters_.size(); }
     /// Whether the limit permits more connections, but dials fail.
-    bool is_failing() const noexcept { return failed_dials_ > 0 && in_use() < limit(); }
+    bool is_failing() const noexcept
+    {
+        return failed_dials_ > 0 && in_use() < slots_.size() && in_use() - draining_ < limit();
+    }
     /// The queued call that waits longest, or null.
     const Waiter* first_waiter() const noexcept { return waiters_.empty() ? nullptr : &waiters_.front(); }
 
@@ -181,6 +185,7 @@ private:
     bool multiplexed_;            ///< Whether the last established connection is.
     std::size_t dialling_ = 0;
     std::size_t idle_ = 0;
+    std::size_t draining_ = 0;           ///< Retired, with places lent.
     std::size_t failed_dials_ = 0;       ///< In a row.
     std::optional<TimePoint> redial_at_; ///< Set during a pause.
     std::vector<Connection> slots_;

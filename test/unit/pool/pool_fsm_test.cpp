@@ -735,6 +735,28 @@ BOOST_AUTO_TEST_CASE(connections_beyond_those_allowed_make_room_when_they_are_id
     BOOST_TEST(f.actions() == "close 2, close 0, dial 0"); // of `third`, a place was free all the time
 }
 
+BOOST_AUTO_TEST_CASE(a_connection_that_drains_takes_the_place_of_no_other_with_many_places)
+{
+    Fixture f{{3, 10, 50s, 1, 100}};
+    const Slot first = f.lent(2);
+    f.pool.retire(first);
+    BOOST_TEST(f.pool.enqueue(f.a));
+    BOOST_TEST(f.actions() == "dial 1");
+    f.pool.dialled(1, start, far, 1, true);
+    BOOST_TEST(f.actions() == "lend 1 to a");
+    BOOST_TEST(f.pool.enqueue(f.b));
+    BOOST_TEST(f.actions() == "");
+    f.pool.retire(1);
+    BOOST_TEST(f.actions() == "dial 2");
+    f.pool.dialled(2, start, far, 1, true);
+    BOOST_TEST(f.actions() == "lend 2 to b");
+    f.pool.retire(2);
+    BOOST_TEST(f.pool.enqueue(f.c));
+    BOOST_TEST(f.actions() == ""); // of all connections there are no more
+    f.pool.dropped(first);
+    BOOST_TEST(f.actions() == "close 0, dial 0");
+}
+
 BOOST_AUTO_TEST_CASE(any_number_of_places_is_counted)
 {
     Fixture f{{4, 10, 50s, 4, std::numeric_limits<std::size_t>::max()}};

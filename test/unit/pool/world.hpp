@@ -277,7 +277,7 @@ public:
     }
 
     /// Whether all waiting calls hold out for what others use, as no connection can be made beside it.
-    bool is_full() const { return in_use() >= limit(); }
+    bool is_full() const { return in_use() == sizes_.slots || in_use() - draining() >= limit(); }
 
     unsigned served() const { return served_; }
     unsigned failed() const { return failed_; }
@@ -351,6 +351,9 @@ private:
     {
         return count([&](unsigned slot) { return slots_[slot].lent > 0; });
     }
+    std::size_t draining() const { return count_in(Connection::State::draining); }
+    bool has_room() const { return first_in(Connection::State::free) && connections() - draining() < limit(); }
+    /// Of those that are not draining, while a call may hang there for ever.
     std::size_t limit() const { return multiplexed_ ? std::min(sizes_.max_multiplexed, sizes_.slots) : sizes_.slots; }
 
     std::optional<unsigned> holder_of(unsigned slot) const
@@ -524,12 +527,12 @@ private:
                 require(!closed_, "a connection is made for a closed pool");
                 require(!next_call(), "a connection is made while a place is free");
                 require(dialling() < wanted(), "a connection is made without need");
-                require(connections() < limit(), "a connection too many is made");
+                require(has_room(), "a connection too many is made");
                 connection.state = Connection::State::dialling;
                 break;
             case PoolAction::Kind::close:
                 if (connection.state != Connection::State::to_close) {
-                    require(!next_call() && dialling() < wanted() && connections() >= limit(),
+                    require(!next_call() && dialling() < wanted() && !has_room(),
                             "a connection is closed that should not be");
                     require(idle_to_replace() == action->slot, "the wrong connection makes room");
                 }
@@ -585,13 +588,13 @@ private:
         // A call that waits again was let in before.
         require(queue_.size() <= sizes_.max_waiting + sizes_.slots * sizes_.max_places, "too many calls wait");
         require(queue_.empty() || dialling() > 0 || in_use() > 0 || first_without_places(), "a call waits for nothing");
-        require((connections() >= limit() && !idle_to_replace()) || dialling() >= wanted(),
+        require((!has_room() && !idle_to_replace()) || dialling() >= wanted(),
                 "a call waits that a connection could be made for");
         require(!closed_ || (queue_.empty() && idle() == 0), "a closed pool keeps something");
         for (unsigned slot = 0; slot < sizes_.slots; ++slot)
             require(!is_idle(slot) || pool_.next_expiry() <= slots_[slot].idle_until,
                     "it is not known when an idle connection ends");
-        require(pool_.is_failing() == (failed_dials_ > 0 && in_use() < limit()), "it is not known that dials fail");
+        require(pool_.is_failing() == (failed_dials_ > 0 && !is_full()), "it is not known that dials fail");
 
         for (std::size_t position = 0; position < queue_.size(); ++position)
             require(pool_.is_dialled_for(waiters_[queue_[position]]) ==
