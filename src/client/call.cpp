@@ -277,6 +277,8 @@ void Call::end()
 void Call::cancel(asio::cancellation_type type)
 {
     using asio::cancellation_type;
+    if (out_of_memory_) // it has ended, of which the machine does not know
+        return;
     constexpr auto even_if_sent = cancellation_type::terminal | cancellation_type::partial;
     const auto now = Clock::now();
     perform(fsm_.resume(call_event::Cancelled{(type & even_if_sent) != cancellation_type::none}, now), now);

@@ -25,6 +25,9 @@ constexpr std::uint32_t most_streams = 1'000'000;
 /// No stream begins after the one with this id: ids can't be reused (RFC 9113, section 5.1.1).
 constexpr std::int32_t last_stream_id = 0x7fff'ff00;
 
+/// RFC 9113, section 6.9.1.
+constexpr std::int64_t largest_window = 0x7fff'ffff;
+
 constexpr int switching_protocols = 101;
 
 struct OptionDeleter
@@ -62,6 +65,11 @@ Failure lost(std::string message)
     return {Error{Errc::truncated, std::move(message)}, true};
 }
 
+Failure no_memory()
+{
+    return {Error{Errc::no_memory}, true};
+}
+
 } // namespace
 
 struct Session::Callbacks
@@ -87,6 +95,33 @@ struct Session::Callbacks
         update(session, stream, std::move(function));
         const bool goes_on = stream.state_ == Stream::State::open || stream.state_ == Stream::State::complete;
         return goes_on || session.reset(id, NGHTTP2_CANCEL) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+
+    static int on_begin_frame(nghttp2_session* handle, const nghttp2_frame_hd* head, void* user_data)
+    {
+        if (head->type != NGHTTP2_SETTINGS)
+            return 0;
+        Session& session = session_of(user_data);
+        session.widest_window_ = 0;
+        for (const Stream& stream : session.open_)
+            session.widest_window_ =
+                std::max(session.widest_window_, nghttp2_session_get_stream_remote_window_size(handle, stream.id_));
+        return 0;
+    }
+
+    /// Takes in new sizes of the windows. Whether one of a stream grows beyond what there can be.
+    static bool overflows_window(Session& session, const nghttp2_settings& settings) noexcept
+    {
+        std::int64_t widest = session.widest_window_;
+        bool overflows = false;
+        for (std::size_t i = 0; i < settings.niv; ++i) {
+            if (settings.iv[i].settings_id != NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE)
+                continue;
+            const std::int64_t size = settings.iv[i].value;
+            widest += size - std::exchange(session.initial_window_, size);
+            overflows = overflows || widest > largest_window;
+        }
+        return overflows;
     }
 
     static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user_data)
@@ -159,9 +194,14 @@ struct Session::Callbacks
             }
             break;
         case NGHTTP2_SETTINGS:
-            if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
-                session.max_streams_ = std::min(
-                    nghttp2_session_get_remote_settings(handle, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS), most_streams);
+            if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+                break;
+            session.max_streams_ = std::min(
+                nghttp2_session_get_remote_settings(handle, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS), most_streams);
+            // nghttp2 would end the streams alone (RFC 9113, section 6.9.2).
+            if (overflows_window(session, frame->settings) &&
+                nghttp2_session_terminate_session(handle, NGHTTP2_FLOW_CONTROL_ERROR) != 0)
+                return NGHTTP2_ERR_CALLBACK_FAILURE;
             break;
         case NGHTTP2_GOAWAY:
             session.draining_ = true;
@@ -203,11 +243,13 @@ struct Session::Callbacks
     }
 
     /// Called for a request that can't be sent because the server accepts no more.
-    static int on_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user_data)
+    static int on_not_sent(nghttp2_session*, const nghttp2_frame* frame, int error, void* user_data)
     {
         Session& session = session_of(user_data);
         if (frame->hd.type != NGHTTP2_HEADERS)
             return 0;
+        if (error == NGHTTP2_ERR_HEADER_COMP) // Memory ran out, and no later request can be compressed either.
+            return NGHTTP2_ERR_CALLBACK_FAILURE;
         if (Stream* const stream = session.find(frame->hd.stream_id))
             update(session, *stream, [&] { session.fail(*stream, lost("the connection takes no more requests")); });
         return 0;
@@ -230,6 +272,7 @@ struct Session::Callbacks
     {
         nghttp2_session_callbacks* made = nullptr;
         check(nghttp2_session_callbacks_new(&made));
+        nghttp2_session_callbacks_set_on_begin_frame_callback(made, &on_begin_frame);
         nghttp2_session_callbacks_set_on_begin_headers_callback(made, &on_begin_headers);
         nghttp2_session_callbacks_set_on_header_callback(made, &on_header);
         nghttp2_session_callbacks_set_on_invalid_header_callback(made, &on_invalid_header);
@@ -280,7 +323,7 @@ void Session::begin(Stream& stream, const http::Request& request, std::string_vi
 {
     if (ended_ || nghttp2_session_check_request_allowed(session_.get()) == 0) {
         draining_ = true;
-        stream.failure_ = lost("the connection takes no more requests");
+        stream.failure_ = lost_memory_ ? no_memory() : lost("the connection takes no more requests");
         stream.state_ = Stream::State::failed;
         return;
     }
@@ -336,7 +379,7 @@ void Session::reset(Stream& stream) noexcept
     end(stream, Stream::State::failed);
     stream.unlink();
     if (!ended_ && !reset(id, NGHTTP2_CANCEL))
-        fail({Error{Errc::no_memory}, true});
+        lose_memory();
 }
 
 bool Session::reset(std::int32_t id, std::uint32_t error_code) noexcept
@@ -364,10 +407,8 @@ void Session::receive(std::string_view bytes)
 
 void Session::lose_memory() noexcept
 {
-    ended_ = true;
-    draining_ = true;
-    while (!open_.empty())
-        end(open_.front(), Stream::State::no_memory);
+    lost_memory_ = true;
+    fail(no_memory());
 }
 
 void Session::end_malformed(const char* why)
@@ -402,7 +443,7 @@ void Session::send(std::pmr::string& out, std::size_t limit)
 #else
         const auto size = nghttp2_session_mem_send(session_.get(), &data);
 #endif
-        if (size == NGHTTP2_ERR_NOMEM)
+        if (size == NGHTTP2_ERR_NOMEM || size == NGHTTP2_ERR_CALLBACK_FAILURE)
             lose_memory();
         else if (size < 0)
             end_malformed(nghttp2_strerror(static_cast<int>(size)));
@@ -496,8 +537,12 @@ void Session::end_closed(Stream& stream, std::uint32_t error_code)
         // The server did not process it (RFC 9113, section 8.7).
         stream.begun_ = false;
         stream.answered_ = true;
-        fail(stream, lost(stream.reset_by_peer_ ? "the server refused the stream"
-                                                : "the connection was closed before the request was processed"));
+        if (stream.reset_by_peer_)
+            fail(stream, lost("the server refused the stream"));
+        else if (draining_)
+            fail(stream, lost("the connection was closed before the request was processed"));
+        else // it is nghttp2 that could not send it
+            fail(stream, no_memory());
     } else if (stream.reset_by_peer_) {
         std::string message = "the server reset the stream: ";
         message += nghttp2_http2_strerror(error_code);

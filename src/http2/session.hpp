@@ -51,6 +51,9 @@ public:
     /// The connection is lost. Ends the session; all open streams fail with `failure`.
     void fail(const Failure& failure) noexcept;
 
+    /// There is no memory to go on. Ends the session; its calls may be retried on another connection.
+    void lose_memory() noexcept;
+
     /// Appends pending frames to `out`, until `out` has at least `limit` bytes or no frame is pending. They
     /// contain the API key.
     void send(std::pmr::string& out, std::size_t limit);
@@ -91,7 +94,6 @@ private:
     /// Returns false if memory ran out.
     bool reset(std::int32_t id, std::uint32_t error_code) noexcept;
     void end_malformed(const char* why);
-    void lose_memory() noexcept;
     void take_field(Stream& stream, std::string_view name, std::string_view value);
     void end_head(Stream& stream);
     void take_body(Stream& stream, std::string_view part);
@@ -106,8 +108,11 @@ private:
     StreamList open_;
     StreamList ended_streams_;
     std::size_t max_streams_;
+    std::int64_t initial_window_ = 65'535; ///< Of streams, for what is sent to the server.
+    std::int32_t widest_window_ = 0;       ///< When the SETTINGS that are being received began.
     bool draining_ = false;
     bool ended_ = false;
+    bool lost_memory_ = false; ///< That is why it has ended.
     struct
     {
         bool outstanding = false;

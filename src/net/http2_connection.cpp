@@ -177,9 +177,9 @@ void Http2Connection::wait(Exchange& exchange, std::shared_ptr<ParkedCall> call)
 {
     if (StreamState::of(exchange).state() != http2::Stream::State::open)
         return Resumable::add(strand_, std::move(call));
-    reader_.calls.park(std::move(call));
     if (idle_reader_)
         start_wait();
+    reader_.calls.park(std::move(call));
 }
 
 void Http2Connection::cancel(Exchange& exchange)
@@ -300,7 +300,7 @@ try {
             watch();
     }
 } catch (const std::bad_alloc&) {
-    session_.fail({Error{Errc::no_memory}, true});
+    session_.lose_memory();
 }
 
 void Http2Connection::settle()
@@ -316,7 +316,7 @@ void Http2Connection::settle()
         try {
             start_wait();
         } catch (const std::bad_alloc&) {
-            session_.fail({Error{Errc::no_memory}, true});
+            session_.lose_memory();
             settle();
         }
     } else if (waits_to_read_ && (blocked_ || unfinished_)) {

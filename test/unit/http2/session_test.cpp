@@ -8,12 +8,32 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <dlfcn.h>
 #include <functional>
 
 using namespace passage;
 using namespace passage::http2;
 using namespace passage::http2::test;
 using State = Stream::State;
+
+namespace {
+
+/// Inside the session that was made last.
+nghttp2_session* made_last = nullptr;
+
+} // namespace
+
+extern "C" [[gnu::visibility("default")]] int nghttp2_session_client_new3(nghttp2_session** made,
+                                                                          const nghttp2_session_callbacks* callbacks,
+                                                                          void* user_data, const nghttp2_option* option,
+                                                                          nghttp2_mem* memory)
+{
+    static const auto original =
+        reinterpret_cast<decltype(&nghttp2_session_client_new3)>(dlsym(RTLD_NEXT, "nghttp2_session_client_new3"));
+    const int result = original(made, callbacks, user_data, option, memory);
+    made_last = *made;
+    return result;
+}
 
 namespace {
 
@@ -414,6 +434,44 @@ BOOST_AUTO_TEST_CASE(an_error_of_the_connection_ends_all)
             BOOST_TEST(!late.is_begun());
         }
     }
+}
+
+BOOST_FIXTURE_TEST_CASE(settings_that_overflow_a_window_end_the_connection, Fixture)
+{
+    std::array<Stream*, 2> asked{&begin(), &begin()};
+    // A window of 2^31 - 1 bytes.
+    receive(settings() + frame(NGHTTP2_WINDOW_UPDATE, 0, 3, std::string{"\x7f\xff\0\0", 4}));
+    receive(settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 65'535}}));
+    receive(settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0}, {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 65'535}}));
+    BOOST_TEST_REQUIRE(!session.has_ended());
+    session.receive(settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 65'536}}));
+    std::pmr::string bytes; // not for the peer, which has sent no such SETTINGS
+    session.send(bytes, 16 * 1024);
+    BOOST_TEST(session.has_ended());
+    BOOST_TEST(bytes.find(goaway(0, NGHTTP2_FLOW_CONTROL_ERROR)) != bytes.npos);
+    for (Stream* const stream : asked) {
+        BOOST_TEST_REQUIRE((stream->state() == State::failed));
+        BOOST_TEST((code_of(*stream) == Errc::protocol));
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(a_session_drains_when_its_ids_are_used_up, Fixture)
+{
+    begin();
+    constexpr std::int32_t last_id = 0x7fff'ffff;
+    BOOST_TEST_REQUIRE(nghttp2_session_set_next_stream_id(made_last, last_id) == 0);
+    BOOST_TEST(!session.is_draining());
+    Stream& last = begin();
+    BOOST_TEST(session.is_draining());
+    Stream& one_more = begin();
+    BOOST_TEST((one_more.state() == State::failed));
+    BOOST_TEST(!one_more.is_begun());
+    const Failure failure = one_more.take_failure();
+    BOOST_TEST((failure.error.code == Errc::truncated));
+    BOOST_TEST(failure.transient);
+    receive(settings() + response_head(last_id, 204, {}, true));
+    BOOST_TEST((last.state() == State::complete));
+    BOOST_TEST(!session.has_ended());
 }
 
 BOOST_FIXTURE_TEST_CASE(a_lost_connection_ends_all, Fixture)
