@@ -1,58 +1,25 @@
-// Calls during which the Nth allocation fails, for every N: of the library and of Asio, on the client's thread and on
-// that of a look-up.
+// Calls during which the Nth allocation fails, for every N: of the library, of Asio and of nghttp2, on the client's
+// thread and on that of a look-up.
 
 #include "driver.hpp"
+#include "scarce_memory.hpp"
 #include "support/system_calls.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include <atomic>
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <ostream>
+#include <utility>
 
 using namespace passage;
 using namespace passage::test;
-
-namespace {
-
-/// Allocations until one fails. None fails if this is negative. Only on threads that take part: the server's must
-/// succeed.
-std::atomic<long> allocations_left = -1;
-/// Whether those after it fail too.
-std::atomic<bool> all_fail = false;
-thread_local bool takes_part = false;
-
-bool fails_now() noexcept
-{
-    if (!takes_part || allocations_left < 0)
-        return false;
-    if (all_fail)
-        return true;
-    return allocations_left-- == 0;
-}
-
-} // namespace
-
-void* operator new(std::size_t size)
-{
-    void* const memory = fails_now() ? nullptr : std::malloc(size > 0 ? size : 1);
-    if (!memory)
-        throw std::bad_alloc{};
-    return memory;
-}
-
-void operator delete(void* memory) noexcept
-{
-    std::free(memory);
-}
-
-void operator delete(void* memory, std::size_t) noexcept
-{
-    std::free(memory);
-}
+using namespace passage::test::scarce_memory;
 
 /// Asio's memory.
 extern "C" [[gnu::visibility("default")]] void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept
@@ -95,11 +62,12 @@ struct Scenario
     std::size_t connections = 1;
     bool warm = false;    ///< A connection is there already.
     bool by_name = false; ///< The server's address has to be looked up.
-    /// Called when the calls have begun to wait, with memory short from then on only.
-    void (*interrupt)(std::optional<Client>&) = nullptr;
+    /// Called when the calls have begun to wait, with memory short from then on only. The signal is the first call's.
+    void (*interrupt)(std::optional<Client>&, asio::cancellation_signal&) = nullptr;
     bool all = false; ///< Not one allocation fails during the interruption, but all.
     bool retries = true;
     bool short_sends = false; ///< The system accepts a few bytes at a time.
+    bool of_dialling = false; ///< It is about how a connection is made, whatever is spoken on it.
 };
 
 Calls one(Client& client)
@@ -113,6 +81,14 @@ Calls creation(Client& client)
 {
     Calls calls;
     calls.push_back(perform(client, Operation::create));
+    return calls;
+}
+
+/// Whose body does not fit into what HTTP/2 lets a client send at first.
+Calls large_creation(Client& client)
+{
+    Calls calls;
+    calls.push_back(create_large(client, 100'000));
     return calls;
 }
 
@@ -138,62 +114,94 @@ Calls batch(Client& client)
     return calls;
 }
 
-void close(std::optional<Client>& client)
+void close(std::optional<Client>& client, asio::cancellation_signal&)
 {
     client->close();
 }
 
-void destroy(std::optional<Client>& client)
+void destroy(std::optional<Client>& client, asio::cancellation_signal&)
 {
     client.reset();
 }
 
 const char* const looked_up = "host.example";
 
-std::ostream& operator<<(std::ostream& out, const Scenario& scenario)
+void cancel(std::optional<Client>&, asio::cancellation_signal& signal)
 {
-    return out << scenario.name;
+    try {
+        signal.emit(asio::cancellation_type::terminal);
+    } catch (const std::bad_alloc&) {
+        // the call goes on
+    }
 }
 
 const std::vector<Scenario> scenarios{
     {.name = "get", .calls = &one},
     {.name = "get, warm", .calls = &one, .warm = true},
-    {.name = "create", .calls = &creation},
+    {.name = "create", .calls = &creation, .of_dialling = true},
     {.name = "create, warm", .calls = &creation, .warm = true},
-    {.name = "find", .calls = &two_requests},
+    {.name = "create, large, warm", .calls = &large_creation, .warm = true},
+    {.name = "find", .calls = &two_requests, .of_dialling = true},
     {.name = "find, warm", .calls = &two_requests, .warm = true},
-    {.name = "get by name", .calls = &one, .by_name = true},
-    {.name = "calls that share a look-up", .calls = &several, .connections = 3, .by_name = true},
+    {.name = "get by name", .calls = &one, .by_name = true, .of_dialling = true},
+    {.name = "calls that share a look-up", .calls = &several, .connections = 3, .by_name = true, .of_dialling = true},
     {.name = "get without retries", .calls = &one, .retries = false},
-    {.name = "get by name without retries", .calls = &one, .by_name = true, .retries = false},
+    {.name = "get by name without retries", .calls = &one, .by_name = true, .retries = false, .of_dialling = true},
     {.name = "create, with short sends", .calls = &creation, .retries = false, .short_sends = true},
-    {.name = "calls that wait", .calls = &several},
-    {.name = "calls that wait, warm", .calls = &several, .warm = true},
+    {.name = "several calls", .calls = &several},
+    {.name = "several calls, warm", .calls = &several, .warm = true},
     {.name = "batch", .calls = &batch},
-    {.name = "batch, two connections", .calls = &batch, .connections = 2},
+    {.name = "batch, two connections", .calls = &batch, .connections = 2, .of_dialling = true},
+    {.name = "cancel", .calls = &several, .warm = true, .interrupt = &cancel},
     {.name = "close", .calls = &several, .warm = true, .interrupt = &close},
-    {.name = "close while connecting", .calls = &several, .by_name = true, .interrupt = &close},
+    {.name = "close while connecting", .calls = &several, .by_name = true, .interrupt = &close, .of_dialling = true},
     {.name = "destroy", .calls = &several, .warm = true, .interrupt = &destroy},
+    {.name = "cancel without any memory", .calls = &several, .warm = true, .interrupt = &cancel, .all = true},
     {.name = "close without any memory", .calls = &several, .warm = true, .interrupt = &close, .all = true},
     {.name = "destroy without any memory", .calls = &several, .warm = true, .interrupt = &destroy, .all = true},
     {.name = "destroy while connecting, without any memory",
      .calls = &several,
      .by_name = true,
      .interrupt = &destroy,
-     .all = true},
+     .all = true,
+     .of_dialling = true},
 };
+
+/// A scenario over a version of HTTP.
+struct Row
+{
+    Scenario scenario;
+    HttpVersion version;
+};
+
+std::ostream& operator<<(std::ostream& out, const Row& row)
+{
+    return out << row.scenario.name << ", " << name_of(row.version);
+}
+
+std::vector<Row> rows()
+{
+    std::vector<Row> all;
+    for (const HttpVersion version : versions)
+        for (const Scenario& scenario : scenarios)
+            if (version == HttpVersion::http1 || !scenario.of_dialling)
+                all.push_back({scenario, version});
+    return all;
+}
 
 struct Outcomes
 {
     std::size_t begun = 0;
     std::vector<Result> results;
-    std::size_t thrown = 0; ///< Out of a call, or out of the context.
+    std::size_t thrown = 0;            ///< Out of a call.
+    std::size_t thrown_by_context = 0; ///< A call may have been lost.
 
     std::size_t ended() const noexcept { return results.size() + thrown; }
 };
 
 /// Begins calls. What can't even begin has thrown.
-void begin(asio::io_context& context, Client& client, const Scenario& scenario, Outcomes& outcomes)
+void begin(asio::io_context& context, Client& client, const Scenario& scenario, asio::cancellation_slot of_first,
+           Outcomes& outcomes)
 {
     Calls calls;
     try {
@@ -205,12 +213,14 @@ void begin(asio::io_context& context, Client& client, const Scenario& scenario, 
     for (auto& call : calls) {
         ++outcomes.begun;
         try {
-            asio::co_spawn(context, std::move(call), [&](std::exception_ptr error, Result result) {
-                if (error)
-                    ++outcomes.thrown;
-                else
-                    outcomes.results.push_back(std::move(result));
-            });
+            asio::co_spawn(
+                context, std::move(call),
+                asio::bind_cancellation_slot(std::exchange(of_first, {}), [&](std::exception_ptr error, Result result) {
+                    if (error)
+                        ++outcomes.thrown;
+                    else
+                        outcomes.results.push_back(std::move(result));
+                }));
         } catch (const std::bad_alloc&) {
             ++outcomes.thrown;
         }
@@ -223,9 +233,9 @@ void run(asio::io_context& context, Outcomes& outcomes)
     context.restart();
     for (bool goes_on = true; goes_on;) {
         try {
-            goes_on = outcomes.results.size() < outcomes.begun && context.run_one() > 0;
+            goes_on = outcomes.ended() < outcomes.begun && context.run_one() > 0;
         } catch (const std::bad_alloc&) {
-            ++outcomes.thrown;
+            ++outcomes.thrown_by_context;
         }
     }
 }
@@ -235,7 +245,7 @@ bool run_with_failure(Driver& driver, const Scenario& scenario, long n)
     asio::io_context& context = driver.context();
     count_run();
     const std::size_t descriptors = open_descriptors();
-    driver.server().plan({});
+    driver.plan();
     Config config = driver.config();
     if (scenario.by_name)
         config.base_url = driver.server().url(looked_up);
@@ -252,6 +262,7 @@ bool run_with_failure(Driver& driver, const Scenario& scenario, long n)
         BOOST_TEST(driver.run(get(*client, "warm")).id == "warm");
 
     // Copies of results, and the test's own work, have all the memory that they need.
+    asio::cancellation_signal signal;
     Outcomes outcomes;
     outcomes.results.reserve(8);
     const auto fail = [&](bool all) {
@@ -260,14 +271,15 @@ bool run_with_failure(Driver& driver, const Scenario& scenario, long n)
     };
     if (!scenario.interrupt)
         fail(false);
-    begin(context, *client, scenario, outcomes);
+    begin(context, *client, scenario, scenario.interrupt == &cancel ? signal.slot() : asio::cancellation_slot{},
+          outcomes);
     if (scenario.interrupt) {
         context.restart();
         context.poll_one();
         context.poll_one();
         context.poll_one();
         fail(scenario.all);
-        scenario.interrupt(client);
+        scenario.interrupt(client, signal);
         if (scenario.all)
             allocations_left = -1;
     }
@@ -276,14 +288,16 @@ bool run_with_failure(Driver& driver, const Scenario& scenario, long n)
     allocations_left = -1;
 
     // One call may end with what was thrown; the others have results, and none had to wait for its deadline.
-    BOOST_TEST(outcomes.ended() >= outcomes.begun);
+    BOOST_TEST(outcomes.ended() + outcomes.thrown_by_context >= outcomes.begun);
     if (scenario.retries)
-        BOOST_TEST(outcomes.thrown <= 1u);
+        BOOST_TEST(outcomes.thrown + outcomes.thrown_by_context <= 1u);
+    const Errc interrupted = scenario.interrupt == &cancel ? Errc::cancelled : Errc::shut_down;
     for (const Result& result : outcomes.results) {
         if (result.error && !(failed && result.is(Errc::no_memory)))
-            BOOST_TEST((scenario.interrupt && result.is(Errc::shut_down)), *result.error);
+            BOOST_TEST((scenario.interrupt && result.is(interrupted)), *result.error);
     }
-    if (scenario.interrupt) {
+    BOOST_TEST(driver.posts_seen() <= 1u);
+    if (scenario.interrupt && scenario.interrupt != &cancel) {
         if (client)
             BOOST_TEST(driver.run(get(*client, "late")).is(Errc::shut_down));
         client.emplace(context, config);
@@ -299,7 +313,7 @@ bool run_with_failure(Driver& driver, const Scenario& scenario, long n)
 
 } // namespace
 
-BOOST_DATA_TEST_CASE(every_allocation_may_fail, boost::unit_test::data::make(scenarios), scenario)
+BOOST_DATA_TEST_CASE(every_allocation_may_fail, boost::unit_test::data::make(rows()), row)
 {
     const ScriptedName name{looked_up, [](std::string& address) {
                                 takes_part = true;
@@ -307,11 +321,11 @@ BOOST_DATA_TEST_CASE(every_allocation_may_fail, boost::unit_test::data::make(sce
                                 return 0;
                             }};
     takes_part = true;
-    Driver driver{!scenario.by_name}; // the server has no certificate for the name
+    Driver driver{!row.scenario.by_name, row.version}; // the server has no certificate for the name
     count_case();
     bool failed = true;
     for (long n = 0; failed; ++n)
-        BOOST_TEST_CONTEXT(scenario.name << ", allocation " << n)
-    failed = run_with_failure(driver, scenario, n);
+        BOOST_TEST_CONTEXT(row << ", allocation " << n)
+    failed = run_with_failure(driver, row.scenario, n);
     takes_part = false;
 }

@@ -17,6 +17,8 @@ namespace {
 /// How often a context is given a turn for the client to have read what came.
 constexpr int turns_to_settle = 8;
 constexpr std::size_t most_splits = 512;
+/// The user whom nothing is done to.
+constexpr std::string_view warm = "warm";
 
 template <class T>
 Result to_result(expected<T> outcome)
@@ -69,8 +71,12 @@ std::size_t open_descriptors()
     return static_cast<std::size_t>(std::distance(begin(descriptors), end(descriptors)));
 }
 
-Driver::Driver(bool secure) : server_{secure}
+Driver::Driver(bool secure, HttpVersion version) : version_{version}, server_{secure}
 {
+#if PASSAGE_HTTP2
+    if (version == HttpVersion::http2)
+        frames_.emplace(server_);
+#endif
     asio::steady_timer{context_}; // so that the context's own descriptors are there from the start
     server_.set_settle([this] { settle(); });
 }
@@ -79,7 +85,63 @@ Config Driver::config() const
 {
     Config config = config_for(server_);
     config.retry.base = config.retry.throttled_base = config.retry.cap = std::chrono::milliseconds{0};
+    if (version_ == HttpVersion::http2)
+        config.http_version = version_;
     return config;
+}
+
+void Driver::plan(std::vector<Script> scripts)
+{
+#if PASSAGE_HTTP2
+    if (frames_)
+        return frames_->plan(std::move(scripts));
+#endif
+    server_.plan(std::move(scripts));
+}
+
+Script Driver::holding(std::string body)
+{
+#if PASSAGE_HTTP2
+    if (frames_)
+        return frames_->script([body = std::move(body)](FramePeer& peer) {
+            peer.begin();
+            for (;;) {
+                const SeenStream request = peer.request();
+                if (request.subject() == warm) {
+                    peer.answer(request);
+                    continue;
+                }
+                peer.transport().hold();
+                peer.send(frames::headers(request.id, answer_block()) + frames::data(request.id, body));
+            }
+        });
+#endif
+    return {{steps::tls(),
+             [answer = response(200, "Content-Type: application/json\r\n", body)](Peer& peer) {
+                 for (;;) {
+                     if (subject_of(peer.receive_request()) == warm) {
+                         peer.send(answer_with_user(warm));
+                         continue;
+                     }
+                     peer.hold();
+                     peer.send(answer);
+                 }
+             }},
+            true};
+}
+
+std::size_t Driver::posts_seen() const
+{
+    std::size_t posts = 0;
+    for (const SeenRequest& request : server_.requests())
+        posts += request.bytes.starts_with("POST") ? 1 : 0;
+#if PASSAGE_HTTP2
+    if (frames_)
+        for (const SeenConnection& connection : frames_->seen())
+            for (const auto& [id, stream] : connection.streams)
+                posts += stream.method() == "POST" ? 1 : 0;
+#endif
+    return posts;
 }
 
 void Driver::settle()

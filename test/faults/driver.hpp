@@ -6,9 +6,14 @@
 
 #include <passage/passage.hpp>
 
+#if PASSAGE_HTTP2
+#include "support/frame_server.hpp"
+#endif
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <array>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -70,17 +75,38 @@ struct Observed
     std::size_t connections = 0;       ///< Before the sentinel call.
 };
 
+/// The versions of HTTP that the library speaks.
+#if PASSAGE_HTTP2
+inline constexpr std::array versions{HttpVersion::http1, HttpVersion::http2};
+#else
+inline constexpr std::array versions{HttpVersion::http1};
+#endif
+
+constexpr const char* name_of(HttpVersion version)
+{
+    return version == HttpVersion::http2 ? "HTTP/2" : "HTTP/1.1";
+}
+
 /// Runs cases against a server of its own. After each the same client makes a sentinel call, whose answer must be its
 /// own, and every descriptor of the run must be closed again.
 class Driver
 {
 public:
-    explicit Driver(bool secure = true);
+    /// The server speaks this version, and the client no other if it is HTTP/2.
+    explicit Driver(bool secure = true, HttpVersion version = HttpVersion::http1);
 
     /// A configuration for the server, which repeats without waiting.
     Config config() const;
     ScriptServer& server() { return server_; }
     asio::io_context& context() { return context_; }
+    HttpVersion version() const { return version_; }
+
+    /// Has the server begin anew, with scripts for the connections to come; later ones are served properly.
+    void plan(std::vector<Script> scripts = {});
+    /// Answers requests with this once the server is told to go on; those for the user "warm" properly and at once.
+    Script holding(std::string body);
+    /// How many requests to create something the server saw since then, wholly or in part.
+    std::size_t posts_seen() const;
 
     /// Runs the context until a coroutine has ended, and not longer.
     Result run(asio::awaitable<Result> call);
@@ -93,7 +119,11 @@ public:
 private:
     void settle();
 
+    const HttpVersion version_;
     ScriptServer server_;
+#if PASSAGE_HTTP2
+    std::optional<FrameServer> frames_; ///< If it speaks HTTP/2.
+#endif
     asio::io_context context_{1};
     std::mutex mutex_;
     std::condition_variable changed_;

@@ -686,6 +686,45 @@ BOOST_AUTO_TEST_CASE(calls_that_no_server_takes_are_made_three_times)
     }
 }
 
+BOOST_AUTO_TEST_CASE(no_call_waits_for_one_that_hangs_where_the_server_went_away)
+{
+    using namespace frames;
+    Drivers drivers;
+    for (Http2Driver* const driver : {&drivers.secure, &drivers.plain}) {
+        count_case();
+        std::vector<Result> results;
+        const auto seen =
+            driver->run(Http2Driver::Plan{.name = "GOAWAY beside a call that hangs, with one connection allowed",
+                                          .scripts = {driver->frames().script([](FramePeer& peer) {
+                                              peer.begin();
+                                              const SeenStream hanging = peer.request();
+                                              peer.send(goaway(hanging.id));
+                                              peer.transport().hold();
+                                              peer.answer(hanging);
+                                              peer.expect_end();
+                                          })},
+                                          .calls = [&](Client& client) -> asio::awaitable<void> {
+                                              const auto get_and_release = [](Http2Driver& of, Client& by) -> Awaited {
+                                                  Result result = co_await get(by, "second");
+                                                  of.driver().server().release();
+                                                  co_return result;
+                                              };
+                                              Calls calls;
+                                              calls.push_back(get(client, "hanging"));
+                                              calls.push_back(get_and_release(*driver, client));
+                                              results = co_await together(std::move(calls));
+                                          },
+                                          .configure =
+                                              [](Config& config) {
+                                                  config.http2.max_connections = 1;
+                                                  config.timeouts.total = 5s;
+                                              }});
+        BOOST_TEST(results[0].id == "hanging");
+        BOOST_TEST(results[1].id == "second");
+        BOOST_TEST(seen.accepted == 2U);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_connection_that_went_away_while_idle_is_not_used)
 {
     using namespace frames;
@@ -1864,7 +1903,7 @@ BOOST_AUTO_TEST_CASE(settings_are_followed)
              {
                  {"WINDOW_UPDATE of a stream by 0", Sort::broken, window_update(subject_id, 0)},
                  {"WINDOW_UPDATE of a stream by too much", Sort::malformed, window_update(subject_id, largest_id)},
-                 {"a window that a later setting makes too large", Sort::malformed,
+                 {"a window that a later setting makes too large", Sort::broken,
                   window_update(subject_id, largest_id - 65535) + settings({{initial_window_size, 100'000}})},
              });
 }
@@ -2410,6 +2449,122 @@ BOOST_AUTO_TEST_CASE(a_client_that_ends_ends_its_calls)
             BOOST_TEST(driver->driver().server().finish() == "");
             BOOST_TEST(open_descriptors() == descriptors);
         }
+}
+
+BOOST_AUTO_TEST_CASE(calls_end_with_their_client_or_context_in_every_state)
+{
+    using namespace frames;
+    using MakeCall = Awaited (*)(Client&, std::string);
+    struct State
+    {
+        std::string name;
+        FrameScript reach; ///< Returns when the calls have got so far.
+        MakeCall make = [](Client& client, std::string id) { return get(client, std::move(id)); };
+        FrameManners manners = {};
+        std::function<void(Config&)> configure = [](Config&) {};
+    };
+    constexpr std::size_t calls_made = 4;
+    const std::vector<State> states{
+        {.name = "waiting for a place",
+         .reach =
+             [](FramePeer& peer) {
+                 peer.begin(settings({{max_concurrent_streams, 1}}));
+                 peer.request();
+                 peer.await_ping_ack();
+             },
+         .configure = [](Config& config) { config.http2.max_connections = 1; }},
+        {.name = "sending",
+         .reach =
+             [](FramePeer& peer) {
+                 peer.begin();
+                 peer.await([&] { return peer.seen().streams.size() == calls_made; });
+                 peer.await_ping_ack();
+             },
+         .make = [](Client& client, std::string id) { return create_big(client, std::move(id), 1'000'000); },
+         .manners = {.opens_windows = false}},
+        {.name = "unanswered",
+         .reach =
+             [](FramePeer& peer) {
+                 peer.begin();
+                 peer.requests(calls_made);
+             }},
+        {.name = "half answered",
+         .reach =
+             [](FramePeer& peer) {
+                 peer.begin();
+                 for (const SeenStream& request : peer.requests(calls_made))
+                     peer.send(headers(request.id, answer_block()) + data(request.id, "{", false));
+                 peer.await_ping_ack();
+             }},
+        {.name = "unanswered, and so is a PING",
+         .reach =
+             [](FramePeer& peer) {
+                 peer.begin();
+                 peer.requests(calls_made);
+                 peer.await([&] { return peer.seen().pings > 0; });
+             },
+         .manners = {.answers_pings = false},
+         .configure = [](Config& config) { config.http2.ping_after = 50ms; }},
+        {.name = "unanswered after GOAWAY",
+         .reach =
+             [](FramePeer& peer) {
+                 peer.begin();
+                 peer.send(goaway(peer.requests(calls_made).back().id));
+                 peer.await_ping_ack();
+             }},
+    };
+    enum class Ending { close, client_destroyed, context_destroyed };
+    Http2Driver driver;
+    for (const State& state : states)
+        for (const Ending ending : {Ending::close, Ending::client_destroyed, Ending::context_destroyed})
+            BOOST_TEST_CONTEXT(state.name << ", ending " << static_cast<int>(ending))
+            {
+                count_case();
+                count_run();
+                const std::size_t descriptors = open_descriptors();
+                std::promise<void> reached;
+                driver.frames().plan({driver.frames().script(
+                    [&](FramePeer& peer) {
+                        state.reach(peer);
+                        reached.set_value();
+                        peer.expect_end();
+                    },
+                    state.manners)});
+                std::vector<Result> results;
+                {
+                    asio::io_context context{1};
+                    Config config = driver.config();
+                    state.configure(config);
+                    std::optional<Client> client{std::in_place, context, config};
+                    for (std::size_t i = 0; i < calls_made; ++i)
+                        asio::co_spawn(context, state.make(*client, "user-" + std::to_string(i)),
+                                       [&](std::exception_ptr error, Result result) {
+                                           BOOST_TEST(!error);
+                                           results.push_back(std::move(result));
+                                       });
+                    std::thread waiting{[&] {
+                        const bool is_reached =
+                            reached.get_future().wait_for(ScriptServer::patience) == std::future_status::ready;
+                        asio::post(context, [&, is_reached] {
+                            BOOST_TEST(is_reached);
+                            BOOST_TEST(results.empty());
+                            if (ending == Ending::close)
+                                client->close();
+                            else if (ending == Ending::client_destroyed)
+                                client.reset();
+                            else
+                                context.stop();
+                        });
+                    }};
+                    context.run();
+                    waiting.join();
+                    BOOST_TEST(results.size() == (ending == Ending::context_destroyed ? 0 : calls_made));
+                }
+                for (const Result& result : results)
+                    BOOST_TEST(result.is(Errc::shut_down));
+                BOOST_TEST(driver.driver().server().finish() == "");
+                BOOST_TEST(open_descriptors() == descriptors);
+            }
 }
 
 BOOST_AUTO_TEST_CASE(calls_of_many_threads_get_their_own_answers)

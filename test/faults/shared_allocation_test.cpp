@@ -1,6 +1,7 @@
 // Shared reads and fetches of keys during which the Nth allocation fails, for every N.
 
 #include "driver.hpp"
+#include "scarce_memory.hpp"
 #include "support/token_signer.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -10,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <memory>
 #include <new>
 #include <utility>
@@ -18,37 +18,8 @@
 
 using namespace passage;
 using namespace passage::test;
+using namespace passage::test::scarce_memory;
 using namespace std::chrono_literals;
-
-namespace {
-
-/// Allocations until one fails. None fails if this is negative. Only on this thread: the server's must succeed.
-thread_local long allocations_left = -1;
-
-bool fails_now() noexcept
-{
-    return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-} // namespace
-
-void* operator new(std::size_t size)
-{
-    void* const memory = fails_now() ? nullptr : std::malloc(size > 0 ? size : 1);
-    if (!memory)
-        throw std::bad_alloc{};
-    return memory;
-}
-
-void operator delete(void* memory) noexcept
-{
-    std::free(memory);
-}
-
-void operator delete(void* memory, std::size_t) noexcept
-{
-    std::free(memory);
-}
 
 namespace {
 
@@ -147,13 +118,12 @@ void check(const Ends& ends, bool failed)
     }
 }
 
-} // namespace
-
-BOOST_AUTO_TEST_CASE(every_allocation_of_shared_reads_may_fail)
+void fail_every_allocation_of_shared_reads(HttpVersion version)
 {
-    Driver driver;
+    takes_part = true;
+    Driver driver{true, version};
     asio::io_context& context = driver.context();
-    const Script holding{{steps::tls(), steps::request(), steps::hold(), steps::answer(), steps::serve()}, true};
+    const Script holding = driver.holding(R"({"user":{"id":"subject"}})");
     count_case();
     bool failed = true;
     long n = 0;
@@ -162,10 +132,12 @@ BOOST_AUTO_TEST_CASE(every_allocation_of_shared_reads_may_fail)
         {
             count_run();
             const std::size_t descriptors = open_descriptors();
-            driver.server().plan({holding});
+            driver.plan(std::vector<Script>(4, holding));
             Config config = driver.config();
-            config.timeouts.total = 1s;
+            config.timeouts.total = 500ms;
             std::optional<Client> client{std::in_place, context, config};
+            if (version == HttpVersion::http2) // to connect is the same as over HTTP/1.1
+                BOOST_TEST(driver.run(get(*client, "warm")).id == "warm");
 
             const Ends ends = run_with_failure(driver, n, [&] { return client->coalesced_get_user("subject"); });
             failed = allocations_left < 0;
@@ -188,17 +160,17 @@ BOOST_AUTO_TEST_CASE(every_allocation_of_shared_reads_may_fail)
         }
     }
     BOOST_TEST(n > 3);
+    takes_part = false;
 }
 
-BOOST_AUTO_TEST_CASE(every_allocation_of_a_fetch_of_keys_may_fail)
+void fail_every_allocation_of_a_fetch_of_keys(HttpVersion version)
 {
-    Driver driver;
+    takes_part = true;
+    Driver driver{true, version};
     asio::io_context& context = driver.context();
     const TokenSigner signer{"k1"};
     const std::string token = signer.sign(R"({"aud":"app","exp":4000000000,"sub":"u"})");
-    const Script holding{{steps::tls(), steps::request(), steps::hold(),
-                          steps::send(response(200, {}, key_set({signer.jwk()}))), steps::expect_end()},
-                         true};
+    const Script holding = driver.holding(key_set({signer.jwk()}));
     count_case();
     bool failed = true;
     long n = 0;
@@ -207,10 +179,10 @@ BOOST_AUTO_TEST_CASE(every_allocation_of_a_fetch_of_keys_may_fail)
         {
             count_run();
             const std::size_t descriptors = open_descriptors();
-            driver.server().plan(std::vector<Script>(4, holding));
+            driver.plan(std::vector<Script>(4, holding));
             Config config = driver.config();
             config.auth_url = config.base_url;
-            config.timeouts.total = 1s;
+            config.timeouts.total = 500ms;
             std::optional<Authenticator> authenticator{std::in_place, context, config};
 
             const Ends ends = run_with_failure(driver, n, [&] { return authenticator->authenticate(token); });
@@ -240,4 +212,21 @@ BOOST_AUTO_TEST_CASE(every_allocation_of_a_fetch_of_keys_may_fail)
         }
     }
     BOOST_TEST(n > 3);
+    takes_part = false;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(every_allocation_of_shared_reads_may_fail)
+{
+    for (const HttpVersion version : versions)
+        BOOST_TEST_CONTEXT(name_of(version))
+    fail_every_allocation_of_shared_reads(version);
+}
+
+BOOST_AUTO_TEST_CASE(every_allocation_of_a_fetch_of_keys_may_fail)
+{
+    for (const HttpVersion version : versions)
+        BOOST_TEST_CONTEXT(name_of(version))
+    fail_every_allocation_of_a_fetch_of_keys(version);
 }

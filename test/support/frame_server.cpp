@@ -153,6 +153,8 @@ std::string SeenStream::subject() const
 
 std::string answer_body(const SeenStream& request)
 {
+    if (request.value(":path").find("identifier=") != std::string_view::npos)
+        return R"({"users":[{"id":"jane","email":"jane@example.com"}],"page":1,"limit":1,"total_users":1})";
     const std::string id = request.subject();
     return R"({"user":{"id":")" + id + R"(","email":")" + id + R"(@example.com","status":"active"}})";
 }
@@ -450,13 +452,12 @@ Script FrameServer::serving()
     });
 }
 
-void FrameServer::plan(std::vector<Script> scripts, Pieces pieces, std::size_t further)
+void FrameServer::plan(std::vector<Script> scripts, Pieces pieces)
 {
     {
         const std::lock_guard lock{mutex_};
         seen_.clear();
     }
-    scripts.insert(scripts.end(), further, serving());
     server_.plan(std::move(scripts), std::move(pieces));
 }
 

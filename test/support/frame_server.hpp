@@ -219,19 +219,18 @@ private:
 
 using FrameScript = std::function<void(FramePeer&)>;
 
-/// Lets a script server speak HTTP/2: over TLS with ALPN, over plain TCP at once.
+/// Lets a script server speak HTTP/2, on connections beyond a plan as well: over TLS with ALPN, over plain TCP at once.
 class FrameServer
 {
 public:
-    explicit FrameServer(ScriptServer& server) : server_{server} {}
+    explicit FrameServer(ScriptServer& server) : server_{server} { server.serve_by(serving()); }
 
     /// A script of the script server. The client may end the connection before it does.
     Script script(FrameScript what, FrameManners manners = {}, TlsSettings tls = {.alpn = "h2"});
     /// One that serves properly.
     Script serving();
-    /// Begins anew, with scripts for the connections to come, and an empty ledger. After them so many are served
-    /// properly.
-    void plan(std::vector<Script> scripts, Pieces pieces = {}, std::size_t further = 16);
+    /// Begins anew, with scripts for the connections to come, and an empty ledger.
+    void plan(std::vector<Script> scripts, Pieces pieces = {});
 
     /// What was seen since `plan`, by connections that speak HTTP/2. Those are known in the order of their first frame.
     std::vector<SeenConnection> seen() const;

@@ -487,6 +487,9 @@ ScriptServer::ScriptServer(bool secure, bool listening)
                 ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0,
             "no port");
     port_ = ntohs(address.sin_port);
+    serving_ = {{steps::serve()}, true};
+    if (secure_)
+        serving_.steps.insert(serving_.steps.begin(), steps::tls());
     if (listening)
         listen();
 }
@@ -530,6 +533,12 @@ void ScriptServer::plan(std::vector<Script> scripts, Pieces pieces)
     connections_ = 0;
     resumed_ = 0;
     released_ = false;
+}
+
+void ScriptServer::serve_by(Script script)
+{
+    const std::lock_guard lock{mutex_};
+    serving_ = std::move(script);
 }
 
 void ScriptServer::forget_contexts()
@@ -659,9 +668,7 @@ void ScriptServer::accept_all()
         const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
         if (descriptor < 0)
             continue;
-        Script script{{steps::serve()}, true};
-        if (secure_)
-            script.steps.insert(script.steps.begin(), steps::tls());
+        Script script = serving_;
         if (!scripts_.empty()) {
             script = std::move(scripts_.front());
             scripts_.pop_front();

@@ -160,9 +160,10 @@ struct Script
 
 /// A server that does on each connection what a script says, so that every misbehaviour can be had at will.
 ///
-/// Scripts of a plan are for its connections in turn; later ones are served properly: a user is answered whose id is
-/// the last segment of the request's target. Connections have threads of their own. A script that can't be done is a
-/// failure, which `finish` returns. Nothing sleeps: every wait is for an event, and fails after `patience`.
+/// Scripts of a plan are for its connections in turn; later ones are served properly, over HTTP/1.1 unless the server
+/// is told otherwise: a user is answered whose id is the last segment of the request's target. Connections have threads
+/// of their own. A script that can't be done is a failure, which `finish` returns. Nothing sleeps: every wait is for an
+/// event, and fails after `patience`.
 class ScriptServer
 {
 public:
@@ -185,6 +186,8 @@ public:
     /// Has later handshakes begin with new keys: no earlier session is resumed. Settings are known by the address of
     /// their identity, so this is due before one is destroyed.
     void forget_contexts();
+    /// What is done on connections beyond a plan.
+    void serve_by(Script script);
     /// Called between two pieces, by a connection's thread, to have the client read the one before.
     void set_settle(std::function<void()> settle) { settle_ = std::move(settle); }
     /// Returns when the client has read what was sent to it. For scripts.
@@ -231,6 +234,7 @@ private:
     std::uint16_t port_ = 0;
     std::thread acceptor_;
     std::function<void()> settle_;
+    Script serving_;
 
     mutable std::mutex mutex_;
     mutable std::condition_variable changed_;
