@@ -79,12 +79,13 @@ void rethrow(std::exception_ptr error)
 class LiarRun
 {
 public:
-    LiarRun(bool secure, std::size_t calls, const Bounds& bounds)
+    LiarRun(bool secure, HttpVersion version, std::size_t calls, const Bounds& bounds)
         : secure_{secure},
+          version_{version},
           end_{bounds.end},
           seed_{bounds.seed},
           records_(calls / block_size * block_size),
-          server_{secure, records_.size(), bounds.seed}
+          server_{secure, version == HttpVersion::http2, records_.size(), bounds.seed}
     {}
 
     bool operator()()
@@ -115,6 +116,7 @@ private:
         config.app_id = "stress";
         config.api_key = test::canary_api_key;
         config.base_url = server_.base_url();
+        config.http_version = version_;
         if (secure_)
             config.tls.ca_pem = server_.ca_pem();
         config.retry.base = milliseconds{1};
@@ -313,7 +315,12 @@ private:
         }
     }
 
-    const char* name() const { return secure_ ? "TLS" : "plain HTTP"; }
+    const char* name() const
+    {
+        if (version_ == HttpVersion::http2)
+            return secure_ ? "HTTP/2 and TLS" : "HTTP/2";
+        return secure_ ? "TLS" : "plain HTTP";
+    }
 
     void check(std::size_t number, const Account& account)
     {
@@ -374,7 +381,7 @@ private:
                 continue;
             }
             ++account.requests;
-            account.refused += entry.lie == Lie::throttled || entry.lie == Lie::misdirected;
+            account.refused += entry.refused || entry.lie == Lie::throttled || entry.lie == Lie::misdirected;
             account.acted += entry.acted;
         }
 
@@ -417,6 +424,7 @@ private:
     }
 
     const bool secure_;
+    const HttpVersion version_;
     const Clock::time_point end_;
     const std::uint32_t seed_;
     std::vector<Record> records_;
@@ -433,8 +441,9 @@ private:
 bool run_liar(const Bounds& bounds)
 {
     bool good = true;
-    for (const bool secure : {true, false})
-        good = LiarRun{secure, bounds.calls / 2, bounds}() && good;
+    for (const HttpVersion version : bounds.versions)
+        for (const bool secure : {true, false})
+            good = LiarRun{secure, version, bounds.calls / 2 / bounds.versions.size(), bounds}() && good;
     return good;
 }
 

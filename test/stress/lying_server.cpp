@@ -4,6 +4,13 @@
 #include "dice.hpp"
 #include "support/certificates.hpp"
 
+#include <passage/detail/build.hpp>
+#if PASSAGE_HTTP2
+#include "http2_end.hpp"
+
+#include <nghttp2/nghttp2.h>
+#endif
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -165,8 +172,12 @@ std::string to_string(const Entry& entry)
 class LyingServer::Impl
 {
 public:
-    Impl(bool secure, std::size_t numbers, std::uint32_t seed)
-        : secure_{secure}, seed_{seed}, numbers_{static_cast<std::uint32_t>(numbers)}, requests_of_(numbers)
+    Impl(bool secure, bool speaks_http2, std::size_t numbers, std::uint32_t seed)
+        : secure_{secure},
+          speaks_http2_{speaks_http2},
+          seed_{seed},
+          numbers_{static_cast<std::uint32_t>(numbers)},
+          requests_of_(numbers)
     {
         test::CertificateSpec of_authority;
         of_authority.common_name = "passage stress authority";
@@ -178,6 +189,8 @@ public:
         if (SSL_CTX_use_certificate(tls, identity_.certificate.get()) != 1 ||
             SSL_CTX_use_PrivateKey(tls, identity_.key.get()) != 1)
             throw std::runtime_error{"the server's certificate can't be used"};
+        if (speaks_http2_)
+            SSL_CTX_set_alpn_select_cb(tls, &choose_http2, nullptr);
         port_ = acceptor_.local_endpoint().port();
         asio::co_spawn(context_, accept(), rethrow);
         thread_ = std::thread{[this] { context_.run(); }};
@@ -206,6 +219,15 @@ public:
 
 private:
     using Tls = asio::ssl::stream<tcp::socket>;
+
+    static int choose_http2(SSL*, const unsigned char** chosen, unsigned char* size, const unsigned char*, unsigned,
+                            void*)
+    {
+        static constexpr unsigned char h2[]{'h', '2'};
+        *chosen = h2;
+        *size = sizeof h2;
+        return SSL_TLSEXT_ERR_OK;
+    }
 
     static void rethrow(std::exception_ptr error)
     {
@@ -265,6 +287,10 @@ private:
             if (failed)
                 co_return;
         }
+#if PASSAGE_HTTP2
+        if (speaks_http2_)
+            co_return co_await serve_http2(std::make_shared<Http2Peer<Stream>>(std::move(owned)));
+#endif
         if (dice.chance(4)) { // before anything was asked
             note_late_answer(peer);
             co_await send(peer, another_user(other()));
@@ -478,6 +504,239 @@ private:
         co_return false;
     }
 
+#if PASSAGE_HTTP2
+    /// Few, so that each connection that ends takes few calls along.
+    static constexpr std::uint32_t streams = 8;
+
+    /// A connection over HTTP/2.
+    template <class Stream>
+    struct Http2Peer
+    {
+        explicit Http2Peer(std::unique_ptr<Peer<Stream>> of) : transport{std::move(of)} {}
+
+        std::unique_ptr<Peer<Stream>> transport;
+        Http2End end{streams};
+        std::string raw; ///< To be sent behind all frames, as it is.
+        bool is_sending = false;
+        bool is_over = false;
+    };
+    template <class Stream>
+    using Http2PeerPtr = std::shared_ptr<Http2Peer<Stream>>;
+
+    template <class Stream>
+    asio::awaitable<void> serve_http2(Http2PeerPtr<Stream> peer)
+    {
+        flush(peer);
+        while (!peer->is_over && co_await receive(*peer->transport)) {
+            const bool good = peer->end.receive(std::exchange(peer->transport->received, {}));
+            for (auto& requests = peer->end.requests; !requests.empty(); requests.pop_front())
+                asio::co_spawn(context_, handle_http2(peer, std::move(requests.front())), rethrow);
+            flush(peer);
+            if (!good)
+                throw std::runtime_error{"the client breaks the rules of HTTP/2"};
+        }
+        end_http2(*peer, false);
+    }
+
+    /// Sends what there is, in the background.
+    template <class Stream>
+    void flush(const Http2PeerPtr<Stream>& peer)
+    {
+        if (!peer->is_over && !std::exchange(peer->is_sending, true))
+            asio::co_spawn(context_, send_frames(peer), rethrow);
+    }
+
+    template <class Stream>
+    asio::awaitable<void> send_frames(Http2PeerPtr<Stream> peer)
+    {
+        for (bool sent = true; sent && !peer->is_over;) {
+            const std::string bytes = peer->end.take_output() + std::exchange(peer->raw, {});
+            if (bytes.empty())
+                break;
+            sent = co_await send(*peer->transport, bytes);
+        }
+        peer->is_sending = false;
+    }
+
+    template <class Stream>
+    static void end_http2(Http2Peer<Stream>& peer, bool resets)
+    {
+        peer.is_over = true;
+        boost::system::error_code ignored;
+        if (resets)
+            reset(peer.transport->socket());
+        else
+            peer.transport->socket().close(ignored);
+    }
+
+    template <class Stream>
+    asio::awaitable<void> handle_http2(Http2PeerPtr<Stream> peer, Http2End::Request asked)
+    {
+        Request request = read_head(asked.head);
+        if (!request.number)
+            request.number = number_in_body(asked.body);
+        if (!request.number)
+            throw std::runtime_error{"a request is of no call"};
+        Dice dice{seed_, 3, *request.number, requests_of_.at(*request.number)++};
+        Entry entry{*request.number, peer->transport->number, choose_lie(request, dice)};
+        entry.looks_up = request.ask == Ask::found_user;
+        ++counts_[static_cast<std::size_t>(entry.lie)];
+        const std::size_t place = ledger_.size();
+        ledger_.push_back(entry);
+        co_await answer_over_http2(*peer, asked.id, request, place, dice, [&] { flush(peer); });
+        flush(peer);
+    }
+
+    /// Most lies are about one stream; one of eight that could end the connection does, or all calls would fail.
+    template <class Stream, class Flush>
+    asio::awaitable<void> answer_over_http2(Http2Peer<Stream>& peer, std::int32_t id, const Request& request,
+                                            std::size_t place, Dice& dice, Flush flush_now)
+    {
+        const std::uint32_t number = *request.number;
+        const auto act = [&](bool acts = true) { ledger_[place].acted = acts; };
+        const std::string own = answer(request, number);
+        const bool is_fatal = dice.below(8) == 0;
+        Http2End& end = peer.end;
+        const auto in_pieces = [&](const std::string& whole) -> asio::awaitable<void> {
+            end.begin_response(id, whole);
+            std::string_view rest = std::string_view{whole}.substr(whole.find("\r\n\r\n") + 4);
+            while (!rest.empty()) {
+                const std::size_t size = 1 + dice.below(rest.size());
+                end.append(id, rest.substr(0, size), false);
+                rest.remove_prefix(size);
+                flush_now();
+                if (dice.below(2) == 0)
+                    co_await pause(dice, microseconds{200});
+            }
+            end.append(id, {}, true);
+        };
+        const auto another_head = [&] {
+            return frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, id, literal_field(":status", "200"));
+        };
+        const auto finish = [&](bool resets) -> asio::awaitable<void> {
+            flush_now();
+            co_await pause(dice, microseconds{300});
+            end_http2(peer, resets);
+        };
+        switch (ledger_[place].lie) {
+        case Lie::none:
+        case Lie::key_update:
+        case Lie::tickets:
+            act();
+            co_return end.respond(id, own);
+        case Lie::split:
+        case Lie::chunked:
+            act();
+            co_return co_await in_pieces(own);
+        case Lie::delayed:
+            act();
+            co_await pause(dice, microseconds{3000});
+            co_return end.respond(id, own);
+        case Lie::interim:
+            act();
+            end.interim(id, 103);
+            end.interim(id, 100);
+            co_return end.respond(id, own);
+        case Lie::fills_buffer:
+            act();
+            co_return end.respond(id, long_answer(request, number, 16'384));
+        case Lie::overfills:
+        case Lie::surplus:
+        case Lie::surplus_record:
+        case Lie::surplus_at_once:
+        case Lie::surplus_later:
+            act();
+            end.respond(id, ledger_[place].lie == Lie::overfills ? long_answer(request, number, 16'384) : own);
+            if (ledger_[place].lie == Lie::surplus_later) {
+                flush_now();
+                co_await pause(dice, microseconds{500});
+            }
+            if (is_fatal) // on a stream that is over
+                peer.raw += another_head() + frame(NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, id,
+                                                   body_of(request, request.shows_lies() ? other() : number));
+            co_return;
+        case Lie::wrong_first: {
+            act(dice.below(2) == 0);
+            const std::string wrong = wrong_answer(request, other());
+            end.begin_response(id, wrong);
+            end.append(id, std::string_view{wrong}.substr(wrong.find("\r\n\r\n") + 4), false);
+            flush_now();
+            co_await pause(dice, microseconds{100});
+            peer.raw += another_head() + frame(NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, id, body_of(request, number));
+            co_return;
+        }
+        case Lie::wrong:
+            act(dice.below(2) == 0);
+            co_return end.respond(id, wrong_answer(request, other()));
+        case Lie::undecodable:
+            act();
+            co_return end.respond(id, request.ask == Ask::nothing ? own : response(200, {}, R"({"user":)"));
+        case Lie::cut: {
+            act(dice.below(4) != 0);
+            const std::string_view body = std::string_view{own}.substr(own.find("\r\n\r\n") + 4);
+            end.begin_response(id, own);
+            end.append(id, body.substr(0, dice.below(body.size() + 1)), false);
+            if (is_fatal)
+                co_return co_await finish(dice.below(2) == 0);
+            flush_now();
+            co_await pause(dice, microseconds{100});
+            co_return end.reset(id, NGHTTP2_INTERNAL_ERROR);
+        }
+        case Lie::reset_after:
+            act();
+            if (is_fatal)
+                co_return co_await finish(true);
+            co_return end.reset(id, NGHTTP2_CANCEL);
+        case Lie::reset_before:
+            if (is_fatal)
+                co_return co_await finish(true);
+            ledger_[place].refused = true;
+            co_return end.reset(id, NGHTTP2_REFUSED_STREAM);
+        case Lie::stops_reading:
+            co_return end.reset(id, NGHTTP2_NO_ERROR);
+        case Lie::closes:
+            act();
+            end.respond(id, own);
+            co_return end.go_away();
+        case Lie::closes_unsaid:
+            act();
+            end.respond(id, own);
+            if (is_fatal)
+                co_await finish(false);
+            co_return;
+        case Lie::gives_up_idle:
+            act();
+            end.respond(id, own);
+            if (!is_fatal)
+                co_return;
+            end.go_away();
+            co_return co_await finish(false);
+        case Lie::garbage:
+            act(dice.below(2) == 0);
+            if (is_fatal)
+                peer.raw += "SSH-2.0-OpenSSH_9.2\r\n\r\n";
+            else
+                peer.raw += frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, id, literal_field("Not-A-Status", "200"));
+            co_return;
+        case Lie::throttled:
+            co_return end.respond(
+                id, response(429, "Retry-After: 0\r\n", R"({"code":"rate_limited","error":"Slow down."})"));
+        case Lie::misdirected:
+            co_return end.respond(id, response(421, {}, ""));
+        case Lie::gives_up:
+            co_return end.respond(id, response(408, {}, ""));
+        case Lie::failed: {
+            act(dice.below(2) == 0);
+            constexpr std::array statuses{500, 502, 503, 504};
+            co_return end.respond(id, response(statuses[dice.below(statuses.size())], {}, "<html>failed</html>"));
+        }
+        case Lie::stalls:
+            act(dice.below(2) == 0);
+            co_return;
+        }
+    }
+#endif
+
     template <class Stream>
     void note_late_answer(Peer<Stream>& peer)
     {
@@ -486,7 +745,10 @@ private:
     }
 
     /// A user whom no call is about.
-    std::uint32_t other() const { return numbers_; }
+    std::uint32_t other() const
+    {
+        return numbers_;
+    }
 
     /// An answer that comes when another request may have left, so it must not be about that one's user.
     std::string late_answer(const Request& request, const std::string& own, Dice& dice) const
@@ -591,6 +853,7 @@ private:
     }
 
     const bool secure_;
+    const bool speaks_http2_;
     const std::uint32_t seed_;
     const std::uint32_t numbers_;
     std::vector<std::uint8_t> requests_of_;
@@ -604,8 +867,8 @@ private:
     std::thread thread_;
 };
 
-LyingServer::LyingServer(bool secure, std::size_t numbers, std::uint32_t seed)
-    : impl_{std::make_unique<Impl>(secure, numbers, seed)}
+LyingServer::LyingServer(bool secure, bool speaks_http2, std::size_t numbers, std::uint32_t seed)
+    : impl_{std::make_unique<Impl>(secure, speaks_http2, numbers, seed)}
 {}
 
 LyingServer::~LyingServer() = default;

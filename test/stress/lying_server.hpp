@@ -27,7 +27,7 @@ enum class Lie {
     wrong,           ///< Sends another one's answer.
     undecodable,     ///< Says that it acted, and not what came of it.
     cut,             ///< Ends the connection within the answer, or before it.
-    reset_before,    ///< Resets the connection, and does not act.
+    reset_before,    ///< Resets the connection, or refuses the stream, and does not act.
     reset_after,     ///< Acts, and resets the connection.
     stops_reading,   ///< Ends the connection before it has read the request.
     closes,          ///< Answers, and says that it closes.
@@ -54,6 +54,7 @@ struct Entry
     Lie lie = Lie::none;
     bool looks_up = false; ///< It is the first of a call's two: it only looks for an identifier.
     bool acted = false;
+    bool refused = false; ///< It said that it does not act, so that the request may be sent again.
     /// The connection had surplus bytes on it that the client could see before it sent this.
     bool spoiled = false;
     /// An answer that came before may have been taken for this one's.
@@ -62,7 +63,8 @@ struct Entry
 
 std::string to_string(const Entry& entry);
 
-/// A service that lies, over TLS or plain HTTP.
+/// A service that lies, over TLS or plain HTTP, in HTTP/1.1 or HTTP/2. What would surprise a client over HTTP/2 in
+/// another way, it does so: it resets streams, goes away, and sends frames where none may be. It renews no keys there.
 ///
 /// What is done to a request depends on the seed, its call's number (see answers.hpp) and which one of that call it is.
 ///
@@ -74,7 +76,7 @@ std::string to_string(const Entry& entry);
 class LyingServer
 {
 public:
-    LyingServer(bool secure, std::size_t numbers, std::uint32_t seed);
+    LyingServer(bool secure, bool speaks_http2, std::size_t numbers, std::uint32_t seed);
     ~LyingServer();
 
     std::string base_url() const;
