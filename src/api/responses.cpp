@@ -14,10 +14,13 @@ namespace {
 /// 11).
 bool is_json(std::string_view content_type)
 {
+    constexpr std::string_view usual = "application/json";
+    if (content_type == usual)
+        return true;
     std::string_view type = content_type.substr(0, content_type.find(';'));
     type = type.substr(0, type.find_last_not_of(" \t") + 1);
     constexpr std::string_view suffix = "+json";
-    return equal_ignoring_case(type, "application/json") ||
+    return equal_ignoring_case(type, usual) ||
            (type.size() > suffix.size() && equal_ignoring_case(type.substr(type.size() - suffix.size()), suffix));
 }
 

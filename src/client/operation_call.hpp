@@ -157,12 +157,7 @@ public:
         try {
             if (std::optional<Error> error = take_error())
                 return unexpected{*std::move(error)};
-            Result result = answer_.read(response(), decoded_limit(), question());
-            if (!result)
-                result = unexpected{fail_unusable(std::move(result.error()))};
-            else
-                succeed();
-            return result;
+            return take_answer();
         } catch (const std::bad_alloc&) {
             return unexpected{fail(no_memory())};
         }
@@ -172,6 +167,16 @@ public:
 
 private:
     Ptr self() { return {shared_from_this(), this}; }
+
+    Result take_answer()
+    {
+        Result result = answer_.read(response(), decoded_limit(), question());
+        if (!result)
+            result = unexpected{fail_unusable(std::move(result.error()))};
+        else
+            succeed();
+        return result;
+    }
 
     void send(Handler&& handler, const asio::any_io_executor& executor, bool runs_executor)
     {

@@ -14,7 +14,6 @@ constexpr std::size_t max_size_digits = 16;
 /// VCHAR, SP, HTAB or obs-text
 bool is_text(std::string_view bytes) noexcept
 {
-    bytes.remove_prefix(printable_ascii_size(bytes));
     return std::all_of(bytes.begin(), bytes.end(), [](char c) {
         const auto byte = static_cast<unsigned char>(c);
         return (byte >= 0x20 && byte != 0x7f) || c == '\t';
@@ -38,13 +37,11 @@ bool begins_like_status_line(std::string_view bytes) noexcept
     return beginning.starts_with(bytes.substr(0, beginning.size()));
 }
 
-bool is_field_line(std::string_view line) noexcept
+/// `printable` is the size of the printable ASCII at the beginning of the line.
+bool is_field_line(std::string_view line, std::size_t printable) noexcept
 {
     const std::size_t colon = line.find(':');
-    if (colon == 0 || colon == line.npos)
-        return false;
-    const std::string_view name = line.substr(0, colon);
-    return printable_ascii_size(name) == name.size() && name.find(' ') == name.npos;
+    return colon > 0 && colon < printable && line.substr(0, colon).find(' ') == line.npos;
 }
 
 /// `1*HEXDIG [ chunk-ext ]`
@@ -76,7 +73,8 @@ LineBlock::Result LineBlock::check(std::string_view bytes, std::size_t max_field
             return Result::malformed;
         const std::string_view line = bytes.substr(checked_, feed - 1 - checked_);
         checked_ = feed + 1;
-        if (!is_text(line))
+        const std::size_t printable = printable_ascii_size(line);
+        if (!is_text(line.substr(printable)))
             return Result::malformed;
 
         switch (next_) {
@@ -100,7 +98,7 @@ LineBlock::Result LineBlock::check(std::string_view bytes, std::size_t max_field
         case Line::field:
             if (line.empty())
                 return Result::good;
-            if (!is_field_line(line))
+            if (!is_field_line(line, printable))
                 return Result::malformed;
             if (++fields_ > max_fields)
                 return Result::too_many_fields;

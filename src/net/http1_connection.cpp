@@ -88,19 +88,20 @@ std::optional<Connection::Result> Http1Connection::advance(Exchange& exchange)
     // A server may respond and close before it has read the whole request, so this reads while it writes. After a
     // failed write it does not wait, but takes a response that has arrived.
     send(progress);
-    if (auto result = read_response(progress)) {
-        if (*result)
-            reusable_ = is_sent() && (*result)->keep_alive && unparsed_.empty() &&
-                        (!stream_->has_buffered() || stream_->check_quiet());
-        else if (result->error().error.stage == Stage::none)
-            result->error().error.stage = progress.stage;
-        return result;
-    }
-    if (write_failure_ && !unfinished_) {
-        write_failure_->error.stage = progress.stage;
-        return unexpected{*std::move(write_failure_)};
-    }
-    return std::nullopt;
+    return end_turn(progress);
+}
+
+std::optional<Connection::Result> Http1Connection::end_turn(Progress& progress)
+{
+    std::optional<Result> result = read_response(progress);
+    if (!result && write_failure_ && !unfinished_)
+        result.emplace(unexpected{*std::move(write_failure_)});
+    if (result && *result)
+        reusable_ = is_sent() && (*result)->keep_alive && unparsed_.empty() &&
+                    (!stream_->has_buffered() || stream_->check_quiet());
+    else if (result && result->error().error.stage == Stage::none)
+        result->error().error.stage = progress.stage;
+    return result;
 }
 
 void Http1Connection::wait(Exchange&, std::shared_ptr<ParkedCall> call)

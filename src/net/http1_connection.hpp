@@ -47,6 +47,8 @@ private:
     void begin_turn() noexcept;
     /// Sends until the socket is not writable.
     void send(Progress& progress);
+    /// Reads, and checks whether the connection is reusable. Returns nullopt if the exchange must wait.
+    std::optional<Result> end_turn(Progress& progress);
     /// Reads until the socket is not readable. Returns nullopt if the response is incomplete.
     std::optional<Result> read_response(Progress& progress);
     http::ResponseParser::State parse(std::string_view bytes);
