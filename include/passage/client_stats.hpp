@@ -13,6 +13,7 @@ struct ClientStats
     ClientStats() = default;
 
     std::size_t connections = 0;        ///< Connections that are open or being established.
+    std::size_t connecting = 0;         ///< Connections that are being established.
     std::size_t idle_connections = 0;   ///< Connections that are open and unused.
     std::size_t peak_connections = 0;   ///< The maximum number of connections so far.
     std::uint64_t connections_made = 0; ///< Connections established so far.

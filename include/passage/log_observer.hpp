@@ -55,10 +55,11 @@ using LogFunction = std::function<void(LogSeverity severity, std::string_view li
 
 /// Returns an observer that writes one line for each event of `options` to a function. See `Config::observer`.
 ///
-/// A line names the operation, the method, the path template and the server. The end of a call is one event: if several
-/// options apply to it, the line has the highest of their severities. A line has at most 1,024 bytes of valid UTF-8,
-/// without control characters: what a server sent is escaped. It has no id or field of a user, no body, no message of
-/// an error and no API key. If the caller set `CallOptions::trace_parent`, the line ends with the id of the trace.
+/// A line names the operation, the method and the path template of its last request, and the server. The end of a call
+/// is one event: if several options apply to it, the line has the highest of their severities. A line has at most 1,024
+/// bytes of valid UTF-8, without control characters: what a server sent is escaped. It has no id or field of a user, no
+/// body, no message of an error and no API key. If the caller set `CallOptions::trace_parent`, the line ends with the
+/// id of the trace.
 ///
 /// \par Preconditions
 /// `write` is not empty. It does not block, and does not use the client that calls it. If it throws, the line is lost

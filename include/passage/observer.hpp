@@ -39,8 +39,22 @@ struct CallStarted
     /// The host of the server. Valid while the hook runs.
     std::string_view server_address;
     std::uint16_t server_port = 0; ///< The port of the server.
+    /// The URL of the app, which the paths of all requests are below: `https://host[:port][/prefix]/apps/my_app`. Valid
+    /// while the hook runs.
+    std::string_view app_url;
     /// The position that the caller set with `CallOptions::trace_parent`, if any.
     std::optional<TraceParent> trace_parent;
+};
+
+/// The start of an attempt.
+struct AttemptStarted
+{
+    AttemptStarted() = default;
+
+    /// The number of the attempt, from 1, counted over all requests of the call.
+    unsigned number = 0;
+    std::string_view method;        ///< The HTTP method of the request. Refers to static storage.
+    std::string_view path_template; ///< As in `CallStarted`, of this request. Refers to static storage.
 };
 
 /// The outcome of an attempt.
@@ -109,8 +123,21 @@ struct ConnectionMade
 {
     ConnectionMade() = default;
 
+    std::string_view server_address;      ///< The host of the server. Valid while the hook runs.
+    std::uint16_t server_port = 0;        ///< The port of the server.
     ConnectionTimings timings;            ///< The time that it took.
     std::optional<FailedAttempt> failure; ///< The failure; absent if the connection was established.
+};
+
+/// A change of the pool.
+struct PoolChanged
+{
+    PoolChanged() = default;
+
+    std::string_view server_address; ///< The host of the server. Valid while the hook runs.
+    std::uint16_t server_port = 0;   ///< The port of the server.
+    ClientStats before;              ///< What the observer was told last of this client; all zeros at first.
+    ClientStats now;                 ///< The client's numbers.
 };
 
 /// The observer of one call.
@@ -131,7 +158,7 @@ public:
     ///
     /// The return value is sent with the request as `traceparent`. If it is absent, the position that the caller set is
     /// sent.
-    virtual std::optional<TraceParent> attempt_started() noexcept;
+    virtual std::optional<TraceParent> attempt_started(const AttemptStarted& attempt) noexcept;
     /// Called when an attempt has ended.
     virtual void attempt_ended(const AttemptEnded& attempt) noexcept;
     /// Called when a further attempt will be made.
@@ -162,8 +189,9 @@ public:
     virtual std::shared_ptr<CallObserver> call_started(const CallStarted& call) noexcept;
     /// Called when a connection was established, or could not be established, on the client's strand.
     virtual void connection_made(const ConnectionMade& connection) noexcept;
-    /// Called when the pool changed, on the client's strand.
-    virtual void pool_changed(const ClientStats& now) noexcept;
+    /// Called when the pool changed, on the client's strand. The last change of each client, at the latest when its
+    /// execution context is destroyed, leaves no connections and no waiting calls.
+    virtual void pool_changed(const PoolChanged& change) noexcept;
 };
 
 } // namespace passage

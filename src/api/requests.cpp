@@ -19,6 +19,7 @@ expected<http::Request> Requests::on_path(const Operation& operation, std::span<
     }
     http::Request request;
     request.method = operation.method;
+    request.path_template = operation.path.text();
     request.target.reserve(size);
     request.target.append(app_path_);
     placeholder = operation.path.placeholders().data();

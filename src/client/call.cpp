@@ -78,7 +78,7 @@ void Call::perform(CallAction action, Clock::time_point now)
     using Kind = CallAction::Kind;
     for (;;) {
         if (action.begins_attempt)
-            observation->begin_attempt(now, fsm_.attempts());
+            observation->begin_attempt(request_, now, fsm_.attempts());
         switch (action.kind) {
         case Kind::none:
             return;

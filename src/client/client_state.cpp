@@ -54,6 +54,7 @@ ClientState::ClientState(asio::any_io_executor executor, const Config& config, h
     : config_{without_tls(config)},
       url_{std::move(url)},
       requests_{url_.path, config.app_id, config.limits.request_bytes},
+      app_url_{url_.origin().append(requests_.app_path())},
       strand_{std::move(executor)},
       connections_{Connections::create(strand_, config, url_, std::move(tls), std::move(lookup))},
       policy_{{config.retry.max_attempts, config.retry.base, config.retry.throttled_base, config.retry.cap},
@@ -76,7 +77,7 @@ void ClientState::add_fields(expected<http::Request>& request, const CallOptions
 std::shared_ptr<Observation> ClientState::observe(const api::Operation& operation, const CallOptions& options,
                                                   std::shared_ptr<CallReport> report) const
 {
-    return client::observe(config_.observer.get(), operation, url_, options, std::move(report));
+    return client::observe(config_.observer.get(), operation, url_, app_url_, options, std::move(report));
 }
 
 void ClientState::redact(Error& error) const

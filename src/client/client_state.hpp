@@ -15,6 +15,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <memory>
+#include <string>
 
 namespace passage::client {
 
@@ -73,6 +74,7 @@ private:
     const Config config_;
     const http::BaseUrl url_;
     const api::Requests requests_;
+    const std::string app_url_;
     const net::Strand strand_;
     const std::shared_ptr<Connections> connections_;
     policy::ClientPolicy policy_;

@@ -100,6 +100,7 @@ Connections::Connections(const net::Strand& strand, const Config& config, const 
     : strand_{strand},
       options_{config.pool},
       connect_timeout_{config.timeouts.connect},
+      host_{url.host},
       port_{url.port},
       limits_{config.limits.header_bytes, config.limits.header_fields, config.limits.body_bytes,
               config.limits.interim_responses},
@@ -140,6 +141,16 @@ try {
     strand.execute([owned = std::unique_ptr<Connections>{last}] {});
 } catch (const std::bad_alloc&) {
     // The function was destroyed, and `last` with it.
+}
+
+Connections::~Connections()
+{
+    if (!observer_)
+        return;
+    // An execution context that is destroyed takes connections along without a word to the pool.
+    ClientStats last = told_;
+    last.connections = last.connecting = last.idle_connections = last.waiting_calls = 0;
+    tell_of_pool(last);
 }
 
 std::optional<Connections::Lease> Connections::take_idle(Clock::time_point now)
@@ -285,6 +296,8 @@ void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, 
     const ConnectionTimings& timings = dial.timings;
     if (observer_) {
         ConnectionMade made;
+        made.server_address = host_;
+        made.server_port = port_;
         made.timings = timings;
         if (!result)
             made.failure = failed_attempt(result.error().error);
@@ -450,13 +463,24 @@ void Connections::publish_stats()
 {
     constexpr auto relaxed = std::memory_order_relaxed;
     stats_.connections.store(pool_.connections(), relaxed);
+    stats_.connecting.store(pool_.dialling(), relaxed);
     stats_.idle.store(pool_.idle(), relaxed);
     stats_.waiting.store(pool_.waiting(), relaxed);
     stats_.peak.store(std::max(stats_.peak.load(relaxed), pool_.connections()), relaxed);
-    if (observer_) {
-        if (const ClientStats now = stats(); now != std::exchange(told_, now))
-            observer_->pool_changed(now);
-    }
+    if (observer_)
+        tell_of_pool(stats());
+}
+
+void Connections::tell_of_pool(const ClientStats& now) noexcept
+{
+    if (now == told_)
+        return;
+    PoolChanged change;
+    change.server_address = host_;
+    change.server_port = port_;
+    change.before = std::exchange(told_, now);
+    change.now = now;
+    observer_->pool_changed(change);
 }
 
 void Connections::sweep()
@@ -496,6 +520,7 @@ ClientStats Connections::stats() const noexcept
     constexpr auto relaxed = std::memory_order_relaxed;
     ClientStats stats;
     stats.connections = stats_.connections.load(relaxed);
+    stats.connecting = stats_.connecting.load(relaxed);
     stats.idle_connections = stats_.idle.load(relaxed);
     stats.peak_connections = stats_.peak.load(relaxed);
     stats.connections_made = stats_.made.load(relaxed);

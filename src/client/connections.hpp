@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <string>
 #include <vector>
 
 namespace passage::client {
@@ -77,6 +78,8 @@ public:
         Connections* connections_;
         pool::Slot slot_;
     };
+
+    ~Connections();
 
     /// Thread-safe.
     static std::shared_ptr<Connections> create(const net::Strand& strand, const Config& config,
@@ -163,12 +166,14 @@ private:
     /// Tells HTTP/2 connections whether calls wait for a place.
     void tell_of_waiting_calls();
     void publish_stats();
+    void tell_of_pool(const ClientStats& now) noexcept;
     void sweep();
     void sweep_when_quiet();
 
     net::Strand strand_;
     const PoolOptions options_;
     const std::chrono::milliseconds connect_timeout_;
+    const std::string host_;
     const std::uint16_t port_;
     const http::ResponseLimits limits_;
     const HttpVersion version_;
@@ -196,7 +201,7 @@ private:
     ClientStats told_; ///< What the observer was told last.
     struct
     {
-        std::atomic<std::size_t> connections, idle, peak, waiting;
+        std::atomic<std::size_t> connections, connecting, idle, peak, waiting;
         std::atomic<std::uint64_t> made;
     } stats_{};
 };

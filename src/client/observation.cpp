@@ -24,7 +24,7 @@ public:
         : observer_{std::move(observer)}, report_{std::move(report)}, given_{trace_parent}
     {}
 
-    void begin_attempt(Clock::time_point now, unsigned charged) override;
+    void begin_attempt(const http::Request& request, Clock::time_point now, unsigned charged) override;
     void begin_exchange(const net::Connection& connection, Clock::time_point now) override;
     std::string_view trace_parent() override;
     void advance(const Progress& progress) override;
@@ -81,7 +81,7 @@ void CallReport::add_to(Error& error) const
     error.earlier_attempts = failed_;
 }
 
-void CallObservation::begin_attempt(Clock::time_point now, unsigned charged)
+void CallObservation::begin_attempt(const http::Request& request, Clock::time_point now, unsigned charged)
 {
     const unsigned number = attempt_.number + 1;
     attempt_ = {};
@@ -93,7 +93,11 @@ void CallObservation::begin_attempt(Clock::time_point now, unsigned charged)
     if (report_)
         report_->begin_attempt(charged);
     if (observer_) {
-        if (const auto own = observer_->attempt_started())
+        AttemptStarted started;
+        started.number = number;
+        started.method = request.method;
+        started.path_template = request.path_template;
+        if (const auto own = observer_->attempt_started(started))
             sent_ = own;
     }
 }
@@ -171,7 +175,8 @@ void CallObservation::end(unsigned attempts, microseconds elapsed, const Error* 
 }
 
 std::shared_ptr<Observation> observe(Observer* observer, const api::Operation& operation, const http::BaseUrl& url,
-                                     const CallOptions& options, std::shared_ptr<CallReport> report)
+                                     std::string_view app_url, const CallOptions& options,
+                                     std::shared_ptr<CallReport> report)
 {
     static Observation no_op;
     // Owns nothing, so that copies count no references.
@@ -184,6 +189,7 @@ std::shared_ptr<Observation> observe(Observer* observer, const api::Operation& o
         started.path_template = operation.path.text();
         started.server_address = url.host;
         started.server_port = url.port;
+        started.app_url = app_url;
         started.trace_parent = options.trace_parent();
         call_observer = observer->call_started(started);
     }

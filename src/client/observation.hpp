@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api/operation.hpp"
+#include "http/request.hpp"
 #include "http/url.hpp"
 #include "net/connection.hpp"
 
@@ -44,7 +45,8 @@ public:
     virtual ~Observation() = default;
 
     /// `charged` is the number of attempts without replays, including this one.
-    virtual void begin_attempt(net::Clock::time_point /*now*/, unsigned /*charged*/) {}
+    virtual void begin_attempt(const http::Request& /*request*/, net::Clock::time_point /*now*/, unsigned /*charged*/)
+    {}
 
     /// The attempt got a connection.
     virtual void begin_exchange(const net::Connection& /*connection*/, net::Clock::time_point /*now*/) {}
@@ -64,6 +66,7 @@ public:
 
 /// Reports the start of a call, and returns the object to report the rest to; never null. `report` may be null.
 std::shared_ptr<Observation> observe(Observer* observer, const api::Operation& operation, const http::BaseUrl& url,
-                                     const CallOptions& options, std::shared_ptr<CallReport> report);
+                                     std::string_view app_url, const CallOptions& options,
+                                     std::shared_ptr<CallReport> report);
 
 } // namespace passage::client

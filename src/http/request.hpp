@@ -16,9 +16,10 @@ using ExtraFields = std::vector<std::pair<std::string, std::string>>;
 /// The parts of a request that differ between the requests of a client.
 struct Request
 {
-    std::string_view method; ///< In static storage.
-    std::string target;      ///< Origin form, percent-encoded (RFC 9112, section 3.2.1).
-    std::string body;        ///< JSON; empty if there is no body.
+    std::string_view method;        ///< In static storage.
+    std::string_view path_template; ///< Below the app's path, with placeholders for ids. In static storage.
+    std::string target;             ///< Origin form, percent-encoded (RFC 9112, section 3.2.1).
+    std::string body;               ///< JSON; empty if there is no body.
     bool has_body = false;
     ExtraFields extra; ///< Fields that the caller adds.
 };

@@ -102,6 +102,11 @@ std::string BaseUrl::host_field() const
     return field;
 }
 
+std::string BaseUrl::origin() const
+{
+    return (tls ? "https://" : "http://") + host_field();
+}
+
 bool BaseUrl::is_loopback() const
 {
     return host == "localhost" || (host_is_address && (host.starts_with("127.") || host == "::1"));

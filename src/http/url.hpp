@@ -21,6 +21,8 @@ struct BaseUrl
 
     /// The `Host` field's value (RFC 9110, section 7.2).
     std::string host_field() const;
+    /// The scheme, the host and the port, as a URL begins.
+    std::string origin() const;
     /// Whether the host is always this machine.
     bool is_loopback() const;
 };

@@ -42,14 +42,10 @@ void append_time(std::string& line, std::chrono::microseconds time)
     line.append(std::to_string(tenths / 10)).append(".").append(std::to_string(tenths % 10)).append(" ms");
 }
 
-void append_connection(std::string& line, const ConnectionTimings& timings)
+/// Appends an address and a port: "users.example.com port 443".
+void append_server(std::string& line, std::string_view address, std::uint16_t port)
 {
-    line += "dns ";
-    append_time(line, timings.dns);
-    line += ", connect ";
-    append_time(line, timings.connect);
-    line += ", tls ";
-    append_time(line, timings.tls);
+    line.append(address).append(" port ").append(std::to_string(port));
 }
 
 class LogCall final : public CallObserver
@@ -64,6 +60,13 @@ public:
           server_port_{call.server_port},
           trace_parent_{call.trace_parent}
     {}
+
+    std::optional<TraceParent> attempt_started(const AttemptStarted& attempt) noexcept override
+    {
+        method_ = attempt.method;
+        path_template_ = attempt.path_template;
+        return std::nullopt;
+    }
 
     void attempt_ended(const AttemptEnded& attempt) noexcept override
     {
@@ -95,7 +98,8 @@ private:
     std::string end_of(std::string line) const
     {
         line.append(" (").append(method_).append(" ").append(path_template_.empty() ? "/" : path_template_);
-        line.append(", ").append(server_address_).append(" port ").append(std::to_string(server_port_));
+        line += ", ";
+        append_server(line, server_address_, server_port_);
         if (trace_parent_ && trace_parent_->is_valid()) {
             line += ", trace ";
             for (const std::uint8_t byte : trace_parent_->trace_id)
@@ -123,7 +127,7 @@ private:
             append_time(line, attempt.body);
             line += *attempt.http_version == HttpVersion::http2 ? ", HTTP/2" : ", HTTP/1.1";
             line += attempt.connection_reused ? ", reused connection to " : ", new connection to ";
-            line.append(attempt.peer_address).append(" port ").append(std::to_string(attempt.peer_port));
+            append_server(line, attempt.peer_address, attempt.peer_port);
         }
         return end_of(std::move(line));
     }
@@ -161,8 +165,8 @@ private:
 
     const std::shared_ptr<const Log> log_;
     const std::string_view operation_;
-    const std::string_view method_;
-    const std::string_view path_template_;
+    std::string_view method_; ///< Of the last request, as the path.
+    std::string_view path_template_;
     const std::string server_address_;
     const std::uint16_t server_port_;
     const std::optional<TraceParent> trace_parent_;
@@ -185,16 +189,21 @@ public:
     {
         const LogOptions& options = log_->options;
         write_line(*log_, connection.failure ? options.failed_connection : options.connection, [&] {
-            std::string line = "connection ";
+            std::string line = "connection to ";
+            append_server(line, connection.server_address, connection.server_port);
             if (connection.failure) {
-                line += "failed: ";
+                line += " failed: ";
                 append_failure(line, *connection.failure);
-                line += " (";
+                line += ", dns ";
             } else {
-                line += "established (";
+                line += " established, dns ";
             }
-            append_connection(line, connection.timings);
-            return line += ')';
+            append_time(line, connection.timings.dns);
+            line += ", connect ";
+            append_time(line, connection.timings.connect);
+            line += ", tls ";
+            append_time(line, connection.timings.tls);
+            return line;
         });
     }
 

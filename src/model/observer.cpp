@@ -4,7 +4,7 @@ namespace passage {
 
 CallObserver::~CallObserver() = default;
 
-std::optional<TraceParent> CallObserver::attempt_started() noexcept
+std::optional<TraceParent> CallObserver::attempt_started(const AttemptStarted&) noexcept
 {
     return std::nullopt;
 }
@@ -21,6 +21,6 @@ std::shared_ptr<CallObserver> Observer::call_started(const CallStarted&) noexcep
 }
 
 void Observer::connection_made(const ConnectionMade&) noexcept {}
-void Observer::pool_changed(const ClientStats&) noexcept {}
+void Observer::pool_changed(const PoolChanged&) noexcept {}
 
 } // namespace passage

@@ -140,7 +140,8 @@ BOOST_FIXTURE_TEST_CASE(a_call_that_no_connection_is_made_for_is_written_whole, 
     BOOST_TEST((get(other_roots).error().code == Errc::tls));
     const auto written = lines.take();
     BOOST_REQUIRE(written.size() == 3u);
-    BOOST_TEST(written[0].text.starts_with("connection failed: tls (tls) "), written[0].text);
+    BOOST_TEST(written[0].text.starts_with("connection to localhost port "), written[0].text);
+    BOOST_TEST(written[0].has(" failed: tls (tls), dns "), written[0].text);
     BOOST_TEST(written[1].text.starts_with("get_user: attempt 1 failed: tls (tls), "), written[1].text);
     BOOST_TEST(written[2].text.starts_with("get_user: failed in "), written[2].text);
     BOOST_TEST((written[2].severity == LogSeverity::error));

@@ -54,7 +54,8 @@ struct Log
     std::vector<AttemptEnded> attempts;
     std::vector<CallEnded> calls;
     std::vector<ConnectionMade> connections;
-    std::vector<ClientStats> stats;
+    std::vector<PoolChanged> changes;
+    Lines app_urls;
 
     void add(std::string line)
     {
@@ -69,9 +70,10 @@ public:
     LoggingCall(std::shared_ptr<Log> log, bool traces) : log_{std::move(log)}, traces_{traces} {}
     ~LoggingCall() override { log_->add("gone"); }
 
-    std::optional<TraceParent> attempt_started() noexcept override
+    std::optional<TraceParent> attempt_started(const AttemptStarted& attempt) noexcept override
     {
-        log_->add("attempt");
+        log_->add("attempt " + std::to_string(attempt.number) + ' ' + std::string{attempt.method} + ' ' +
+                  std::string{attempt.path_template});
         return traces_ ? std::optional{place(++attempts_)} : std::nullopt;
     }
     void attempt_ended(const AttemptEnded& attempt) noexcept override
@@ -106,12 +108,17 @@ public:
 
     std::shared_ptr<CallObserver> call_started(const CallStarted& call) noexcept override
     {
+        log_->app_urls.emplace_back(call.app_url);
         log_->add(std::string{call.method} + ' ' + std::string{call.operation} + ' ' +
                   std::string{call.server_address} + (call.trace_parent ? " traced" : ""));
         return std::make_shared<LoggingCall>(log_, traces_);
     }
     void connection_made(const ConnectionMade& made) noexcept override { log_->connections.push_back(made); }
-    void pool_changed(const ClientStats& now) noexcept override { log_->stats.push_back(now); }
+    void pool_changed(const PoolChanged& change) noexcept override
+    {
+        BOOST_TEST(change.server_address == "127.0.0.1");
+        log_->changes.push_back(change);
+    }
 
 private:
     std::shared_ptr<Log> log_;
@@ -173,13 +180,15 @@ BOOST_FIXTURE_TEST_CASE(a_call_is_told_from_its_start_to_its_end, Fixture)
 {
     make_client();
     BOOST_TEST(get().has_value());
-    BOOST_TEST(taken_lines() ==
-                   (Lines{"GET get_user 127.0.0.1", "attempt", "attempt 1 200 new success", "ended 1 success", "gone"}),
+    BOOST_TEST(taken_lines() == (Lines{"GET get_user 127.0.0.1", "attempt 1 GET /users/{user_id}",
+                                       "attempt 1 200 new success", "ended 1 success", "gone"}),
                boost::test_tools::per_element());
     BOOST_TEST(get().has_value());
-    BOOST_TEST(taken_lines() == (Lines{"GET get_user 127.0.0.1", "attempt", "attempt 1 200 reused success",
-                                       "ended 1 success", "gone"}),
+    BOOST_TEST(taken_lines() == (Lines{"GET get_user 127.0.0.1", "attempt 1 GET /users/{user_id}",
+                                       "attempt 1 200 reused success", "ended 1 success", "gone"}),
                boost::test_tools::per_element());
+
+    BOOST_TEST(log->app_urls.front() == server.url() + "/apps/app");
 
     // The connection's parts are told with the attempt that had it first, and fit in the whole.
     BOOST_REQUIRE(log->connections.size() == 1u);
@@ -199,8 +208,9 @@ BOOST_FIXTURE_TEST_CASE(a_retry_is_told_with_its_reason, Fixture)
     server.plan({{{steps::tls(), steps::request(), steps::send(test::response(503)), steps::serve()}, true}});
     make_client();
     BOOST_TEST(get().has_value());
-    BOOST_TEST(taken_lines() == (Lines{"GET get_user 127.0.0.1", "attempt", "attempt 1 503 new api", "retry api",
-                                       "attempt", "attempt 2 200 reused success", "ended 2 success", "gone"}),
+    BOOST_TEST(taken_lines() == (Lines{"GET get_user 127.0.0.1", "attempt 1 GET /users/{user_id}",
+                                       "attempt 1 503 new api", "retry api", "attempt 2 GET /users/{user_id}",
+                                       "attempt 2 200 reused success", "ended 2 success", "gone"}),
                boost::test_tools::per_element());
     finish();
 }
@@ -213,8 +223,9 @@ BOOST_FIXTURE_TEST_CASE(a_replay_is_told_as_one, Fixture)
     taken_lines();
     BOOST_TEST(get().has_value());
     BOOST_TEST(taken_lines() ==
-                   (Lines{"GET get_user 127.0.0.1", "attempt", "attempt 1 0 reused truncated", "replay truncated",
-                          "attempt", "attempt 2 200 new success", "ended 1 success", "gone"}),
+                   (Lines{"GET get_user 127.0.0.1", "attempt 1 GET /users/{user_id}", "attempt 1 0 reused truncated",
+                          "replay truncated", "attempt 2 GET /users/{user_id}", "attempt 2 200 new success",
+                          "ended 1 success", "gone"}),
                boost::test_tools::per_element());
     finish();
 }
@@ -267,8 +278,9 @@ BOOST_FIXTURE_TEST_CASE(both_requests_of_a_search_are_of_one_call, Fixture)
                   true}});
     make_client();
     BOOST_TEST(run(context, client->get_user_by_identifier("jane@example.com")).has_value());
-    BOOST_TEST(taken_lines() == (Lines{"GET get_user_by_identifier 127.0.0.1", "attempt", "attempt 1 200 new success",
-                                       "attempt", "attempt 2 200 reused success", "ended 2 success", "gone"}),
+    BOOST_TEST(taken_lines() ==
+                   (Lines{"GET get_user_by_identifier 127.0.0.1", "attempt 1 GET /users", "attempt 1 200 new success",
+                          "attempt 2 GET /users/{user_id}", "attempt 2 200 reused success", "ended 2 success", "gone"}),
                boost::test_tools::per_element());
     finish();
 }
@@ -318,7 +330,8 @@ BOOST_FIXTURE_TEST_CASE(a_call_that_goes_with_its_context_is_told_only_by_destru
         while (log->lines.size() < 2)
             own.run_one();
     }
-    BOOST_TEST(taken_lines() == (Lines{"GET get_user 127.0.0.1", "attempt", "gone"}), boost::test_tools::per_element());
+    BOOST_TEST(taken_lines() == (Lines{"GET get_user 127.0.0.1", "attempt 1 GET /users/{user_id}", "gone"}),
+               boost::test_tools::per_element());
     finish();
 }
 
@@ -333,16 +346,43 @@ BOOST_FIXTURE_TEST_CASE(the_pool_is_told_when_it_changes, Fixture)
     context.run();
     std::size_t most_waiting = 0;
     std::optional<ClientStats> last;
-    for (const ClientStats& now : log->stats) {
+    std::size_t most_connecting = 0;
+    for (const auto& [address, port, before, now] : log->changes) {
+        BOOST_TEST(port == server.port());
+        BOOST_TEST((before == last.value_or(ClientStats{})));
+        BOOST_TEST((now != before)); // told of changes alone
         BOOST_TEST(now.connections <= 1u);
-        BOOST_TEST((!last || now != *last)); // told of changes alone
+        BOOST_TEST(now.connecting + now.idle_connections <= now.connections);
+        most_connecting = std::max(most_connecting, now.connecting);
         most_waiting = std::max(most_waiting, now.waiting_calls);
         last = now;
     }
     BOOST_TEST(most_waiting == 3u);
+    BOOST_TEST(most_connecting == 1u);
     BOOST_REQUIRE(last);
     BOOST_TEST(last->idle_connections == 1u);
+    BOOST_TEST(last->connecting == 0u);
     BOOST_TEST(last->waiting_calls == 0u);
+
+    client.reset();
+    context.restart();
+    context.run();
+    BOOST_TEST(log->changes.back().now.connections == 0u);
+    BOOST_TEST(log->changes.back().now.idle_connections == 0u);
+    finish();
+}
+
+BOOST_FIXTURE_TEST_CASE(no_connection_is_left_in_the_account_of_a_context_that_is_destroyed, Fixture)
+{
+    {
+        asio::io_context own;
+        Client psg{own, config()};
+        BOOST_TEST(run(own, psg.get_user("subject")).has_value());
+        BOOST_TEST(log->changes.back().now.idle_connections == 1u);
+    }
+    const ClientStats& last = log->changes.back().now;
+    BOOST_TEST(last.connections == 0u);
+    BOOST_TEST(last.idle_connections == 0u);
     finish();
 }
 
@@ -385,7 +425,7 @@ BOOST_FIXTURE_TEST_CASE(calls_of_many_threads_are_each_told_whole, Fixture)
         struct Call : CallObserver
         {
             explicit Call(Counts& of) : counts{of} {}
-            std::optional<TraceParent> attempt_started() noexcept override
+            std::optional<TraceParent> attempt_started(const AttemptStarted&) noexcept override
             {
                 ++begun; // by one thread at a time, so no atomic
                 return std::nullopt;

@@ -36,6 +36,15 @@ FailedAttempt failure(Errc code, Stage stage = Stage::none, int http_status = 0)
     return failure;
 }
 
+AttemptStarted started_attempt(unsigned number)
+{
+    AttemptStarted attempt;
+    attempt.number = number;
+    attempt.method = "GET";
+    attempt.path_template = "/users/{user_id}";
+    return attempt;
+}
+
 AttemptEnded ended_attempt(unsigned number)
 {
     AttemptEnded attempt;
@@ -89,7 +98,7 @@ struct Fixture
     {
         const auto call = observer.call_started(started_call());
         BOOST_REQUIRE(call);
-        BOOST_TEST(!call->attempt_started());
+        BOOST_TEST(!call->attempt_started(started_attempt(1)));
         call->attempt_ended(ended_attempt(1));
         Retrying replay = retry_after(failure(Errc::truncated));
         replay.is_replay = true;
@@ -209,6 +218,36 @@ BOOST_FIXTURE_TEST_CASE(an_attempt_is_written_with_its_times_and_its_connection,
                    "to 192.0.2.7 port 443" +
                    end);
     BOOST_TEST(lines[2].second == "get_user: attempt 3 failed: dns, waited 0.0 ms" + end);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_line_names_the_request_that_was_made_last, Fixture)
+{
+    CallStarted search = started_call();
+    search.operation = "get_user_by_identifier";
+    search.path_template = "/users";
+    const auto call = make()->call_started(search);
+    call->retrying(retry_after(failure(Errc::timeout)));
+    call->attempt_started(started_attempt(2));
+    call->ended(ended_call(2s));
+    BOOST_TEST(lines.at(0).second.ends_with("(GET /users, users.example.com port 443)"), lines.at(0).second);
+    BOOST_TEST(lines.at(1).second.ends_with("(GET /users/{user_id}, users.example.com port 443)"), lines.at(1).second);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_connection_is_written_with_its_server_and_its_times, Fixture)
+{
+    set_all(LogSeverity::info);
+    ConnectionMade made;
+    made.server_address = "users.example.com";
+    made.server_port = 443;
+    made.timings.connect = 1500us;
+    made.timings.tls = 20ms;
+    make()->connection_made(made);
+    made.failure = failure(Errc::timeout, Stage::tls);
+    make()->connection_made(made);
+    BOOST_TEST(lines.at(0).second ==
+               "connection to users.example.com port 443 established, dns 0.0 ms, connect 1.5 ms, tls 20.0 ms");
+    BOOST_TEST(lines.at(1).second == "connection to users.example.com port 443 failed: timeout (tls), dns 0.0 ms, "
+                                     "connect 1.5 ms, tls 20.0 ms");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_line_ends_with_the_trace_of_the_caller, Fixture)
