@@ -2,7 +2,8 @@
 #
 # They are installed in three components: `runtime` is what a program needs to run (empty if the library is static),
 # `dev` is what it needs to be built, and `emulator` is the emulator as a program and as a library for tests.
-# The CMake package has the components `client` (installed with `dev`) and `emulator`.
+# If it was built, `opentelemetry` is that library, to run and to build programs.
+# The CMake package has the components `client` (installed with `dev`), `emulator` and `opentelemetry`.
 include(CMakePackageConfigHelpers)
 
 set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/passage")
@@ -55,6 +56,13 @@ install(FILES
     "${PROJECT_BINARY_DIR}/passageConfigVersion.cmake"
     DESTINATION "${package_folder}" COMPONENT dev)
 install_package(client dev passageClientTargets passage.pc)
+
+if(TARGET passage_opentelemetry)
+    install(TARGETS passage_opentelemetry EXPORT passageOpenTelemetryTargets COMPONENT opentelemetry)
+    install(FILES "${PROJECT_SOURCE_DIR}/opentelemetry/include/passage/opentelemetry.hpp"
+        DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/passage" COMPONENT opentelemetry)
+    install_package(opentelemetry opentelemetry passageOpenTelemetryTargets passage-opentelemetry.pc)
+endif()
 
 if(TARGET passage_emulator)
     install(TARGETS passage_emulator EXPORT passageEmulatorTargets COMPONENT emulator)

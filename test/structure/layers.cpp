@@ -54,6 +54,7 @@ bool matches(const std::string& text, const std::regex& form)
 const std::regex openssl{R"(^(openssl/|boost/asio/ssl))"};
 const std::regex sqlite{R"(^(sqlite3|SQLiteCpp))"};
 const std::regex beast{R"(^boost/beast)"};
+const std::regex opentelemetry{R"(^opentelemetry/)"};
 const std::regex io{
     R"(^(boost/(asio|cobalt|process)[/.]|sys/(socket|epoll|select|poll|un)\.h|netinet/|arpa/|netdb\.h|poll\.h|unistd\.h|thread$|future$))"};
 const std::regex now_or_random{
@@ -76,6 +77,8 @@ std::optional<std::string> library_objection(const std::string& layer, const Inc
         return "the library must not see the emulator";
     if (matches(include.path, sqlite))
         return "the library must not see SQLite";
+    if (matches(include.path, opentelemetry))
+        return "the library must not see OpenTelemetry";
     if (layer != "net" && layer != "jwt" && matches(include.path, openssl))
         return "only jwt and net may see OpenSSL";
     if (is_pure(layer) && matches(include.path, io))
@@ -91,6 +94,17 @@ std::optional<std::string> public_objection(const std::string& path, const Inclu
         return "the library must not see the emulator";
     if (matches(include.path, beast) || matches(include.path, openssl) || matches(include.path, sqlite))
         return "a public header must not show Beast, OpenSSL or SQLite";
+    if (matches(include.path, opentelemetry))
+        return "the library must not see OpenTelemetry";
+    return std::nullopt;
+}
+
+std::optional<std::string> opentelemetry_objection(const Include& include)
+{
+    if (include.quoted)
+        return "passage::opentelemetry must not see the inside of the library";
+    if (matches(include.path, std::regex{R"(^opentelemetry/(sdk|exporters)/)"}))
+        return "passage::opentelemetry must not see the SDK";
     return std::nullopt;
 }
 
@@ -144,6 +158,8 @@ std::vector<std::string> breaches(const Tree& tree)
                     objection = library_objection(layer, *include, tree);
                 else if (path.starts_with("include/"))
                     objection = public_objection(path, *include);
+                else if (path.starts_with("opentelemetry/"))
+                    objection = opentelemetry_objection(*include);
                 else if (path.starts_with("emulator/"))
                     objection = emulator_objection(*include, tree);
             } else if (in_library) {

@@ -37,6 +37,10 @@ const std::vector<Breach> every_kind_of_breach{
     {"src/client/a.cpp", "#include <openssl/ssl.h>", "only jwt and net may see OpenSSL"},
     {"src/client/a.cpp", "#include <boost/asio/ssl.hpp>", "only jwt and net may see OpenSSL"},
     {"src/net/a.cpp", "#include <sqlite3.h>", "must not see SQLite"},
+    {"src/client/a.cpp", "#include <opentelemetry/trace/span.h>", "must not see OpenTelemetry"},
+    {"include/passage/a.hpp", "#include <opentelemetry/trace/span.h>", "must not see OpenTelemetry"},
+    {"opentelemetry/a.cpp", "#include \"client/a.hpp\"", "must not see the inside of the library"},
+    {"opentelemetry/a.cpp", "#include <opentelemetry/sdk/trace/tracer.h>", "must not see the SDK"},
     {"src/model/a.hpp", "#include <boost/asio/awaitable.hpp>", "model is pure"},
     {"src/api/a.cpp", "#include <boost/asio.hpp>", "api is pure"},
     {"src/api/a.cpp", "auto t = std::chrono::system_clock::now();", "api is pure"},
@@ -92,7 +96,7 @@ std::string joined(const std::vector<std::string>& lines)
 
 BOOST_AUTO_TEST_CASE(no_file_sees_what_its_layer_must_not)
 {
-    const Tree tree = structure::read_tree(PASSAGE_SOURCE_DIR, {"src", "include", "emulator"});
+    const Tree tree = structure::read_tree(PASSAGE_SOURCE_DIR, {"src", "include", "emulator", "opentelemetry"});
     BOOST_TEST(tree.contains("include/passage/passage.hpp"));
 
     const std::vector<std::string> found = structure::breaches(tree);

@@ -20,19 +20,20 @@ constexpr std::string_view prologue = R"(
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 )";
-/// Libraries that a recipe is for, and that the library itself does not need.
-constexpr std::array<std::string_view, 3> optional_libraries{"boost/log/", "opentelemetry/", "spdlog/"};
+/// Headers that a recipe needs and the library does not: they may be absent.
+constexpr std::array<std::string_view, 4> optional_headers{"boost/log/", "opentelemetry/", "passage/opentelemetry.hpp",
+                                                           "spdlog/"};
 constexpr std::string_view parameters = "([[maybe_unused]] passage::Client& psg, [[maybe_unused]] std::string id)";
 
-/// The condition under which code can be compiled on a machine that may lack optional libraries.
+/// The condition under which code can be compiled on a machine that may lack optional headers.
 std::string condition(const std::string& code)
 {
     static const std::regex include{R"(#include <([^>]+)>)"};
     std::string result = "1";
     for (std::sregex_iterator match{code.begin(), code.end(), include}, end; match != end; ++match) {
         const std::string header = (*match)[1];
-        for (const std::string_view library : optional_libraries)
-            if (header.starts_with(library))
+        for (const std::string_view optional : optional_headers)
+            if (header.starts_with(optional))
                 result.append(" && __has_include(<").append(header).append(">)");
     }
     return result;
