@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace passage {
 
@@ -193,5 +194,11 @@ public:
     /// execution context is destroyed, leaves no connections and no waiting calls.
     virtual void pool_changed(const PoolChanged& change) noexcept;
 };
+
+/// Returns an observer that passes each event on to several observers, in their order. Null pointers are ignored.
+///
+/// A call is observed by those of them that return an observer of it. If several return a position for an attempt, the
+/// first one is sent.
+PASSAGE_EXPORT std::shared_ptr<Observer> join_observers(std::vector<std::shared_ptr<Observer>> observers);
 
 } // namespace passage
