@@ -119,7 +119,7 @@ struct TimeoutOptions
     std::chrono::milliseconds total = std::chrono::seconds{30};
     /// The maximum time of one attempt, from when it gets a connection to the end of the response.
     std::chrono::milliseconds attempt = std::chrono::seconds{10};
-    /// The maximum time to establish a connection: name look-up, TCP and TLS together.
+    /// The maximum time to establish a connection: name look-up, TCP, the proxy's tunnel and TLS together.
     std::chrono::milliseconds connect = std::chrono::seconds{5};
 };
 
@@ -184,6 +184,38 @@ struct Http2Options
     std::chrono::milliseconds ping_timeout = std::chrono::seconds{5};
 };
 
+/// The HTTP proxy through which servers are reached.
+///
+/// The proxy is asked for a tunnel to the server (CONNECT; RFC 9110, section 9.3.6), also for a plain `http://` server.
+/// TLS with the server goes through the tunnel, and the server's name is verified as without a proxy. The proxy
+/// resolves the server's name. It sees neither the API key nor anything else of a call, unless
+/// `Config::allow_plain_http` permits plain HTTP; the server does not see the proxy's credentials.
+///
+/// Until the tunnel is open, a failure is that of the proxy, and its message names the proxy. `Errc::dns`: its name
+/// cannot be resolved. `Errc::connect`: it cannot be reached, or it does not open the tunnel; `Error::http_status` is
+/// then the status of its response, if it sent one. `Errc::tls`: its certificate is refused. `Errc::timeout`: it took
+/// too long. The call is retried after the statuses 502, 503 and 504 and after the loss of a connection. It is not
+/// retried after other statuses, such as 403 and 407, or a response that is malformed or exceeds `LimitOptions`.
+struct ProxyOptions
+{
+    ProxyOptions() = default;
+
+    /// The URL of the proxy: `[http[s]://]host[:port]`. If it is empty, no proxy is used. A missing scheme is `http`, a
+    /// missing port is 1080, or 443 for `https`. With `https` the connection to the proxy uses TLS. The certificate of
+    /// the proxy must be valid for the host, and is trusted as `ca_file`, `ca_path` and `ca_pem` of `TlsOptions` say
+    /// when the client is constructed. All other settings of `TlsOptions`, and `Client::reload_tls`, apply to the
+    /// server only.
+    std::string url;
+    /// The credentials for the proxy, `user:password`, sent in Basic authentication (RFC 7617). If they are empty, none
+    /// are sent. Plain `http` shows them to the network between the client and the proxy.
+    Secret credentials;
+    /// The servers that are reached without the proxy, separated by commas or spaces: names, which stand for their
+    /// subdomains too, with or without a dot before them; IPv4 or IPv6 addresses; networks such as `10.0.0.0/8`; names
+    /// and addresses with a port, such as `example.com:8443` and `[::1]:8443`; `*` for all servers. It applies to
+    /// `Config::base_url` and `Config::auth_url`.
+    std::string no_proxy;
+};
+
 /// The configuration of a `Client` or an `Authenticator`, which copies and checks it when it is constructed.
 ///
 /// \par Thread safety
@@ -206,8 +238,16 @@ struct Config
     /// The product that precedes the library's own in the `User-Agent` field, such as "shop/2.1". May be empty.
     std::string user_agent;
     /// Permits plain `http://` to any host. By default plain `http://` is permitted only to `localhost`, 127.0.0.0/8
-    /// and ::1, because the network could read the API key.
+    /// and ::1 if no proxy is used, and through `unix_socket`, because the network could read the API key.
     bool allow_plain_http = false;
+    /// The path of a Unix domain socket through which the server of `base_url` is reached, instead of TCP and without a
+    /// proxy. If it is empty, TCP is used. TLS verifies the host of `base_url` as over TCP. Plain `http://` is
+    /// permitted. A separate `auth_url` is reached over TCP.
+    ///
+    /// A socket that does not exist, is no socket, refuses the connection, has a path of more than 107 bytes or must
+    /// not be used by this process fails a call with `Errc::connect` and the system's error as `Error::cause`. Abstract
+    /// sockets are not supported, because any process of the machine may take their names.
+    std::string unix_socket;
 
     /// The version of HTTP that the client uses.
     HttpVersion http_version = HttpVersion::automatic;
@@ -217,6 +257,7 @@ struct Config
     TimeoutOptions timeouts; ///< Time limits.
     RetryOptions retry;      ///< Retries.
     LimitOptions limits;     ///< Size limits.
+    ProxyOptions proxy;      ///< The proxy.
     Http2Options http2;      ///< HTTP/2.
 
     /// The observer of all calls and connections. Clients may share it. If null, nothing is observed, at no cost.
@@ -226,9 +267,17 @@ struct Config
     ///
     /// \par Effects
     /// Reads `PASSAGE_APP_ID`, `PASSAGE_API_KEY`, `PASSAGE_BASE_URL`, `PASSAGE_AUTH_URL` and `PASSAGE_CA_FILE`. The
-    /// first three are required. All other settings have their defaults.
+    /// first three are required.
+    ///
+    /// Reads the proxy from the first of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` that is set and not
+    /// empty, for plain `http://` servers as well. The credentials may be part of its URL, percent-encoded:
+    /// `http://user:password@host:port`. `no_proxy`, or `NO_PROXY` if that is not set or empty, is
+    /// `ProxyOptions::no_proxy`. Loopback addresses and `localhost` are added to it.
+    ///
+    /// All other settings have their defaults.
     /// \par Errors
-    /// `Errc::invalid_argument` if a required variable is missing; the message names the variable.
+    /// `Errc::invalid_argument` if a required variable is missing, or a proxy's variable is invalid; the message names
+    /// the variable. It does not show the proxy's credentials.
     /// \par Thread safety
     /// Must not be called while another thread changes the environment (POSIX `getenv`).
     PASSAGE_EXPORT static expected<Config> from_environment();

@@ -19,8 +19,8 @@ namespace passage {
 enum class Errc {
     invalid_argument = 1, ///< The arguments cannot be sent, and nothing was sent. The message says which and why.
     dns,                  ///< The host name could not be resolved.
-    connect,              ///< The TCP connection could not be established.
-    tls,                  ///< The TLS handshake or a verification failed, of the server or of the client.
+    connect,              ///< The connection could not be established, or the proxy did not open a tunnel.
+    tls,                  ///< The TLS handshake or a verification failed, of the server, the proxy or the client.
     timeout,              ///< A deadline passed; `Error::stage` says at which stage.
     pool_timeout,         ///< No connection became available: too many calls wait already, or the deadline passed while
                           ///< the call waited. The message and the cause say if connections could not be established.
@@ -56,7 +56,7 @@ enum class Stage {
     none,     ///< The call is not in progress.
     pool,     ///< Waiting for a connection.
     dns,      ///< Resolving the host name.
-    connect,  ///< Establishing a TCP connection.
+    connect,  ///< Establishing a connection, including the tunnel of a proxy.
     tls,      ///< Performing the TLS handshake.
     write,    ///< Writing the request.
     response, ///< Waiting for the response, or reading it.
@@ -97,7 +97,7 @@ struct FailedAttempt
     Errc code = Errc::api;
     /// The stage at which a `timeout` or the loss of a connection occurred.
     Stage stage = Stage::none;
-    /// The HTTP status of the response; 0 if there was none.
+    /// The HTTP status of the response; 0 if there was none. With `Errc::connect` it is the proxy's.
     int http_status = 0;
     /// The underlying error of the system, the resolver or OpenSSL, if there is one.
     boost::system::error_code cause;
@@ -124,7 +124,7 @@ struct Error
     Effect effect = Effect::none;
     /// True if the same call may succeed later and cannot make the service act twice.
     bool retryable = false;
-    /// The HTTP status of the last response; 0 if there was none.
+    /// The HTTP status of the last response; 0 if there was none. With `Errc::connect` it is the proxy's.
     int http_status = 0;
     /// The number of attempts that were made.
     unsigned attempts = 0;

@@ -19,9 +19,10 @@ struct ConnectionTimings
 {
     ConnectionTimings() = default;
 
-    std::chrono::microseconds dns{0};     ///< To resolve the host name; almost 0 if it was cached.
-    std::chrono::microseconds connect{0}; ///< To establish the TCP connection.
-    std::chrono::microseconds tls{0};     ///< To perform the TLS handshake; 0 for plain HTTP.
+    std::chrono::microseconds dns{0};     ///< To resolve the name of the server, or of the proxy; almost 0 if cached.
+    std::chrono::microseconds connect{0}; ///< To connect the socket to the server, or to the proxy.
+    std::chrono::microseconds proxy{0};   ///< To have the proxy open the tunnel; 0 without a proxy.
+    std::chrono::microseconds tls{0};     ///< To perform the TLS handshake with the server; 0 for plain HTTP.
 };
 
 /// The start of a call.
@@ -74,9 +75,10 @@ struct AttemptEnded
     ConnectionTimings connection;
     /// The version of HTTP that was used; absent if the attempt got no connection.
     std::optional<HttpVersion> http_version;
-    /// The IP address of the server; empty if the attempt got no connection. Valid while the hook runs.
+    /// The IP address of the server, or of the proxy if one was used; the path of a Unix domain socket. Empty if the
+    /// attempt got no connection. Valid while the hook runs.
     std::string_view peer_address;
-    std::uint16_t peer_port = 0; ///< The port of the server.
+    std::uint16_t peer_port = 0; ///< The port of the server or the proxy; 0 for a Unix domain socket.
     /// The time from when the attempt got the connection to the first byte of the response, or to the end of the
     /// attempt if no byte arrived.
     std::chrono::microseconds first_byte{0};

@@ -57,13 +57,15 @@ expected<void> check_options(const AuthOptions& options)
 expected<Config> config_for_keys(const Config& config)
 {
     const bool is_own = !config.auth_url.empty();
-    auto url = client::read_url(config, is_own ? "auth_url" : "base_url", is_own ? config.auth_url : config.base_url,
+    Config result = config;
+    if (is_own) {
+        result.base_url = config.auth_url;
+        result.unix_socket.clear(); // which is the other server's
+    }
+    auto url = client::read_url(result, is_own ? "auth_url" : "base_url", result.base_url,
                                 "let anybody in between put other keys in place");
     if (!url)
         return unexpected{std::move(url.error())};
-    Config result = config;
-    if (is_own)
-        result.base_url = config.auth_url;
     result.api_key = Secret{};
     result.pool.max_connections = 1;
     result.limits.body_bytes = std::min(config.limits.body_bytes, max_key_set);

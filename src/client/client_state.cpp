@@ -17,20 +17,49 @@ using net::Clock;
 
 namespace {
 
-/// Null for plain HTTP.
-expected<std::shared_ptr<net::TlsContext>> make_tls(const TlsOptions& options, const Config& config,
-                                                    const http::BaseUrl& url)
+using TlsPtr = std::shared_ptr<net::TlsContext>;
+
+/// Returns null for plain HTTP.
+expected<TlsPtr> make_tls(const TlsOptions& options, HttpVersion version, const http::BaseUrl& url)
 {
     if (!url.tls)
         return nullptr;
-    return net::TlsContext::create(options, PASSAGE_HTTP2 ? config.http_version : HttpVersion::http1, url.host,
+    return net::TlsContext::create(options, PASSAGE_HTTP2 ? version : HttpVersion::http1, url.host,
                                    url.host_is_address);
 }
 
+/// The settings for TLS with a proxy: the authorities that are trusted. All others apply to the server only.
+TlsOptions proxy_trust(const TlsOptions& server)
+{
+    TlsOptions options;
+    options.ca_file = server.ca_file;
+    options.ca_path = server.ca_path;
+    options.ca_pem = server.ca_pem;
+    return options;
+}
+
+/// Returns null if the server is reached without a proxy.
+expected<std::unique_ptr<net::Proxy>> make_proxy(const Config& config, const http::BaseUrl& server)
+{
+    auto url = proxy_for(config, server);
+    if (!url)
+        return unexpected{std::move(url.error())};
+    if (!*url)
+        return std::unique_ptr<net::Proxy>{};
+    auto tls = make_tls(proxy_trust(config.tls), HttpVersion::http1, **url);
+    if (!tls)
+        return unexpected{std::move(tls.error())};
+    const http::CommonFields fields{{}, {}, config.user_agent};
+    return std::make_unique<net::Proxy>(std::move(**url), std::move(*tls),
+                                        http::write_connect(server, fields.user_agent, config.proxy.credentials),
+                                        response_limits(config));
+}
+
 /// Secrets that are used once are not kept.
-Config without_tls(Config config)
+Config without_tls_and_proxy(Config config)
 {
     config.tls = {};
+    config.proxy = {};
     return config;
 }
 
@@ -42,21 +71,25 @@ expected<std::shared_ptr<ClientState>> ClientState::create(asio::any_io_executor
     auto url = check_config(config);
     if (!url)
         return unexpected{std::move(url.error())};
-    auto tls = make_tls(config.tls, config, *url);
+    auto tls = make_tls(config.tls, config.http_version, *url);
     if (!tls)
         return unexpected{std::move(tls.error())};
+    auto proxy = make_proxy(config, *url);
+    if (!proxy)
+        return unexpected{std::move(proxy.error())};
+    Connections::Route route{std::move(*url), std::move(*tls), std::move(*proxy)};
     return std::shared_ptr<ClientState>{
-        new ClientState{std::move(executor), config, std::move(*url), *std::move(tls), std::move(lookup)}};
+        new ClientState{std::move(executor), config, std::move(route), std::move(lookup)}};
 }
 
-ClientState::ClientState(asio::any_io_executor executor, const Config& config, http::BaseUrl url,
-                         std::shared_ptr<net::TlsContext> tls, net::Lookup lookup)
-    : config_{without_tls(config)},
-      url_{std::move(url)},
+ClientState::ClientState(asio::any_io_executor executor, const Config& config, Connections::Route route,
+                         net::Lookup lookup)
+    : config_{without_tls_and_proxy(config)},
+      url_{route.url},
       requests_{url_.path, config.app_id, config.limits.request_bytes},
       app_url_{url_.origin().append(requests_.app_path())},
       strand_{std::move(executor)},
-      connections_{Connections::create(strand_, config, url_, std::move(tls), std::move(lookup))},
+      connections_{Connections::create(strand_, config, std::move(route), std::move(lookup))},
       policy_{{config.retry.max_attempts, config.retry.base, config.retry.throttled_base, config.retry.cap},
               config.timeouts.attempt,
               config_.api_key.reveal(),
@@ -97,7 +130,7 @@ Clock::time_point ClientState::deadline(const CallOptions& options, Clock::time_
 
 expected<void> ClientState::reload_tls(const TlsOptions& options)
 {
-    auto tls = make_tls(options, config_, url_);
+    auto tls = make_tls(options, config_.http_version, url_);
     if (!tls)
         return unexpected{std::move(tls.error())};
     // An observer may call this on the strand, in the midst of what the connections do.

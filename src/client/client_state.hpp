@@ -68,8 +68,7 @@ public:
     policy::ClientPolicy& policy() noexcept { return policy_; }
 
 private:
-    ClientState(asio::any_io_executor executor, const Config& config, http::BaseUrl url,
-                std::shared_ptr<net::TlsContext> tls, net::Lookup lookup);
+    ClientState(asio::any_io_executor executor, const Config& config, Connections::Route route, net::Lookup lookup);
 
     const Config config_;
     const http::BaseUrl url_;

@@ -1,6 +1,8 @@
 #include "client/config_check.hpp"
 
 #include "api/arguments.hpp"
+#include "http/no_proxy.hpp"
+#include "http/proxy.hpp"
 #include "http/request.hpp"
 #include "model/invalid.hpp"
 
@@ -22,14 +24,45 @@ bool is_bearer_token(std::string_view text)
 
 } // namespace
 
+expected<std::optional<http::BaseUrl>> proxy_for(const Config& config, const http::BaseUrl& server)
+{
+    const ProxyOptions& options = config.proxy;
+    if (options.url.empty())
+        return std::nullopt;
+    auto url = http::parse_proxy_url(options.url, "proxy.url");
+    if (!url)
+        return unexpected{std::move(url.error())};
+    if (auto good = http::check_proxy_credentials(options.credentials.reveal(), "proxy.credentials"); !good)
+        return unexpected{std::move(good.error())};
+    const auto excepted = http::is_without_proxy(server, options.no_proxy, "proxy.no_proxy");
+    if (!excepted)
+        return unexpected{excepted.error()};
+    if (*excepted || !config.unix_socket.empty())
+        return std::nullopt;
+    return std::optional{std::move(*url)};
+}
+
+http::ResponseLimits response_limits(const Config& config)
+{
+    return {config.limits.header_bytes, config.limits.header_fields, config.limits.body_bytes,
+            config.limits.interim_responses};
+}
+
 expected<http::BaseUrl> read_url(const Config& config, std::string_view setting, std::string_view text,
                                  std::string_view danger)
 {
     auto url = http::parse_base_url(text, setting);
-    if (url && !url->tls && !config.allow_plain_http && !url->is_loopback())
-        return invalid(setting,
-                       std::string{"is plain http to a host that is not loopback, which would "}.append(danger).append(
-                           "; use https, or set allow_plain_http"));
+    if (!url)
+        return url;
+    const auto proxy = proxy_for(config, *url);
+    if (!proxy)
+        return unexpected{proxy.error()};
+    const bool is_local = !config.unix_socket.empty() || (url->is_loopback() && !*proxy);
+    if (!url->tls && !config.allow_plain_http && !is_local)
+        return invalid(setting, std::string{*proxy ? "is plain http through a proxy, which would "
+                                                   : "is plain http to a host that is not loopback, which would "}
+                                    .append(danger)
+                                    .append("; use https, or set allow_plain_http"));
     return url;
 }
 
@@ -48,6 +81,8 @@ expected<http::BaseUrl> check_config(const Config& config)
     if (!http::is_field_value(config.user_agent))
         return invalid("user_agent", "has characters that a header can't carry");
 
+    if (config.unix_socket.find('\0') != config.unix_socket.npos)
+        return invalid("unix_socket", "has a zero byte; abstract sockets are not supported");
     auto url = read_url(config, "base_url", config.base_url, "show the API key to the network");
     if (!url)
         return url;

@@ -1,5 +1,6 @@
 #include "client/connections.hpp"
 
+#include "client/config_check.hpp"
 #include "net/connect.hpp"
 #include "net/http1_connection.hpp"
 #include "policy/stop_reasons.hpp"
@@ -34,7 +35,9 @@ std::size_t assumed_places(HttpVersion version, bool tls)
     return may_be_http2 ? assumed_streams : 1;
 }
 
-class Stopwatch
+} // namespace
+
+class Connections::Stopwatch
 {
 public:
     /// Returns the time since the construction or the last call.
@@ -47,8 +50,6 @@ public:
 private:
     Clock::time_point last_ = Clock::now();
 };
-
-} // namespace
 
 /// A connection that is being established.
 struct Connections::Dial final : net::Deadlines::Watched
@@ -95,23 +96,24 @@ Connections::Lease::~Lease()
     connections_->run_pool_actions();
 }
 
-Connections::Connections(const net::Strand& strand, const Config& config, const http::BaseUrl& url,
-                         std::shared_ptr<net::TlsContext> tls, net::Lookup lookup)
+Connections::Connections(const net::Strand& strand, const Config& config, Route route, net::Lookup lookup)
     : strand_{strand},
       options_{config.pool},
       connect_timeout_{config.timeouts.connect},
-      host_{url.host},
-      port_{url.port},
-      limits_{config.limits.header_bytes, config.limits.header_fields, config.limits.body_bytes,
-              config.limits.interim_responses},
+      server_host_{route.url.host},
+      server_port_{route.url.port},
+      limits_{response_limits(config)},
       version_{PASSAGE_HTTP2 ? config.http_version : HttpVersion::http1},
       http2_options_{config.http2},
-      common_fields_{std::make_shared<http::CommonFields>(url.host_field(), config.api_key, config.user_agent)},
+      common_fields_{std::make_shared<http::CommonFields>(route.url.host_field(), config.api_key, config.user_agent)},
       writer_{*common_fields_},
       expected_streams_{assumed_streams},
       observer_{config.observer},
-      tls_{std::move(tls)},
-      resolver_{strand_, url.host, std::move(lookup)},
+      tls_{std::move(route.tls)},
+      proxy_{std::move(route.proxy)},
+      unix_socket_{config.unix_socket},
+      port_{(proxy_ ? proxy_->url() : route.url).port},
+      resolver_{strand_, (proxy_ ? proxy_->url() : route.url).host, std::move(lookup)},
       idle_timer_{strand_},
       parked_calls_{strand_},
       pool_{{options_.max_connections, options_.max_waiting, options_.idle_timeout, config.http2.max_connections,
@@ -122,11 +124,10 @@ Connections::Connections(const net::Strand& strand, const Config& config, const 
       random_{std::random_device{}()}
 {}
 
-std::shared_ptr<Connections> Connections::create(const net::Strand& strand, const Config& config,
-                                                 const http::BaseUrl& url, std::shared_ptr<net::TlsContext> tls,
+std::shared_ptr<Connections> Connections::create(const net::Strand& strand, const Config& config, Route route,
                                                  net::Lookup lookup)
 {
-    const std::shared_ptr<Connections> made{new Connections{strand, config, url, std::move(tls), std::move(lookup)},
+    const std::shared_ptr<Connections> made{new Connections{strand, config, std::move(route), std::move(lookup)},
                                             &Connections::destroy};
     made->deadlines_ = std::make_shared<net::Deadlines>(strand, [weak = std::weak_ptr{made}] {
         if (const auto self = weak.lock())
@@ -296,8 +297,8 @@ void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, 
     const ConnectionTimings& timings = dial.timings;
     if (observer_) {
         ConnectionMade made;
-        made.server_address = host_;
-        made.server_port = port_;
+        made.server_address = server_host_;
+        made.server_port = server_port_;
         made.timings = timings;
         if (!result)
             made.failure = failed_attempt(result.error().error);
@@ -333,6 +334,8 @@ void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, 
 Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::shared_ptr<Dial> dial)
 {
     co_await asio::this_coro::throw_if_cancelled(false);
+    // Until the tunnel is open, failures are the proxy's.
+    bool is_at_proxy = proxy_ != nullptr;
     const auto failed = [&](Failure failure) {
         if (dial->stopped) {
             failure = policy::stopped_failure(*dial->stopped, dial_stage_);
@@ -340,37 +343,69 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
                 failure.error.message = "the connection took too long to be made";
             failure.transient = dial->stopped == Errc::timeout;
         }
+        const Errc code = failure.error.code;
+        if (is_at_proxy && (code == Errc::dns || code == Errc::connect || code == Errc::tls || code == Errc::timeout))
+            proxy_->name_in(failure);
         return unexpected{std::move(failure)};
     };
 
     Stopwatch watch;
+    expected<net::Socket, Failure> socket = co_await open_socket(*dial, watch);
+    if (dial->stopped || !socket)
+        co_return failed(socket ? Failure{} : std::move(socket.error()));
+    net::Peer peer = unix_socket_.empty() ? net::peer_of(*socket) : net::Peer{unix_socket_, 0};
+    auto stream = std::make_unique<net::Stream>(strand_, std::move(*socket));
+
+    if (proxy_) {
+        std::optional<Failure> failure = co_await proxy_->open_tunnel(*stream);
+        dial->timings.proxy = watch.lap();
+        if (dial->stopped || failure)
+            co_return failed(std::move(failure).value_or(Failure{}));
+        is_at_proxy = false;
+    }
+
+    dial_stage_ = Stage::tls;
+    if (dial->tls) {
+        stream->start_tls(dial->tls->make_ssl(Clock::now()));
+        std::optional<Failure> failure = co_await stream->secure();
+        dial->timings.tls = watch.lap();
+        if (dial->stopped || failure)
+            co_return failed(std::move(failure).value_or(Failure{}));
+    }
+    auto connection = make_connection(std::move(stream));
+    if (connection)
+        (*connection)->peer = std::move(peer);
+    co_return connection;
+}
+
+/// Returns a socket that is connected to the server, or to the proxy.
+Task<expected<net::Socket, Failure>> Connections::open_socket(Dial& dial, Stopwatch& watch)
+{
+    // In a child made by fork() a client's calls were copied with it, and would be made twice.
+    if (!origin_.is_here())
+        co_return unexpected{Failure{Error{Errc::shut_down, "the client is another process's"}, false}};
+
+    if (!unix_socket_.empty()) {
+        dial_stage_ = Stage::connect;
+        expected<net::Socket, Failure> socket = net::connect_unix(strand_, unix_socket_);
+        dial.timings.connect = watch.lap();
+        co_return socket;
+    }
+
     dial_stage_ = Stage::dns;
     expected<net::Addresses, Failure> addresses = co_await resolver_.resolve();
-    dial->timings.dns = watch.lap();
-    if (dial->stopped || !addresses)
-        co_return failed(addresses ? Failure{} : std::move(addresses.error()));
+    dial.timings.dns = watch.lap();
+    if (!addresses)
+        co_return unexpected{std::move(addresses.error())};
+    if (dial.stopped)
+        co_return unexpected{Failure{}};
 
     dial_stage_ = Stage::connect;
     expected<net::Socket, Failure> socket = co_await net::connect(std::move(*addresses), port_);
-    dial->timings.connect = watch.lap();
+    dial.timings.connect = watch.lap();
     if (!socket)
         resolver_.suspect();
-    if (dial->stopped || !socket)
-        co_return failed(socket ? Failure{} : std::move(socket.error()));
-
-    dial_stage_ = Stage::tls;
-    boost::system::error_code ignored; // if the connection is lost, its first use fails
-    const net::Endpoint peer = socket->remote_endpoint(ignored);
-    auto stream = std::make_unique<net::Stream>(strand_, std::move(*socket),
-                                                dial->tls ? dial->tls->make_ssl(Clock::now()) : nullptr);
-    std::optional<Failure> failure = co_await stream->secure();
-    dial->timings.tls = watch.lap();
-    if (dial->stopped || failure)
-        co_return failed(std::move(failure).value_or(Failure{}));
-    auto connection = make_connection(std::move(stream));
-    if (connection)
-        (*connection)->peer = peer;
-    co_return connection;
+    co_return socket;
 }
 
 expected<Connections::ConnectionPtr, Failure> Connections::make_connection(std::unique_ptr<net::Stream> stream)
@@ -476,8 +511,8 @@ void Connections::tell_of_pool(const ClientStats& now) noexcept
     if (now == told_)
         return;
     PoolChanged change;
-    change.server_address = host_;
-    change.server_port = port_;
+    change.server_address = server_host_;
+    change.server_port = server_port_;
     change.before = std::exchange(told_, now);
     change.now = now;
     observer_->pool_changed(change);

@@ -7,7 +7,9 @@
 #include "net/deadlines.hpp"
 #include "net/host_resolver.hpp"
 #include "net/idle_timer.hpp"
+#include "net/origin.hpp"
 #include "net/parked_calls.hpp"
+#include "net/proxy.hpp"
 #include "net/stream.hpp"
 #include "net/tls_context.hpp"
 #include "pool/pool_fsm.hpp"
@@ -79,11 +81,18 @@ public:
         pool::Slot slot_;
     };
 
+    /// How the server is reached.
+    struct Route
+    {
+        http::BaseUrl url;
+        std::shared_ptr<net::TlsContext> tls; ///< Null without TLS.
+        std::unique_ptr<net::Proxy> proxy;    ///< Null without a proxy.
+    };
+
     ~Connections();
 
     /// Thread-safe.
-    static std::shared_ptr<Connections> create(const net::Strand& strand, const Config& config,
-                                               const http::BaseUrl& url, std::shared_ptr<net::TlsContext> tls,
+    static std::shared_ptr<Connections> create(const net::Strand& strand, const Config& config, Route route,
                                                net::Lookup lookup);
 
     /// Replaces the TLS settings. Connections made with the former ones carry no further call: those that are idle or
@@ -144,10 +153,10 @@ public:
 
 private:
     struct Dial;
+    class Stopwatch;
     using ConnectionPtr = std::shared_ptr<net::Connection>;
 
-    Connections(const net::Strand& strand, const Config& config, const http::BaseUrl& url,
-                std::shared_ptr<net::TlsContext> tls, net::Lookup lookup);
+    Connections(const net::Strand& strand, const Config& config, Route route, net::Lookup lookup);
     static void destroy(Connections* last) noexcept;
 
     /// Null if the connection was closed.
@@ -158,6 +167,7 @@ private:
     void start_dial(pool::Slot slot);
     void end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, Failure> result);
     net::Task<expected<ConnectionPtr, Failure>> connect(std::shared_ptr<Dial> dial);
+    net::Task<expected<net::Socket, Failure>> open_socket(Dial& dial, Stopwatch& watch);
     expected<ConnectionPtr, Failure> make_connection(std::unique_ptr<net::Stream> stream);
     void cancel_dials();
     void fail_lost_dials();
@@ -173,8 +183,8 @@ private:
     net::Strand strand_;
     const PoolOptions options_;
     const std::chrono::milliseconds connect_timeout_;
-    const std::string host_;
-    const std::uint16_t port_;
+    const std::string server_host_;
+    const std::uint16_t server_port_;
     const http::ResponseLimits limits_;
     const HttpVersion version_;
     const Http2Options http2_options_;
@@ -185,7 +195,11 @@ private:
     bool places_wanted_ = false;   ///< The last argument of `Connection::want_places`.
     const std::shared_ptr<Observer> observer_; ///< May be null.
     std::shared_ptr<net::TlsContext> tls_;     ///< Null without TLS.
-    net::HostResolver resolver_;
+    const std::unique_ptr<net::Proxy> proxy_;  ///< Null without a proxy.
+    const std::string unix_socket_;            ///< The path of the socket; empty for TCP.
+    const std::uint16_t port_;                 ///< The port of the proxy, or of the server.
+    net::HostResolver resolver_;               ///< Of the name of the proxy, or of the server.
+    net::Origin origin_;
     std::shared_ptr<net::Deadlines> deadlines_;
     net::IdleTimer idle_timer_; ///< Closes idle connections while no deadline is watched.
     net::ParkedCalls parked_calls_;

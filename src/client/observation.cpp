@@ -109,8 +109,8 @@ void CallObservation::begin_exchange(const net::Connection& connection, Clock::t
         report_->stage(Stage::write);
     attempt_.connection_reused = connection.was_used();
     attempt_.http_version = connection.version();
-    attempt_.peer_address = peer_address_ = connection.peer.address().to_string();
-    attempt_.peer_port = connection.peer.port();
+    attempt_.peer_address = peer_address_ = connection.peer.address;
+    attempt_.peer_port = connection.peer.port;
     if (!attempt_.connection_reused)
         attempt_.connection = connection.timings;
 }

@@ -32,25 +32,6 @@ bool is_host_character(char c)
     return is_alphanumeric(c) || c == '-' || c == '_';
 }
 
-/// Whether a host name has labels of 1 to 63 letters, digits, hyphens and underscores, and at most 253 characters
-/// (RFC 1035, section 2.3.4).
-bool is_host_name(std::string_view host)
-{
-    if (host.empty() || host.size() > 253)
-        return false;
-    std::size_t label = 0;
-    for (const char c : host) {
-        if (c == '.') {
-            if (label == 0)
-                return false;
-            label = 0;
-        } else if (!is_host_character(c) || ++label > 63) {
-            return false;
-        }
-    }
-    return label > 0;
-}
-
 /// Whether a host begins as an IPv4 address does. Some versions of Boost.URL read 127.0.0.1.example as an address and a
 /// path.
 bool begins_like_address(std::string_view host)
@@ -91,15 +72,22 @@ bool has_dot_segment(std::string_view path)
     return false;
 }
 
+/// In brackets if it is an IPv6 address.
+std::string bracketed(const std::string& host)
+{
+    return host.find(':') != host.npos ? "[" + host + "]" : host;
+}
+
 } // namespace
 
 std::string BaseUrl::host_field() const
 {
-    const bool bracketed = host.find(':') != host.npos;
-    std::string field = bracketed ? "[" + host + "]" : host;
-    if (port != (tls ? 443 : 80))
-        field.append(":").append(std::to_string(port));
-    return field;
+    return port == (tls ? 443 : 80) ? bracketed(host) : authority();
+}
+
+std::string BaseUrl::authority() const
+{
+    return bracketed(host).append(":").append(std::to_string(port));
 }
 
 std::string BaseUrl::origin() const
@@ -110,6 +98,23 @@ std::string BaseUrl::origin() const
 bool BaseUrl::is_loopback() const
 {
     return host == "localhost" || (host_is_address && (host.starts_with("127.") || host == "::1"));
+}
+
+bool is_host_name(std::string_view host)
+{
+    if (host.empty() || host.size() > 253)
+        return false;
+    std::size_t label = 0;
+    for (const char c : host) {
+        if (c == '.') {
+            if (label == 0)
+                return false;
+            label = 0;
+        } else if (!is_host_character(c) || ++label > 63) {
+            return false;
+        }
+    }
+    return label > 0 && !ends_in_number(host) && !begins_like_address(host);
 }
 
 expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting)
@@ -154,7 +159,7 @@ expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting
     case urls::host_type::name:
         if (result.host.ends_with('.'))
             result.host.pop_back();
-        if (!is_host_name(result.host) || ends_in_number(result.host) || begins_like_address(result.host))
+        if (!is_host_name(result.host))
             return refuse("the host is not a valid name");
         break;
     default:

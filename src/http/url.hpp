@@ -21,6 +21,8 @@ struct BaseUrl
 
     /// The `Host` field's value (RFC 9110, section 7.2).
     std::string host_field() const;
+    /// `host:port` (RFC 9112, section 3.2.3).
+    std::string authority() const;
     /// The scheme, the host and the port, as a URL begins.
     std::string origin() const;
     /// Whether the host is always this machine.
@@ -30,6 +32,10 @@ struct BaseUrl
 /// Parses `http[s]://host[:port][/path]`. Fails with `Errc::invalid_argument`; the message names the setting and says
 /// what is wrong.
 expected<BaseUrl> parse_base_url(std::string_view text, std::string_view setting = "base_url");
+
+/// Whether a host name in lower case has labels of 1 to 63 letters, digits, hyphens and underscores, and at most 253
+/// characters (RFC 1035, section 2.3.4), and would not be read as an IPv4 address.
+bool is_host_name(std::string_view host);
 
 /// Encodes a text as one segment of a path or one value in a query: percent-encodes all but unreserved characters
 /// (RFC 3986, section 2.3). Does not change "." and "..", which are not usable as segments.

@@ -5,10 +5,15 @@
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <optional>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace passage::net {
@@ -86,7 +91,7 @@ void set_options(Socket& socket)
 
 /// Registers the socket with Asio again. Asio waited until it was writable, and would do so again with each later wait,
 /// which would then wake the thread twice: the socket is nearly always writable.
-error_code register_anew(Socket& socket, const Endpoint::protocol_type& protocol)
+error_code register_anew(Socket& socket, const Socket::protocol_type& protocol)
 {
     error_code ec;
     const int descriptor = socket.release(ec);
@@ -103,14 +108,22 @@ error_code register_anew(Socket& socket, const Endpoint::protocol_type& protocol
     return ec;
 }
 
-Failure connect_failure(error_code cause)
+Failure connect_failure(error_code cause, bool transient = true)
 {
     if (cause == Errc::no_memory)
         return out_of_memory(Stage::connect);
-    Failure failure{Error{Errc::connect, "no connection could be made"}, true};
+    Failure failure{Error{Errc::connect, "no connection could be made"}, transient};
     failure.error.stage = Stage::connect;
     failure.error.cause = cause;
     return failure;
+}
+
+/// Errors of the path of a Unix domain socket, which a retry does not mend.
+constexpr std::array path_errors{ENAMETOOLONG, EACCES, EPERM, ENOTDIR, ELOOP, EPROTOTYPE, ENOTSOCK};
+
+error_code system_error(int number)
+{
+    return {number, boost::system::system_category()};
 }
 
 } // namespace
@@ -145,6 +158,39 @@ Task<expected<Socket, Failure>> connect(Addresses addresses, std::uint16_t port)
         co_return unexpected{connect_failure(race->error)};
     set_options(*winner);
     co_return std::move(*winner);
+}
+
+expected<Socket, Failure> connect_unix(const Strand& executor, const std::string& path)
+{
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path)
+        return unexpected{connect_failure(system_error(ENAMETOOLONG), false)};
+    path.copy(address.sun_path, path.size());
+
+    Socket socket{executor.inner()};
+    error_code ec;
+    socket.open({AF_UNIX, 0}, ec);
+    if (!ec)
+        socket.native_non_blocking(true, ec);
+    // Without Asio, which would mistake a full queue for a connection in progress.
+    if (!ec && ::connect(socket.native_handle(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        ec = system_error(errno);
+    if (ec)
+        return unexpected{connect_failure(ec, std::ranges::find(path_errors, ec.value()) == path_errors.end())};
+    return socket;
+}
+
+Peer peer_of(const Socket& socket)
+{
+    error_code ec;
+    const auto generic = socket.remote_endpoint(ec);
+    Endpoint endpoint;
+    if (ec || generic.size() > endpoint.capacity())
+        return {};
+    std::memcpy(endpoint.data(), generic.data(), generic.size());
+    endpoint.resize(generic.size());
+    return {endpoint.address().to_string(), endpoint.port()};
 }
 
 } // namespace passage::net

@@ -11,9 +11,11 @@
 #include <passage/observer.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace passage::net {
@@ -35,6 +37,13 @@ struct Exchange
     Progress* progress = nullptr;  ///< Updated by the connection's functions.
     ParkedCall* call = nullptr;    ///< Resumed when `Connection::advance` can make progress.
     std::unique_ptr<ExchangeState> state;
+};
+
+/// The remote end of a socket.
+struct Peer
+{
+    std::string address; ///< The IP address, or the path of a Unix domain socket.
+    std::uint16_t port = 0;
 };
 
 /// A connection to the server, over HTTP/1.1 or HTTP/2. Used on the strand only.
@@ -105,8 +114,8 @@ public:
 
     /// How long it took to establish.
     ConnectionTimings timings;
-    /// The server's address.
-    Endpoint peer;
+    /// The server, or the proxy.
+    Peer peer;
 
 protected:
     void count_exchange() noexcept { ++exchanges_; }

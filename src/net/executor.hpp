@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -36,8 +37,9 @@ using Clock = std::chrono::steady_clock;
 using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Strand>;
 /// A timer on the inner executor: handlers must enter the strand themselves.
 using InnerTimer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, asio::any_io_executor>;
-/// A socket on the inner executor: handlers must enter the strand themselves, or be bound to it.
-using Socket = asio::basic_stream_socket<asio::ip::tcp, asio::any_io_executor>;
+/// A socket of TCP or a Unix domain socket, on the inner executor: handlers must enter the strand themselves, or be
+/// bound to it.
+using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, asio::any_io_executor>;
 using Endpoint = asio::ip::tcp::endpoint;
 
 } // namespace passage::net

@@ -114,8 +114,6 @@ HostResolver::HostResolver(const Strand& executor, std::string host, Lookup look
 
 Task<expected<Addresses, Failure>> HostResolver::resolve()
 {
-    if (!origin_.is_here())
-        co_return unexpected{Failure{Error{Errc::shut_down, "the client is another process's"}, false}};
     take_answer();
     if (const Addresses* fresh = cache_.fresh(Clock::now()))
         co_return *fresh;

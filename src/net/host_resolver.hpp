@@ -4,7 +4,6 @@
 #include "net/address_cache.hpp"
 #include "net/context_lifetime.hpp"
 #include "net/event.hpp"
-#include "net/origin.hpp"
 
 #include <passage/expected.hpp>
 
@@ -30,8 +29,7 @@ public:
     HostResolver(const Strand& executor, std::string host, Lookup lookup);
 
     /// Returns the addresses in the order of preference; an empty list if the coroutine was cancelled. Fails with
-    /// `Errc::dns`, or `Errc::no_memory` if the look-up ran out of memory. Fails with `Errc::shut_down` in a child made
-    /// by fork(), which has copies of the parent's calls and must not make them again.
+    /// `Errc::dns`, or `Errc::no_memory` if the look-up ran out of memory.
     Task<expected<Addresses, Failure>> resolve();
 
     /// Must be called regularly while `resolve` is pending: notices a result that there was no memory to post.
@@ -50,7 +48,6 @@ private:
     /// Look-up threads have a weak pointer to it: they must not keep the executor of a destroyed context.
     std::shared_ptr<const Strand> strand_;
     std::shared_ptr<ContextLifetime> lifetime_;
-    Origin origin_;
     std::string host_;
     Lookup lookup_;
     std::shared_ptr<Job> job_; ///< A look-up that is running, or whose result was not stored yet.

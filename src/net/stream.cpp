@@ -13,6 +13,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
+#include <utility>
 
 namespace passage::net {
 namespace {
@@ -67,9 +68,12 @@ struct TransportBio
         if (where != SSL_CB_CONNECT_EXIT || result != 1)
             return;
         Stream& stream = stream_of(SSL_get_rbio(ssl));
+        if (++stream.idle_messages_ <= most_idle_messages)
+            return;
         // OpenSSL would read such messages without end. It stops reading when the peer seems to have closed.
-        if (++stream.idle_messages_ > most_idle_messages)
-            SSL_set_shutdown(stream.ssl_.get(), SSL_RECEIVED_SHUTDOWN);
+        for (SSL* const each : {stream.ssl_.get(), stream.tunnel_.get()})
+            if (each)
+                SSL_set_shutdown(each, SSL_RECEIVED_SHUTDOWN);
     }
 
     /// Called when the server asks for a certificate.
@@ -79,18 +83,20 @@ struct TransportBio
         return 1; // goes on with the configured one
     }
 
-    static void attach(Stream& stream)
+    using Method = std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)>;
+    static Method make_method(int (*write)(BIO*, const char*, int), int (*read)(BIO*, char*, int))
     {
-        static const std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)> method = [] {
-            std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)> made{
-                BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "passage"), &BIO_meth_free};
-            if (!made)
-                throw std::bad_alloc{};
-            BIO_meth_set_write(made.get(), &TransportBio::write);
-            BIO_meth_set_read(made.get(), &TransportBio::read);
-            BIO_meth_set_ctrl(made.get(), &TransportBio::control);
-            return made;
-        }();
+        Method made{BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "passage"), &BIO_meth_free};
+        if (!made)
+            throw std::bad_alloc{};
+        BIO_meth_set_write(made.get(), write);
+        BIO_meth_set_read(made.get(), read);
+        BIO_meth_set_ctrl(made.get(), &TransportBio::control);
+        return made;
+    }
+
+    static void attach(Stream& stream, const Method& method)
+    {
         BIO* const bio = BIO_new(method.get());
         if (!bio)
             throw std::bad_alloc{};
@@ -99,6 +105,53 @@ struct TransportBio
         SSL_set_bio(stream.ssl_.get(), bio, bio);
         SSL_set_info_callback(stream.ssl_.get(), &TransportBio::count_message);
         SSL_set_cert_cb(stream.ssl_.get(), &TransportBio::note_request, nullptr);
+    }
+
+    static void attach(Stream& stream)
+    {
+        static const Method method = make_method(&TransportBio::write, &TransportBio::read);
+        attach(stream, method);
+    }
+};
+
+/// A BIO over the TLS with a proxy, for the TLS with the server.
+struct TunnelBio
+{
+    static int write(BIO* bio, const char* data, int size)
+    {
+        BIO_clear_retry_flags(bio);
+        Stream& stream = TransportBio::stream_of(bio);
+        const int written = SSL_write(stream.tunnel_.get(), data, size);
+        if (written > 0)
+            return written;
+        if (stream.write_error_ == 0)
+            stream.write_error_ = EPROTO;
+        return size;
+    }
+
+    static int read(BIO* bio, char* data, int size)
+    {
+        BIO_clear_retry_flags(bio);
+        Stream& stream = TransportBio::stream_of(bio);
+        const int received = SSL_read(stream.tunnel_.get(), data, size);
+        if (received > 0)
+            return received;
+        switch (SSL_get_error(stream.tunnel_.get(), received)) {
+        case SSL_ERROR_WANT_READ:
+            BIO_set_retry_read(bio);
+            return -1;
+        case SSL_ERROR_ZERO_RETURN: // the proxy closed the tunnel
+            stream.peer_ended_ = true;
+            return 0;
+        default:
+            return -1;
+        }
+    }
+
+    static void attach(Stream& stream)
+    {
+        static const TransportBio::Method method = TransportBio::make_method(&TunnelBio::write, &TunnelBio::read);
+        TransportBio::attach(stream, method);
     }
 };
 
@@ -159,12 +212,20 @@ Step lost(int system_error)
 
 } // namespace
 
-Stream::Stream(const Strand& strand, Socket socket, SslPtr ssl)
-    : strand_{strand}, socket_{std::move(socket)}, ssl_{std::move(ssl)}
+Stream::Stream(const Strand& strand, Socket socket) : strand_{strand}, socket_{std::move(socket)}
 {
     error_code ignored; // if this fails, the first step fails
     socket_.native_non_blocking(true, ignored);
-    if (ssl_)
+}
+
+void Stream::start_tls(SslPtr ssl)
+{
+    tunnel_ = std::exchange(ssl_, std::move(ssl));
+    certificate_wanted_ = false;
+    data_came_ = false;
+    if (tunnel_)
+        TunnelBio::attach(*this);
+    else
         TransportBio::attach(*this);
 }
 
@@ -176,6 +237,8 @@ Stream::~Stream()
         !has_unsent()) {
         clear_errors();
         SSL_shutdown(ssl_.get());
+        if (tunnel_)
+            SSL_shutdown(tunnel_.get());
         clear_errors();
     }
 }
@@ -237,6 +300,16 @@ Stream::Step Stream::read(std::span<char> into)
             idle_messages_ = 0;
     }
     return step;
+}
+
+Stream::Step Stream::peek(std::span<char> into)
+{
+    if (!origin_.is_here())
+        return refused_elsewhere();
+    if (!ssl_)
+        return plain_step(receive(into.data(), into.size(), MSG_PEEK), when_unreadable());
+    clear_errors();
+    return ssl_step(SSL_peek(ssl_.get(), into.data(), clamp_size(into.size())));
 }
 
 Stream::Step Stream::write(std::string_view bytes)
@@ -318,15 +391,15 @@ Step::Result Stream::when_unreadable() const noexcept
     return reads_left_ > 0 || drained_ ? Step::Result::want_read : Step::Result::go_on;
 }
 
-std::int64_t Stream::receive(char* into, std::size_t size) noexcept
+std::int64_t Stream::receive(char* into, std::size_t size, int flags) noexcept
 {
     // A wait reports what comes after a short read, so there is no need to ask again (epoll(7), question 9).
     if (reads_left_ == 0 || drained_) {
         errno = EAGAIN;
         return -1;
     }
-    const auto received = ::recv(socket_.native_handle(), into, size, 0);
-    if (received > 0) {
+    const auto received = ::recv(socket_.native_handle(), into, size, flags);
+    if (received > 0 && flags == 0) {
         --reads_left_;
         drained_ = static_cast<std::size_t>(received) < size;
     }
@@ -474,7 +547,7 @@ std::string_view Stream::protocol() const noexcept
 
 bool Stream::has_buffered() const noexcept
 {
-    return ssl_ && SSL_has_pending(ssl_.get()) == 1;
+    return ssl_ && (SSL_has_pending(ssl_.get()) == 1 || (tunnel_ && SSL_has_pending(tunnel_.get()) == 1));
 }
 
 } // namespace passage::net

@@ -44,11 +44,15 @@ public:
         std::optional<Failure> failure;
     };
 
-    /// `ssl` is null without TLS. Waits resume on `strand`.
-    Stream(const Strand& strand, Socket socket, SslPtr ssl);
+    /// Reads and writes plain bytes until `start_tls`. Waits resume on `strand`.
+    Stream(const Strand& strand, Socket socket);
     ~Stream();
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
+
+    /// Reads and writes through TLS from now on. If the stream uses TLS already, its handshake must be complete; the
+    /// new TLS then goes through the present one.
+    void start_tls(SslPtr ssl);
 
     /// Begins a turn. Steps result in `go_on` when the turn has read enough.
     void begin_turn() noexcept
@@ -60,6 +64,8 @@ public:
     /// A step of the TLS handshake. Begins a turn. Without TLS it is done at once.
     Step handshake();
     Step read(std::span<char> into);
+    /// As `read`, but the next read returns the same bytes again.
+    Step peek(std::span<char> into);
     /// Accepts bytes, which may be kept. If some are kept, sends these first. Empty `bytes` only do that.
     Step write(std::string_view bytes);
 
@@ -69,7 +75,7 @@ public:
     /// Waits as the result of a step requires. Ends early if the coroutine is cancelled.
     Task<error_code> wait(Step::Result what);
 
-    /// Performs the whole handshake.
+    /// Performs the whole handshake. Without TLS it is done at once.
     Task<std::optional<Failure>> secure();
 
     /// These resume `who` when the socket is readable; when it is readable or writable; or in a later turn of the
@@ -96,6 +102,7 @@ public:
 
 private:
     friend struct TransportBio;
+    friend struct TunnelBio;
     static constexpr int reads_a_turn = 4;
 
     /// The result of each step in a process that did not make the connection.
@@ -107,7 +114,7 @@ private:
     /// The result of a step that could read nothing.
     Step::Result when_unreadable() const noexcept;
     /// As recv(2). Fails with EAGAIN if the turn has read enough.
-    std::int64_t receive(char* into, std::size_t size) noexcept;
+    std::int64_t receive(char* into, std::size_t size, int flags = 0) noexcept;
     /// Sends what the system accepts and keeps the rest. Keeps an error for the next write.
     void send_or_keep(std::string_view bytes) noexcept;
     /// Sends the bytes that are kept. Done when there are none.
@@ -126,6 +133,7 @@ private:
     bool peer_ended_ = false;
     bool certificate_wanted_ = false; ///< The server asked for the client's certificate.
     bool data_came_ = false;
+    SslPtr tunnel_; ///< TLS with the proxy, which carries `ssl_`; null if there is none.
     SslPtr ssl_;
     Origin origin_;
 };

@@ -68,6 +68,7 @@ struct Scenario
     bool retries = true;
     bool short_sends = false; ///< The system accepts a few bytes at a time.
     bool of_dialling = false; ///< It is about how a connection is made, whatever is spoken on it.
+    std::string proxy = {};   ///< The scheme of a proxy's URL; "": there is none.
 };
 
 Calls one(Client& client)
@@ -148,6 +149,18 @@ const std::vector<Scenario> scenarios{
     {.name = "get without retries", .calls = &one, .retries = false},
     {.name = "get by name without retries", .calls = &one, .by_name = true, .retries = false, .of_dialling = true},
     {.name = "create, with short sends", .calls = &creation, .retries = false, .short_sends = true},
+    {.name = "get through a proxy", .calls = &one, .of_dialling = true, .proxy = "http"},
+    {.name = "get through a proxy, without retries",
+     .calls = &one,
+     .retries = false,
+     .of_dialling = true,
+     .proxy = "http"},
+    {.name = "get through a proxy with TLS", .calls = &one, .of_dialling = true, .proxy = "https"},
+    {.name = "close while connecting to a proxy",
+     .calls = &several,
+     .interrupt = &close,
+     .of_dialling = true,
+     .proxy = "https"},
     {.name = "several calls", .calls = &several},
     {.name = "several calls, warm", .calls = &several, .warm = true},
     {.name = "batch", .calls = &batch},
@@ -252,6 +265,8 @@ bool run_with_failure(Driver& driver, const Scenario& scenario, long n)
     config.allow_plain_http = scenario.by_name;
     if (!scenario.retries)
         config.retry.max_attempts = 1;
+    if (!scenario.proxy.empty())
+        config.proxy.url = scenario.proxy + "://127.0.0.1:" + std::to_string(driver.server().port());
     config.pool.max_connections = scenario.connections;
     config.timeouts.total = config.timeouts.attempt = config.timeouts.connect = std::chrono::seconds{5};
     SystemFaults faults;
@@ -322,6 +337,12 @@ BOOST_DATA_TEST_CASE(every_allocation_may_fail, boost::unit_test::data::make(row
                             }};
     takes_part = true;
     Driver driver{!row.scenario.by_name, row.version}; // the server has no certificate for the name
+    if (!row.scenario.proxy.empty()) {
+        Script tunnel{{steps::open_tunnel(), steps::tls(), steps::serve()}, true};
+        if (row.scenario.proxy == "https")
+            tunnel.steps.insert(tunnel.steps.begin(), steps::tls());
+        driver.server().serve_by(std::move(tunnel));
+    }
     count_case();
     bool failed = true;
     for (long n = 0; failed; ++n)

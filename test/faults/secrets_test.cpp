@@ -85,6 +85,7 @@ struct ServerProcess
 
 std::optional<ServerProcess> server;
 std::optional<ServerProcess> http2_server;
+std::optional<ServerProcess> proxy; ///< And the server beyond it.
 
 struct StartServers
 {
@@ -101,10 +102,16 @@ struct StartServers
             return frames;
         });
 #endif
+        proxy.emplace([](ScriptServer& scripts) {
+            scripts.serve_by({{steps::open_tunnel(), steps::tls(), steps::serve()}, true});
+            scripts.plan({});
+            return nullptr;
+        });
     }
     ~StartServers()
     {
         // The later child has a copy of the earlier one's lifeline.
+        proxy.reset();
         http2_server.reset();
         server.reset();
     }
@@ -320,6 +327,47 @@ BOOST_AUTO_TEST_CASE(a_core_dump_does_not_show_the_key_as_http2_has_it)
         search_beside_calls(key, sought, *http2_server, {Operation::get, Operation::create, Operation::get});
 }
 #endif
+
+BOOST_AUTO_TEST_CASE(a_core_dump_does_not_show_a_proxys_credentials)
+{
+    count_case();
+    count_run();
+    const Secret password = random_key();
+    const Secret credentials = Secret::join({"u:", password.reveal()});
+    std::string text(credentials.reveal().size() * 2, '\0');
+    const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                     reinterpret_cast<const unsigned char*>(credentials.reveal().data()),
+                                     static_cast<int>(credentials.reveal().size()));
+    text.resize(static_cast<std::size_t>(size));
+    const Secret encoded{std::move(text)};
+
+    asio::io_context context;
+    Config config = config_with(random_key(), *proxy);
+    const std::size_t host = proxy->url.find("//");
+    config.proxy.url = "http:" + proxy->url.substr(host, proxy->url.find('/', host + 2) - host);
+    config.proxy.credentials = credentials;
+    {
+        Client client{context, config};
+        std::size_t calls = 0;
+        for (int i = 0; i < 100; ++i)
+            asio::co_spawn(context, perform(client, Operation::get), [&](std::exception_ptr, const Result& result) {
+                BOOST_TEST(!result.error);
+                ++calls;
+            });
+        for (int steps = 0; calls < 100; ++steps) {
+            context.run_one();
+            if (steps % 50 == 0 && steps < 200) { // while tunnels are being opened
+                BOOST_REQUIRE(search(password).in_dump == 0u);
+                BOOST_REQUIRE(search(encoded).in_dump == 0u);
+            }
+        }
+        BOOST_TEST(search(encoded).elsewhere > encoded.reveal().size() / 8);
+    }
+    context.restart();
+    context.run();
+    BOOST_TEST(search(password).in_dump == 0u);
+    BOOST_TEST(search(encoded).in_dump == 0u);
+}
 
 BOOST_AUTO_TEST_CASE(the_key_is_in_no_argument_variable_or_file)
 {

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <netinet/in.h>
 #include <stdexcept>
@@ -185,6 +186,56 @@ ForeignServer ForeignServer::nginx(std::string_view tls_options, std::string_vie
         return std::vector<std::string>{"nginx", "-p", folder, "-c", folder + "/nginx.conf"};
     });
     return server;
+}
+
+ForeignServer ForeignServer::tinyproxy(const std::string& credentials)
+{
+    ForeignServer server;
+    const std::string folder = server.folder_.string();
+    const std::size_t colon = credentials.find(':');
+    server.start([&](unsigned port) {
+        write_file(server.folder_ / "tinyproxy.conf",
+                   "Listen 127.0.0.1\nPort " + std::to_string(port) + "\nMaxClients 200\nTimeout 600\nLogLevel Info\n" +
+                       "LogFile \"" + folder + "/log\"\nBasicAuth " + credentials.substr(0, colon) + " " +
+                       credentials.substr(colon + 1) + "\n");
+        return std::vector<std::string>{"tinyproxy", "-d", "-c", folder + "/tinyproxy.conf"};
+    });
+    return server;
+}
+
+ForeignServer ForeignServer::squid(const std::string& credentials, bool tls)
+{
+    namespace fs = std::filesystem;
+    ForeignServer server;
+    const std::string folder = server.folder_.string();
+    fs::permissions(server.folder_, fs::perms::all); // squid gives up root's rights
+    const fs::path judge = server.folder_ / "judge";
+    std::string spaced = credentials;
+    spaced[spaced.find(':')] = ' ';
+    write_file(judge,
+               "#!/bin/sh\nwhile read -r line; do\n[ \"$line\" = '" + spaced + "' ] && echo OK || echo ERR\ndone\n");
+    fs::permissions(judge, fs::perms::owner_all | fs::perms::group_exec | fs::perms::group_read |
+                               fs::perms::others_exec | fs::perms::others_read);
+    server.start([&](unsigned port) {
+        std::string text = tls ? "https_port" : "http_port";
+        text += " 127.0.0.1:" + std::to_string(port);
+        if (tls)
+            text += " tls-cert=" + folder + "/server.pem tls-key=" + folder + "/server.key";
+        text += "\nauth_param basic program " + judge.string() +
+                "\nacl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all\ncache deny all\n"
+                "access_log stdio:" +
+                folder + "/log\ncache_log " + folder + "/cache.log\npid_filename " + folder + "/pid\ncoredump_dir " +
+                folder + "\npinger_enable off\nshutdown_lifetime 0 seconds\nlogfile_rotate 0\n";
+        write_file(server.folder_ / "squid.conf", text);
+        return std::vector<std::string>{"squid", "-N", "-f", folder + "/squid.conf"};
+    });
+    return server;
+}
+
+std::string ForeignServer::log() const
+{
+    std::ifstream file{folder_ / "log"};
+    return {std::istreambuf_iterator<char>{file}, {}};
 }
 
 } // namespace passage::test

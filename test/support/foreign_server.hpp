@@ -18,6 +18,9 @@ public:
     static ForeignServer nghttpd(unsigned streams);
     /// nginx. `directives` are of the server; `tls_options` is empty or " http2".
     static ForeignServer nginx(std::string_view tls_options, std::string_view directives);
+    /// Proxies that demand credentials, "user:password"; squid with or without TLS.
+    static ForeignServer tinyproxy(const std::string& credentials);
+    static ForeignServer squid(const std::string& credentials, bool tls);
 
     ForeignServer(ForeignServer&& other) noexcept;
     ForeignServer& operator=(ForeignServer&&) = delete;
@@ -28,6 +31,10 @@ public:
 
     std::string base_url() const { return "https://localhost:" + std::to_string(port_) + "/v1"; }
     const std::string& ca_pem() const noexcept { return ca_pem_; }
+    unsigned port() const noexcept { return port_; }
+
+    /// What a proxy wrote down of its requests.
+    std::string log() const;
 
     /// Sends a signal to the server.
     void signal(int number) const;

@@ -12,6 +12,7 @@
 #include <openssl/kdf.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <utility>
 
@@ -169,23 +170,41 @@ void Peer::handshake(const TlsSettings& settings)
     }
 }
 
+void Peer::begin_tunnel()
+{
+    tunnel_ = std::exchange(ssl_, {nullptr, &SSL_free});
+}
+
+std::string Peer::receive_connect()
+{
+    std::string bytes;
+    while (!size_of_request(bytes)) {
+        const std::string part = receive_bytes();
+        if (part.empty())
+            throw ClientGone{"the client ended the connection before its CONNECT was complete"};
+        bytes += part;
+    }
+    require(bytes.starts_with("CONNECT ") && *size_of_request(bytes) == bytes.size(), "no CONNECT");
+    return bytes;
+}
+
 void Peer::handshake_that_fails(const TlsSettings& settings)
 {
     require(!accept_tls(settings), "the TLS handshake succeeded");
 }
 
 /// What TLS has to send.
-std::string Peer::take_output()
+std::string Peer::take_output(SSL* ssl)
 {
-    std::string output(static_cast<std::size_t>(BIO_pending(SSL_get_wbio(ssl_.get()))), '\0');
+    std::string output(static_cast<std::size_t>(BIO_pending(SSL_get_wbio(ssl))), '\0');
     if (!output.empty())
-        BIO_read(SSL_get_wbio(ssl_.get()), output.data(), static_cast<int>(output.size()));
+        BIO_read(SSL_get_wbio(ssl), output.data(), static_cast<int>(output.size()));
     return output;
 }
 
 void Peer::flush()
 {
-    send_raw(take_output());
+    send_raw(take_output(ssl_.get()));
 }
 
 void Peer::flush_handshake(const TlsSettings& settings, std::size_t& records)
@@ -193,7 +212,7 @@ void Peer::flush_handshake(const TlsSettings& settings, std::size_t& records)
     if (!settings.rewrite)
         return flush();
     std::string sent;
-    for (std::string output = take_output(); !output.empty();) {
+    for (std::string output = take_output(ssl_.get()); !output.empty();) {
         const auto byte = [&](std::size_t at) { return std::size_t{static_cast<unsigned char>(output[at])}; };
         const std::size_t size = 5 + (byte(3) << 8) + byte(4);
         sent += settings.rewrite(output.substr(0, size), records++);
@@ -209,6 +228,20 @@ void Peer::send_raw(std::string_view bytes)
         bytes = bytes.substr(0, *raw_limit_);
     else if (raw_limit_)
         *raw_limit_ -= bytes.size();
+    if (tunnel_ && !bytes.empty()) {
+        ERR_clear_error();
+        if (SSL_write(tunnel_.get(), bytes.data(), static_cast<int>(bytes.size())) <= 0)
+            throw ClientGone{"sending failed"};
+        send_to_socket(take_output(tunnel_.get()));
+    } else {
+        send_to_socket(bytes);
+    }
+    if (cut)
+        throw Cut{};
+}
+
+void Peer::send_to_socket(std::string_view bytes)
+{
     while (!bytes.empty()) {
         const auto sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (sent < 0)
@@ -216,12 +249,20 @@ void Peer::send_raw(std::string_view bytes)
         raw_sent_ += static_cast<std::size_t>(sent);
         bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
-    if (cut)
-        throw Cut{};
 }
 
 /// What comes next beneath TLS; empty if the client ended the connection.
 std::string Peer::receive_raw()
+{
+    if (!tunnel_)
+        return receive_from_socket();
+    auto within = std::exchange(ssl_, std::exchange(tunnel_, {nullptr, &SSL_free}));
+    std::string bytes = receive_bytes();
+    tunnel_ = std::exchange(ssl_, std::move(within));
+    return bytes;
+}
+
+std::string Peer::receive_from_socket()
 {
     std::string buffer(largest_record, '\0');
     await_input();
@@ -447,6 +488,13 @@ void Peer::close_notify()
     flush();
 }
 
+void Peer::close_tunnel()
+{
+    ERR_clear_error();
+    SSL_shutdown(tunnel_.get());
+    send_to_socket(take_output(tunnel_.get()));
+}
+
 void Peer::fin()
 {
     ::shutdown(descriptor_, SHUT_WR);
@@ -478,20 +526,36 @@ ScriptServer::ScriptServer(bool secure, bool listening)
       authority_{make_identity({.common_name = "test authority", .names = "", .is_authority = true}, nullptr)},
       identity_{make_identity({}, &authority_)}
 {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    require(listener_ >= 0 && ::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0,
-            "no port");
+    bind(AF_INET, reinterpret_cast<sockaddr*>(&address), sizeof address);
     port_ = ntohs(address.sin_port);
     serving_ = {{steps::serve()}, true};
     if (secure_)
         serving_.steps.insert(serving_.steps.begin(), steps::tls());
     if (listening)
         listen();
+}
+
+ScriptServer::ScriptServer(bool secure, const std::string& unix_socket) : ScriptServer{secure, false}
+{
+    ::close(listener_);
+    port_ = 0;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    require(unix_socket.size() < sizeof address.sun_path, "the path is too long");
+    unix_socket.copy(address.sun_path, unix_socket.size());
+    bind(AF_UNIX, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    listen();
+}
+
+/// Writes into `address` what it is bound to.
+void ScriptServer::bind(int family, sockaddr* address, socklen_t size)
+{
+    listener_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    require(listener_ >= 0 && ::bind(listener_, address, size) == 0 && ::getsockname(listener_, address, &size) == 0,
+            "no port");
 }
 
 ScriptServer::~ScriptServer()
@@ -514,7 +578,7 @@ ScriptServer::~ScriptServer()
 
 std::string ScriptServer::url(const std::string& host) const
 {
-    return (secure_ ? "https://" : "http://") + host + ":" + std::to_string(port_) + "/v1";
+    return (secure_ ? "https://" : "http://") + host + (port_ != 0 ? ":" + std::to_string(port_) : "") + "/v1";
 }
 
 void ScriptServer::listen()
@@ -759,6 +823,15 @@ Step tls(TlsSettings settings)
 Step failing_tls(TlsSettings settings)
 {
     return [settings = std::move(settings)](Peer& peer) { peer.handshake_that_fails(settings); };
+}
+
+Step open_tunnel()
+{
+    return [](Peer& peer) {
+        peer.receive_connect();
+        peer.send("HTTP/1.1 200 Connection established\r\n\r\n");
+        peer.begin_tunnel();
+    };
 }
 
 Step request()

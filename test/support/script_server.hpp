@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
 #include <thread>
 #include <vector>
 
@@ -74,6 +75,10 @@ public:
     Peer& operator=(const Peer&) = delete;
 
     void handshake(const TlsSettings& settings);
+    /// Has what TLS carries from now on be a tunnel, in which there may be another handshake.
+    void begin_tunnel();
+    /// Reads a request to open a tunnel, and takes it for no request; returns it.
+    std::string receive_connect();
     /// Has the handshake fail; whatever the client sends in it, no request may come.
     void handshake_that_fails(const TlsSettings& settings);
     /// Reads until a request is complete; returns it.
@@ -97,6 +102,8 @@ public:
     /// none but `send` counts; once there was one, nothing else can be sent.
     std::string make_record(unsigned char type, std::string_view content);
     void close_notify();
+    /// As `close_notify`, of the TLS that carries a tunnel.
+    void close_tunnel();
     void fin();
     void rst();
     /// Waits until the client ends the connection, and takes what comes until then as requests.
@@ -122,7 +129,9 @@ private:
     class Sending;
     bool receive_some();
     std::string receive_raw();
-    std::string take_output();
+    std::string receive_from_socket();
+    std::string take_output(SSL* ssl);
+    void send_to_socket(std::string_view bytes);
     void flush();
     bool accept_tls(const TlsSettings& settings);
     void flush_handshake(const TlsSettings& settings, std::size_t& records);
@@ -134,6 +143,7 @@ private:
     std::size_t number_;
     std::shared_ptr<TlsContext> context_; ///< Other connections may have the server forget it.
     std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{nullptr, &SSL_free};
+    std::unique_ptr<SSL, decltype(&SSL_free)> tunnel_{nullptr, &SSL_free};
     std::string received_; ///< What is part of no complete request yet.
     std::string request_;
     std::size_t requests_ = 0;
@@ -168,10 +178,13 @@ class ScriptServer
 {
 public:
     explicit ScriptServer(bool secure = true, bool listening = true);
+    /// Listens on a Unix domain socket in place of a port.
+    ScriptServer(bool secure, const std::string& unix_socket);
     ~ScriptServer();
     ScriptServer(const ScriptServer&) = delete;
     ScriptServer& operator=(const ScriptServer&) = delete;
 
+    /// With the port, unless it listens on a Unix domain socket.
     std::string url(const std::string& host = "127.0.0.1") const;
     std::string ca_pem() const { return to_pem(authority_); }
     const Identity& authority() const noexcept { return authority_; }
@@ -222,6 +235,7 @@ private:
         bool done = false;
     };
 
+    void bind(int family, sockaddr* address, socklen_t size);
     std::shared_ptr<TlsContext> context(const TlsSettings& settings);
     bool all_over() const;
     void accept_all();
@@ -262,6 +276,8 @@ namespace steps {
 
 Step tls(TlsSettings settings = {});
 Step failing_tls(TlsSettings settings = {});
+/// Reads a request to open a tunnel and opens it.
+Step open_tunnel();
 Step request();
 Step receive(std::size_t size);
 Step send(std::string bytes);

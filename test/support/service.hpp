@@ -5,15 +5,22 @@
 #include <passage/emulator.hpp>
 #include <passage/passage.hpp>
 
+#include <atomic>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 namespace passage::test {
 
-/// An emulator for a test, and the configuration of a client for it.
+/// An emulator for a test, and the configuration of a client for it. The environment may name a proxy, or the beginning
+/// of a path for Unix domain sockets, and have the emulator serve plain HTTP.
 struct Service
 {
-    explicit Service(EmulatorOptions options = EmulatorOptions{}) : emulator{options.api_key(canary_api_key)} {}
+    explicit Service(EmulatorOptions options = EmulatorOptions{})
+        : unix_socket{next_socket()},
+          emulator{
+              options.api_key(canary_api_key).unix_socket(unix_socket).plain(variable("PASSAGE_TEST_PLAIN") == "1")}
+    {}
 
     Config config() const
     {
@@ -23,16 +30,36 @@ struct Service
         config.base_url = emulator.base_url();
         config.tls.ca_pem = emulator.ca_pem();
         config.http_version = http_version();
+        config.unix_socket = unix_socket;
+        config.proxy.url = variable("PASSAGE_TEST_PROXY");
+        config.proxy.credentials = variable("PASSAGE_TEST_PROXY_CREDENTIALS");
+        config.tls.ca_pem += variable("PASSAGE_TEST_PROXY_CA");
         return config;
     }
 
     /// HTTP/2 where the library has it, unless the environment wants HTTP/1.1.
     static HttpVersion http_version()
     {
-        const char* const wanted = std::getenv("PASSAGE_TEST_HTTP");
-        return wanted && std::string_view{wanted} == "1" ? HttpVersion::http1 : HttpVersion::automatic;
+        return variable("PASSAGE_TEST_HTTP") == "1" ? HttpVersion::http1 : HttpVersion::automatic;
     }
 
+    static std::string_view variable(const char* name)
+    {
+        const char* const value = std::getenv(name);
+        return value ? value : "";
+    }
+
+    /// Empty if the emulator listens on a port.
+    static std::string next_socket()
+    {
+        static std::atomic<int> number = 0;
+        std::string path{variable("PASSAGE_TEST_UNIX_SOCKET")};
+        if (!path.empty())
+            path += std::to_string(++number);
+        return path;
+    }
+
+    const std::string unix_socket;
     Emulator emulator;
 };
 

@@ -80,6 +80,20 @@ BOOST_AUTO_TEST_CASE(settings_within_their_bounds_are_good)
             c.base_url = "http://api.example";
             c.allow_plain_http = true;
         },
+        [](Config& c) {
+            c.base_url = "http://api.example";
+            c.unix_socket = "/run/passage.sock";
+        },
+        [](Config& c) {
+            c.base_url = "http://localhost";
+            c.proxy.url = "http://proxy";
+            c.proxy.no_proxy = "localhost";
+        },
+        [](Config& c) {
+            c.proxy.url = "http://proxy:3128";
+            c.proxy.credentials = "user:password";
+            c.proxy.no_proxy = ".example, 10.0.0.0/8";
+        },
     };
     for (const auto& change : changes) {
         Config config = valid();
@@ -125,6 +139,25 @@ BOOST_AUTO_TEST_CASE(a_setting_that_cannot_be_is_refused_with_a_sentence)
         {"base_url is plain http", [](Config& c) { c.base_url = "http://localhost.example"; }},
         {"base_url is plain http", [](Config& c) { c.base_url = "http://10.0.0.1"; }},
         {"base_url", [](Config& c) { c.base_url = "http://127.0.0.1.example"; }},
+        {"base_url is plain http through a proxy",
+         [](Config& c) {
+             c.base_url = "http://localhost";
+             c.proxy.url = "http://localhost";
+         }},
+        {"proxy.url \"socks5://p\":", [](Config& c) { c.proxy.url = "socks5://p"; }},
+        {"proxy.url: user information", [](Config& c) { c.proxy.url = "http://canary:canary@p"; }},
+        {"proxy.url", [](Config& c) { c.proxy.url = std::string(10'000'000, 'p'); }},
+        {"proxy.credentials ",
+         [](Config& c) {
+             c.proxy.url = "http://p";
+             c.proxy.credentials = "canary";
+         }},
+        {"proxy.no_proxy ",
+         [](Config& c) {
+             c.proxy.url = "http://p";
+             c.proxy.no_proxy = std::string(10'000'000, '/');
+         }},
+        {"unix_socket ", [](Config& c) { c.unix_socket = "\0abstract"s; }},
         {"pool.max_connections ", [](Config& c) { c.pool.max_connections = 0; }},
         {"pool.max_connections ", [](Config& c) { c.pool.max_connections = 65'537; }},
         {"pool.max_waiting ", [](Config& c) { c.pool.max_waiting = 0; }},
@@ -178,6 +211,25 @@ BOOST_AUTO_TEST_CASE(keys_of_tokens_are_not_fetched_over_plain_http)
     config.allow_plain_http = false;
     config.auth_url = "http://127.0.0.1/v1";
     BOOST_TEST(create(config).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_proxy_is_for_the_servers_that_are_not_excepted)
+{
+    Config config = valid();
+    const auto authority = [&](std::string_view url) {
+        const auto proxy = client::proxy_for(config, http::parse_base_url(url).value());
+        BOOST_TEST_REQUIRE(proxy.has_value(), test::error_of(proxy));
+        return *proxy ? (*proxy)->authority() : "none";
+    };
+    BOOST_TEST(authority("https://api.example") == "none");
+    config.proxy.url = "http://p:3128";
+    BOOST_TEST(authority("https://api.example") == "p:3128");
+    BOOST_TEST(authority("https://localhost") == "p:3128"); // said explicitly
+    config.proxy.no_proxy = "api.example";
+    BOOST_TEST(authority("https://api.example") == "none");
+    BOOST_TEST(authority("https://keys.example") == "p:3128");
+    config.unix_socket = "/run/passage.sock";
+    BOOST_TEST(authority("https://keys.example") == "none");
 }
 
 BOOST_AUTO_TEST_CASE(a_key_that_is_refused_is_not_repeated)
