@@ -133,10 +133,16 @@ expected<void> ClientState::reload_tls(const TlsOptions& options)
     auto tls = make_tls(options, config_.http_version, url_);
     if (!tls)
         return unexpected{std::move(tls.error())};
+    expected<TlsPtr> proxy_tls;
+    if (const net::Proxy* const proxy = connections_->proxy())
+        proxy_tls = make_tls(proxy_trust(options), HttpVersion::http1, proxy->url());
+    if (!proxy_tls)
+        return unexpected{std::move(proxy_tls.error())};
     // An observer may call this on the strand, in the midst of what the connections do.
-    asio::post(strand_, [connections = connections_, tls = *std::move(tls)]() mutable {
-        connections->renew_tls(std::move(tls));
-    });
+    asio::post(strand_,
+               [connections = connections_, tls = *std::move(tls), proxy_tls = *std::move(proxy_tls)]() mutable {
+                   connections->renew_tls(std::move(tls), std::move(proxy_tls));
+               });
     return {};
 }
 

@@ -258,11 +258,13 @@ void Connections::cancel_dials()
             dial->stop(Errc::cancelled);
 }
 
-void Connections::renew_tls(std::shared_ptr<net::TlsContext> tls)
+void Connections::renew_tls(std::shared_ptr<net::TlsContext> tls, std::shared_ptr<net::TlsContext> proxy_tls)
 {
     if (!tls_)
         return;
     tls_ = std::move(tls);
+    if (proxy_)
+        proxy_->renew_tls(std::move(proxy_tls));
     cancel_dials();
     for (pool::Slot slot = 0; slot < open_.size(); ++slot)
         if (open_[slot])

@@ -97,7 +97,11 @@ public:
 
     /// Replaces the TLS settings. Connections made with the former ones carry no further call: those that are idle or
     /// being established are closed, and the others when their calls end. No-op without TLS.
-    void renew_tls(std::shared_ptr<net::TlsContext> tls);
+    /// `proxy_tls` is for the proxy.
+    void renew_tls(std::shared_ptr<net::TlsContext> tls, std::shared_ptr<net::TlsContext> proxy_tls);
+
+    /// The proxy; null without one. Thread-safe, as is its URL.
+    const net::Proxy* proxy() const noexcept { return proxy_.get(); }
 
     /// The deadlines of calls and dials.
     net::Deadlines& deadlines() const noexcept { return *deadlines_; }

@@ -42,7 +42,7 @@ private:
             owner->stream_->cancel();
         if (ec && ec != asio::error::operation_aborted)
             owner->session_.fail(connection_lost(ec));
-        owner->read();
+        owner->read(true);
         owner->flush();
         owner->settle();
         owner->tell_change();
@@ -210,7 +210,7 @@ void Http2Connection::distrust()
 bool Http2Connection::check_alive()
 {
     if (idle_reader_) {
-        read();
+        read(false);
         flush();
         settle();
     }
@@ -224,9 +224,9 @@ void Http2Connection::close() noexcept
     stream_->cancel();
 }
 
-void Http2Connection::read()
+void Http2Connection::read(bool waits)
 {
-    stream_->begin_turn();
+    stream_->begin_turn(waits);
     unfinished_ = false;
     std::array<char, record_size> buffer;
     for (int steps = 0; !session_.has_ended(); ++steps) {
@@ -283,7 +283,7 @@ try {
         Step step = stream_->write(bytes);
         unsent_begin_ += step.size;
         if (step.result == Step::Result::failed) {
-            read(); // the server may have said why
+            read(false); // the server may have said why
             return session_.fail(*step.failure);
         }
         if (step.result != Step::Result::done) {

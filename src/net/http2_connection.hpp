@@ -69,8 +69,9 @@ private:
         return session_.has_open_streams() || session_.awaits_ping() ||
                (places_wanted_ && places() == 0 && !is_draining());
     }
-    /// Reads until the socket is not readable or the turn has reached its limit.
-    void read();
+    /// Reads until the socket is not readable or the turn has reached its limit. `waits` is that of
+    /// `Stream::begin_turn`.
+    void read(bool waits);
     void queue_flush();
     /// Sends until nothing is pending, the socket is not writable, or the turn has reached its limit.
     void flush();

@@ -17,8 +17,8 @@ Proxy::Proxy(http::BaseUrl url, std::shared_ptr<TlsContext> tls, Secret request,
 
 Task<std::optional<Failure>> Proxy::open_tunnel(Stream& stream) const
 {
-    if (tls_) {
-        stream.start_tls(tls_->make_ssl(Clock::now()));
+    if (const auto tls = tls_) { // may be replaced during the handshake
+        stream.start_tls(tls->make_ssl(Clock::now()));
         if (auto failure = co_await stream.secure()) {
             constexpr std::string_view whose = "the server's";
             if (failure->error.message.starts_with(whose))

@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace passage::net {
 
@@ -26,6 +27,13 @@ public:
     /// Opens a tunnel to the server on a stream that is connected to the proxy. Does not read beyond the proxy's
     /// response: all further bytes are the server's.
     Task<std::optional<Failure>> open_tunnel(Stream& stream) const;
+
+    /// Replaces the TLS settings of later connections. No-op without TLS to the proxy.
+    void renew_tls(std::shared_ptr<TlsContext> tls) noexcept
+    {
+        if (tls_)
+            tls_ = std::move(tls);
+    }
 
     /// Adds the proxy's name to the message of a failure.
     void name_in(Failure& failure) const;

@@ -393,7 +393,6 @@ Step::Result Stream::when_unreadable() const noexcept
 
 std::int64_t Stream::receive(char* into, std::size_t size, int flags) noexcept
 {
-    // A wait reports what comes after a short read, so there is no need to ask again (epoll(7), question 9).
     if (reads_left_ == 0 || drained_) {
         errno = EAGAIN;
         return -1;
@@ -401,7 +400,7 @@ std::int64_t Stream::receive(char* into, std::size_t size, int flags) noexcept
     const auto received = ::recv(socket_.native_handle(), into, size, flags);
     if (received > 0 && flags == 0) {
         --reads_left_;
-        drained_ = static_cast<std::size_t>(received) < size;
+        drained_ = waits_ && static_cast<std::size_t>(received) < size; // epoll(7), question 9
     }
     return received;
 }
@@ -530,7 +529,7 @@ bool Stream::check_quiet()
         ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     if (!ssl_ || (nothing_came && !has_buffered()))
         return nothing_came;
-    begin_turn();
+    begin_turn(false);
     clear_errors();
     const Step step = ssl_step(SSL_peek(ssl_.get(), &byte, 1));
     return step.result == Step::Result::want_read && !has_unsent() && write_error_ == 0;

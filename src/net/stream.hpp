@@ -54,10 +54,13 @@ public:
     /// new TLS then goes through the present one.
     void start_tls(SslPtr ssl);
 
-    /// Begins a turn. Steps result in `go_on` when the turn has read enough.
-    void begin_turn() noexcept
+    /// Begins a turn. Steps result in `go_on` when the turn has read enough. `waits` says whether a step that results
+    /// in `want_read` is followed by a wait. If it is, the turn reads no more after a short read: the wait reports what
+    /// comes later. If not, the turn reads until nothing is left, the end of the connection included.
+    void begin_turn(bool waits = true) noexcept
     {
         reads_left_ = reads_a_turn;
+        waits_ = waits;
         drained_ = false;
     }
 
@@ -126,6 +129,7 @@ private:
     std::string unsent_;           ///< Encrypted bytes that are kept.
     std::size_t unsent_begin_ = 0; ///< Where they begin in `unsent_`.
     int reads_left_ = reads_a_turn;
+    bool waits_ = true;     ///< The argument of `begin_turn`.
     bool drained_ = false;  ///< The socket had less than was asked for in this turn.
     int idle_messages_ = 0; ///< TLS messages without data since data was last read or written.
     int read_error_ = 0;
