@@ -6,7 +6,6 @@
 #include <cstring>
 #include <limits>
 #include <new>
-#include <string.h> // explicit_bzero, which is not optimised away
 
 namespace passage::http2 {
 
@@ -36,7 +35,6 @@ SessionMemory::~SessionMemory()
 {
     while (Chunk* const chunk = chunks_) {
         chunks_ = chunk->next;
-        explicit_bzero(chunk, Chunk::size);
         undumped_memory().deallocate(chunk, Chunk::size);
     }
 }
@@ -91,7 +89,6 @@ SessionMemory::Block* SessionMemory::take(std::size_t size)
 void SessionMemory::give_back(Block* block) noexcept
 {
     if (const std::size_t size = block->size; size > largest_kept) {
-        explicit_bzero(block, size);
         undumped_memory().deallocate(block, size);
         return;
     }

@@ -8,9 +8,8 @@ namespace passage::http2 {
 
 /// The memory of one nghttp2 session.
 ///
-/// The Huffman code of the API key passes through it, so it is left out of core dumps and wiped when the session is
-/// gone. Small blocks that are freed are kept for the next of their size: each stream needs about 20, and `malloc`
-/// takes several times as long.
+/// The Huffman code of the API key passes through it, so it comes from `undumped_memory`. Small blocks that are freed
+/// are kept for the next of their size, of which each stream needs about 20.
 class SessionMemory
 {
 public:

@@ -5,6 +5,7 @@
 #include <string.h> // explicit_bzero, which is not optimised away
 
 namespace passage {
+
 Secret Secret::join(std::initializer_list<std::string_view> parts)
 {
     Secret joined;
@@ -30,10 +31,8 @@ Secret::Secret(std::string&& text) : Secret{std::string_view{text}}
 
 Secret::~Secret()
 {
-    if (!text_)
-        return;
-    explicit_bzero(text_, size_);
-    undumped_memory().deallocate(text_, size_, 1);
+    if (text_)
+        undumped_memory().deallocate(text_, size_, 1); // which wipes it
 }
 
 } // namespace passage

@@ -4,7 +4,8 @@
 
 namespace passage {
 
-/// Memory in pages that are left out of core dumps. Thread-safe; never destroyed, as a static object may hold some.
+/// Memory for secrets: in pages that are left out of core dumps, and wiped when it is deallocated. Thread-safe; never
+/// destroyed, as a static object may hold some.
 std::pmr::memory_resource& undumped_memory();
 
 } // namespace passage

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <new>
-#include <string.h> // explicit_bzero, which is not optimised away
 #include <utility>
 
 namespace passage::net {
@@ -104,12 +103,6 @@ Http2Connection::Http2Connection(const Strand& strand, std::unique_ptr<Stream> s
       unsent_{&undumped_memory()},
       told_places_{session_.places()}
 {}
-
-Http2Connection::~Http2Connection()
-{
-    unsent_.resize(unsent_.capacity()); // does not allocate
-    explicit_bzero(unsent_.data(), unsent_.size());
-}
 
 void Http2Connection::on_change(std::function<void()> changed)
 {

@@ -30,8 +30,6 @@ public:
                                                    const http2::SessionOptions& session, const Http2Options& options,
                                                    std::shared_ptr<Deadlines> deadlines);
 
-    ~Http2Connection() override;
-
     void on_change(std::function<void()> changed) override;
     bool take_change() noexcept override;
     void want_places(bool wanted) override;
