@@ -117,8 +117,10 @@ std::string run_program(const std::string& program, const Proxy& proxy)
     return text;
 }
 
-expected<UserInfo> get(asio::io_context& context, const Config& config)
+/// When it returns, the client's connections are closed.
+expected<UserInfo> get(const Config& config)
 {
+    asio::io_context context;
     Client client{context, config};
     return test::run(context, client.get_user("u1"));
 }
@@ -143,10 +145,9 @@ BOOST_DATA_TEST_CASE(the_server_hears_nothing_of_the_proxy, kinds, kind)
     const Proxy proxy{kind};
     test::ScriptServer server;
     server.plan({});
-    asio::io_context context;
     Config config = test::config_for(server, "localhost");
     proxy.set(config);
-    const auto user = get(context, config);
+    const auto user = get(config);
     BOOST_TEST(user.has_value(), test::error_of(user));
     BOOST_TEST(server.finish() == "");
     BOOST_TEST_REQUIRE(server.requests().size() == 1u);
@@ -161,15 +162,16 @@ BOOST_DATA_TEST_CASE(credentials_that_are_missing_or_wrong_are_refused_once, kin
     const Proxy proxy{kind};
     test::ScriptServer server;
     server.plan({});
-    asio::io_context context;
     for (const char* wrong : {"", "proxy-user:wrong-canary"}) {
         Config config = test::config_for(server, "localhost");
         proxy.set(config);
         config.proxy.credentials = wrong;
-        const auto user = get(context, config);
+        const auto user = get(config);
         BOOST_TEST_REQUIRE(!user);
         BOOST_TEST((user.error().code == Errc::connect), user.error());
-        BOOST_TEST(user.error().http_status == 407, user.error());
+        // tinyproxy 1.11 answers wrong credentials with 401.
+        const int status = user.error().http_status;
+        BOOST_TEST((status == 407 || (kind == Kind::tinyproxy && status == 401)), user.error());
         BOOST_TEST(user.error().attempts == 1u);
         BOOST_TEST(!contains(to_string(user.error()), "wrong-canary"));
     }
@@ -181,10 +183,9 @@ BOOST_DATA_TEST_CASE(a_server_that_the_proxy_cannot_reach_is_said_to_be_that, ki
 {
     const Proxy proxy{kind};
     test::ScriptServer nobody{true, false};
-    asio::io_context context;
     Config config = test::config_for(nobody, "localhost");
     proxy.set(config);
-    const auto user = get(context, config);
+    const auto user = get(config);
     BOOST_TEST_REQUIRE(!user);
     BOOST_TEST((user.error().code == Errc::connect), user.error());
     BOOST_TEST(user.error().http_status >= 500, user.error());

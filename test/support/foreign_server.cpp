@@ -3,6 +3,7 @@
 #include "support/certificates.hpp"
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -89,7 +90,8 @@ ForeignServer::ForeignServer()
         throw std::runtime_error{"no temporary folder can be made"};
     folder_ = folder;
     CertificateSpec spec;
-    spec.common_name = "an authority";
+    static std::atomic<int> number = 0;
+    spec.common_name = "authority " + std::to_string(++number); // clients find an issuer by its name
     spec.is_authority = true;
     const Identity authority = make_identity(spec, nullptr);
     const Identity identity = make_identity({}, &authority);

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace passage::test {
 
@@ -17,9 +18,7 @@ namespace passage::test {
 struct Service
 {
     explicit Service(EmulatorOptions options = EmulatorOptions{})
-        : unix_socket{next_socket()},
-          emulator{
-              options.api_key(canary_api_key).unix_socket(unix_socket).plain(variable("PASSAGE_TEST_PLAIN") == "1")}
+        : unix_socket{next_socket()}, emulator{with_environment(std::move(options), unix_socket)}
     {}
 
     Config config() const
@@ -47,6 +46,16 @@ struct Service
     {
         const char* const value = std::getenv(name);
         return value ? value : "";
+    }
+
+    static EmulatorOptions with_environment(EmulatorOptions options, const std::string& unix_socket)
+    {
+        options.api_key(canary_api_key);
+        if (!unix_socket.empty())
+            options.unix_socket(unix_socket);
+        if (variable("PASSAGE_TEST_PLAIN") == "1")
+            options.plain(true);
+        return options;
     }
 
     /// Empty if the emulator listens on a port.
