@@ -244,7 +244,7 @@ BOOST_DATA_TEST_CASE(a_connection_lost_before_the_tunnel_is_open_is_made_again, 
     std::vector<std::pair<std::string, Script>> cases;
     for (const Step& end : {steps::fin(), steps::rst()}) {
         cases.push_back({"before CONNECT", {add(driver.before(), end), true}});
-        for (const std::size_t k : {0, 1, 12, 37, 38})
+        for (const std::size_t k : {0u, 1u, 12u, 37u, 38u})
             cases.push_back({"after " + std::to_string(k) + " bytes",
                              driver.refusal(std::string{opened}.substr(0, k), {steps::expect_end()})});
         for (auto it = cases.rbegin(); it != cases.rbegin() + 5; ++it)
@@ -321,7 +321,7 @@ BOOST_DATA_TEST_CASE(a_silent_proxy_is_given_up_in_time, both, tls)
 BOOST_DATA_TEST_CASE(a_connect_that_is_half_sent_is_given_up_in_time, both, tls)
 {
     ProxyDriver driver{tls};
-    for (const std::size_t sent : {0, 1, 40}) {
+    for (const std::size_t sent : {0u, 1u, 40u}) {
         count_case();
         driver.run({.name = "after " + std::to_string(sent),
                     .scripts = {{{steps::hold()}, true}},

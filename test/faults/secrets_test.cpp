@@ -354,9 +354,10 @@ BOOST_AUTO_TEST_CASE(a_core_dump_does_not_show_a_proxys_credentials)
                 BOOST_TEST(!result.error);
                 ++calls;
             });
-        for (int steps = 0; calls < 100; ++steps) {
+        int steps = 0;
+        while (calls < 100) {
             context.run_one();
-            if (steps % 50 == 0 && steps < 200) { // while tunnels are being opened
+            if (++steps % 50 == 0 && steps <= 200) { // while tunnels are being opened
                 BOOST_REQUIRE(search(password).in_dump == 0u);
                 BOOST_REQUIRE(search(encoded).in_dump == 0u);
             }
