@@ -202,8 +202,8 @@ struct ProxyOptions
 
     /// The URL of the proxy: `[http[s]://]host[:port]`. If it is empty, no proxy is used. A missing scheme is `http`, a
     /// missing port is 1080, or 443 for `https`. With `https` the connection to the proxy uses TLS. The certificate of
-    /// the proxy must be valid for the host, and is trusted as `ca_file`, `ca_path` and `ca_pem` of `TlsOptions` say
-    /// when the client is constructed. All other settings of `TlsOptions`, and `Client::reload_tls`, apply to the
+    /// the proxy must be valid for the host, and is trusted as `ca_file`, `ca_path` and `ca_pem` of `TlsOptions` say,
+    /// which `Client::reload_tls` replaces for the proxy as well. All other settings of `TlsOptions` apply to the
     /// server only.
     std::string url;
     /// The credentials for the proxy, `user:password`, sent in Basic authentication (RFC 7617). If they are empty, none

@@ -444,6 +444,24 @@ BOOST_AUTO_TEST_CASE(the_proxys_certificate_is_verified)
     driver.server().forget_contexts();
 }
 
+BOOST_AUTO_TEST_CASE(a_reload_replaces_the_authorities_for_the_proxy)
+{
+    count_case();
+    count_run();
+    ProxyDriver driver{true};
+    driver.server().plan({{{steps::failing_tls({})}}});
+    Config config = driver.config();
+    driver.set_proxy(config);
+    const TlsOptions good = config.tls;
+    config.tls.ca_pem = ScriptServer{}.ca_pem();
+    Client client{driver.context(), config};
+    const Result refused = driver.run(perform(client, Operation::get));
+    BOOST_TEST(refused.is(Errc::tls));
+    BOOST_TEST(client.reload_tls(good).has_value());
+    const Result answered = driver.run(perform(client, Operation::get));
+    BOOST_TEST(answered.id == "subject");
+}
+
 BOOST_AUTO_TEST_CASE(a_proxy_whose_name_is_unknown_is_named)
 {
     count_case();
