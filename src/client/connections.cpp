@@ -306,7 +306,7 @@ void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, 
             made.failure = failed_attempt(result.error().error);
         observer_->connection_made(made);
     }
-    if (dial.tls != tls_) {
+    if (dial.tls != tls_ || (!result && dial.stopped == Errc::cancelled)) {
         pool_.dial_abandoned(slot); // and another is made, if calls wait
     } else if (result) {
         numbers_[slot] = 1 + stats_.made.fetch_add(1, std::memory_order_relaxed);
@@ -324,8 +324,6 @@ void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, 
         const auto now = Clock::now();
         pool_.dialled(slot, now, now + std::chrono::duration_cast<Clock::duration>(lifetime), open_[slot]->places(),
                       is_multiplexed_);
-    } else if (dial.stopped == Errc::cancelled) {
-        pool_.dial_abandoned(slot);
     } else {
         dial_failure_ = std::move(result.error());
         pool_.dial_failed(slot, Clock::now());
