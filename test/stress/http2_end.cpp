@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <limits>
 #include <nghttp2/nghttp2.h>
 #include <optional>
 #include <stdexcept>
@@ -92,6 +93,8 @@ struct Http2End::Callbacks
     static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user_data)
     {
         Http2End& self = end_of(user_data);
+        if (frame->hd.stream_id > self.last_stream_)
+            return 0;
         if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
             (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
             return 0;
@@ -129,7 +132,7 @@ void Http2End::Deleter::operator()(nghttp2_session* session) const noexcept
     nghttp2_session_del(session);
 }
 
-Http2End::Http2End(std::uint32_t streams)
+Http2End::Http2End(std::uint32_t streams) : last_stream_{std::numeric_limits<std::int32_t>::max()}
 {
     nghttp2_session_callbacks* callbacks = nullptr;
     check(nghttp2_session_callbacks_new(&callbacks));
@@ -209,8 +212,9 @@ void Http2End::reset(std::int32_t id, std::uint32_t error_code)
 
 void Http2End::go_away()
 {
-    check(nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
-                                nghttp2_session_get_last_proc_stream_id(session_.get()), NGHTTP2_NO_ERROR, nullptr, 0));
+    // Requests may still be read before this is sent.
+    last_stream_ = std::min(last_stream_, nghttp2_session_get_last_proc_stream_id(session_.get()));
+    check(nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, last_stream_, NGHTTP2_NO_ERROR, nullptr, 0));
 }
 
 std::string frame(std::uint8_t type, std::uint8_t flags, std::int32_t stream, std::string_view payload)

@@ -61,6 +61,7 @@ private:
         void operator()(nghttp2_session* session) const noexcept;
     };
 
+    std::int32_t last_stream_; ///< As GOAWAY says: later ones are not taken.
     std::map<std::int32_t, Request> incoming_;
     std::map<std::int32_t, Body> bodies_; ///< By open stream.
     std::unique_ptr<nghttp2_session, Deleter> session_;
