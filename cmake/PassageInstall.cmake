@@ -2,7 +2,7 @@
 #
 # They are installed in three components: `runtime` is what a program needs to run (empty if the library is static),
 # `dev` is what it needs to be built, and `emulator` is the emulator as a program and as a library for tests.
-# If it was built, `opentelemetry` is that library, to run and to build programs.
+# If it was built, `opentelemetry` is that library, to run and to build programs, and `ctl` is passagectl.
 # The CMake package has the components `client` (installed with `dev`), `emulator` and `opentelemetry`.
 include(CMakePackageConfigHelpers)
 
@@ -72,4 +72,16 @@ if(TARGET passage_emulator)
     install(FILES "${PROJECT_SOURCE_DIR}/doc/passage-emulator.1"
         DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT emulator)
     install_package(emulator emulator passageEmulatorTargets passage-emulator.pc)
+endif()
+
+if(TARGET passagectl)
+    install(TARGETS passagectl COMPONENT ctl)
+    install(FILES "${PROJECT_SOURCE_DIR}/doc/passagectl.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT ctl)
+    install(FILES "${PROJECT_SOURCE_DIR}/ctl/completion/passagectl.bash"
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME passagectl COMPONENT ctl)
+    # Debian's packages have a folder of their own.
+    set(PASSAGE_ZSH_COMPLETIONS "${CMAKE_INSTALL_DATADIR}/zsh/site-functions" CACHE STRING
+        "Folder for the completion of zsh")
+    install(FILES "${PROJECT_SOURCE_DIR}/ctl/completion/_passagectl"
+        DESTINATION "${PASSAGE_ZSH_COMPLETIONS}" COMPONENT ctl)
 endif()

@@ -7,7 +7,7 @@ set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME passage-client)
 set(CPACK_PACKAGE_CONTACT "${PASSAGE_PACKAGER}")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
-set(CPACK_COMPONENTS_ALL runtime dev emulator)
+set(CPACK_COMPONENTS_ALL runtime dev emulator ctl)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
     OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
@@ -65,5 +65,16 @@ makes faults on request. It is for tests and development.
 .
 This package contains the program, and a static library to run the emulator
 inside a test program. The latter needs the packages that are suggested.")
+
+set(CPACK_COMPONENT_CTL_DEPENDS runtime)
+# Where its library is before it is installed.
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${PROJECT_BINARY_DIR}/src")
+set(CPACK_DEBIAN_CTL_PACKAGE_NAME passagectl)
+set(CPACK_DEBIAN_CTL_PACKAGE_SECTION admin)
+set(CPACK_DEBIAN_CTL_PACKAGE_SUGGESTS passage-emulator)
+set(CPACK_DEBIAN_CTL_DESCRIPTION "command line of the Passage user-management API
+${about}
+This program lists, creates, changes, deletes, exports and imports users from
+a shell, and looks for what is wrong with a set-up.")
 
 include(CPack)

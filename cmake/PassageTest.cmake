@@ -2,7 +2,8 @@
 #     NAME unit.json              target unit_json, ctest name unit.json
 #     SOURCES ...
 #     LIBRARIES ...               passage_objects for tests of internals, else passage::passage; never both
-#     LABELS ...                  unit integration threads emulator conformance web structure consumers docs bench;
+#     LABELS ...                  unit integration threads emulator conformance ctl web structure consumers docs
+#                                 bench;
 #                                 `threads` is what runs under ThreadSanitizer
 #     [TIMEOUT seconds]           120 if not given
 #     [PROCESSORS n]              how many jobs of a parallel ctest it counts as; 1 if not given

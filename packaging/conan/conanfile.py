@@ -73,7 +73,7 @@ class PassageConan(ConanFile):
         toolchain = CMakeToolchain(self)
         toolchain.cache_variables["PASSAGE_HTTP2"] = bool(self.options.http2)
         toolchain.cache_variables["PASSAGE_BUILD_EMULATOR"] = bool(self.options.emulator)
-        for part in ("TESTS", "EXAMPLES", "BENCH"):
+        for part in ("TESTS", "EXAMPLES", "BENCH", "CTL"):
             toolchain.cache_variables[f"PASSAGE_BUILD_{part}"] = False
         toolchain.generate()
         dependencies = CMakeDeps(self)

@@ -12,6 +12,7 @@ vcpkg_cmake_configure(
     OPTIONS
         ${FEATURE_OPTIONS}
         -DPASSAGE_BUILD_BENCH=OFF
+        -DPASSAGE_BUILD_CTL=OFF
         -DPASSAGE_BUILD_EXAMPLES=OFF
         -DPASSAGE_BUILD_TESTS=OFF
 )

@@ -118,6 +118,18 @@ std::optional<std::string> emulator_objection(const Include& include, const Tree
     return std::nullopt;
 }
 
+// passagectl is what any program could be.
+std::optional<std::string> ctl_objection(const std::string& path, const Include& include, const Tree& tree)
+{
+    const std::filesystem::path included = std::filesystem::path{path}.parent_path() / include.path;
+    if (include.quoted && !(included.lexically_normal().generic_string().starts_with("ctl/") &&
+                            tree.contains(included.lexically_normal().generic_string())))
+        return "a quoted include names no file of ctl/";
+    if (include.path == "passage/emulator.hpp" || include.path.starts_with("passage/detail/"))
+        return "passagectl must see the public interface of the library alone";
+    return std::nullopt;
+}
+
 } // namespace
 
 Tree read_tree(const std::filesystem::path& root, const std::vector<std::string>& folders)
@@ -160,6 +172,8 @@ std::vector<std::string> breaches(const Tree& tree)
                     objection = public_objection(path, *include);
                 else if (path.starts_with("opentelemetry/"))
                     objection = opentelemetry_objection(*include);
+                else if (path.starts_with("ctl/"))
+                    objection = ctl_objection(path, *include, tree);
                 else if (path.starts_with("emulator/"))
                     objection = emulator_objection(*include, tree);
             } else if (in_library) {

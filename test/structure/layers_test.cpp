@@ -57,6 +57,10 @@ const std::vector<Breach> every_kind_of_breach{
     {"include/passage/a.hpp", "#include <openssl/x509.h>", "must not show Beast, OpenSSL"},
     {"include/passage/a.hpp", "#include <passage/emulator.hpp>", "must not see the emulator"},
     {"include/passage/emulator.hpp", "#include <sqlite3.h>", "must not show Beast, OpenSSL or SQLite"},
+    {"ctl/a.cpp", "#include \"model/a.hpp\"", "names no file of ctl/"},
+    {"ctl/a.cpp", "#include \"../src/model/a.hpp\"", "names no file of ctl/"},
+    {"ctl/a.cpp", "#include <passage/detail/build.hpp>", "public interface"},
+    {"ctl/a.cpp", "#include <passage/emulator.hpp>", "public interface"},
     {"emulator/a.cpp", "#include <passage/user.hpp>", "must not see the library"},
     {"emulator/a.cpp", "#include \"model/a.hpp\"", "names no file of emulator/"},
     {"emulator/a.cpp", "#include \"../src/json/a.hpp\"", "names no file of emulator/"},
@@ -79,6 +83,8 @@ Tree sound_tree()
         {"src/pool/a.hpp", ""},
         {"src/net/a.hpp", "#include <boost/asio/ssl.hpp>\nauto t = std::chrono::steady_clock::now();\n"},
         {"src/client/a.hpp", "#include \"net/a.hpp\"\n#include <boost/asio/awaitable.hpp>\n"},
+        {"ctl/main.cpp", "#include \"doctor/a.hpp\"\n#include <passage/client.hpp>\n"},
+        {"ctl/doctor/a.hpp", "#include \"../main.cpp\"\n#include <openssl/ssl.h>\n"},
         {"emulator/store.hpp", "#include <sqlite3.h>\n"},
         {"emulator/main.cpp", "#include \"store.hpp\"\n#include <passage/emulator.hpp>\n"},
     };
@@ -96,7 +102,7 @@ std::string joined(const std::vector<std::string>& lines)
 
 BOOST_AUTO_TEST_CASE(no_file_sees_what_its_layer_must_not)
 {
-    const Tree tree = structure::read_tree(PASSAGE_SOURCE_DIR, {"src", "include", "emulator", "opentelemetry"});
+    const Tree tree = structure::read_tree(PASSAGE_SOURCE_DIR, {"src", "include", "emulator", "opentelemetry", "ctl"});
     BOOST_TEST(tree.contains("include/passage/passage.hpp"));
 
     const std::vector<std::string> found = structure::breaches(tree);

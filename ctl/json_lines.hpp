@@ -1,0 +1,33 @@
+#pragma once
+
+#include <passage/app.hpp>
+#include <passage/claims.hpp>
+#include <passage/error.hpp>
+#include <passage/magic_link.hpp>
+#include <passage/user.hpp>
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include <iosfwd>
+#include <string_view>
+
+namespace passage::ctl {
+
+// All fields, under the names of the API. What the API may omit is null or empty here.
+
+boost::json::object to_json(const UserSummary& user);
+boost::json::object to_json(const UserInfo& user);
+boost::json::object to_json(const WebAuthnDevice& device);
+boost::json::object to_json(const MagicLink& link);
+boost::json::object to_json(const AppInfo& app);
+boost::json::object to_json(const Claims& claims);
+boost::json::object to_json(const Error& error);
+
+/// Returns a JSON string.
+boost::json::value json_text(std::string_view text);
+
+/// Writes an object and a line feed. Everything that a terminal would obey is escaped (`\u009b`).
+void write_line(std::ostream& stream, const boost::json::object& object);
+
+} // namespace passage::ctl

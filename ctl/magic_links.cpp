@@ -1,0 +1,50 @@
+#include "magic_links.hpp"
+
+#include "json_lines.hpp"
+#include "program.hpp"
+#include "views.hpp"
+
+namespace passage::ctl {
+namespace {
+
+CreateMagicLinkRequest request_for(const MagicLinkOptions& options)
+{
+    if (options.email)
+        return CreateMagicLinkRequest::for_email(*options.email);
+    if (options.phone)
+        return CreateMagicLinkRequest::for_phone(*options.phone);
+    if (options.channel == MagicLinkChannel::unknown)
+        throw Failure{ExitCode::usage, "--user needs --channel, which says to which address the link goes"};
+    return CreateMagicLinkRequest::for_user(*options.user_id, options.channel);
+}
+
+asio::awaitable<ExitCode> write_link(Program& program, asio::awaitable<expected<MagicLink>> create)
+{
+    const MagicLink link = value_or_throw(co_await std::move(create));
+    if (program.options.json)
+        write_line(program.out, to_json(link));
+    else
+        write_details(program.out, link);
+    co_return ExitCode::ok;
+}
+
+} // namespace
+
+ExitCode create_magic_link(Program& program, const MagicLinkOptions& options)
+{
+    CreateMagicLinkRequest request = request_for(options);
+    request.send(options.send);
+    if (options.type != MagicLinkType::unknown)
+        request.type(options.type);
+    if (options.language != MagicLinkLanguage::unknown)
+        request.language(options.language);
+    if (options.ttl)
+        request.ttl(std::chrono::minutes{*options.ttl});
+    if (options.path)
+        request.path(*options.path);
+    if (options.redirect)
+        request.redirect(*options.redirect);
+    return program.run(write_link(program, program.client().create_magic_link(request)));
+}
+
+} // namespace passage::ctl

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace passage::ctl {
+
+/// Returns a text as it may be shown on a terminal: control characters, characters that change the direction of text,
+/// and bytes that are not UTF-8 are escaped: `\x1b`, `\u202e`.
+std::string printable(std::string_view text);
+
+/// Returns the number of columns that a printable text takes on a terminal.
+std::size_t width_of(std::string_view text);
+
+/// Returns a printable text in at most so many columns. If something is cut off, it ends with an ellipsis.
+std::string cut(std::string_view text, std::size_t columns);
+
+} // namespace passage::ctl
