@@ -29,8 +29,9 @@ namespace http = beast::http;
 class Server
 {
 public:
-    Server(const std::string& base_url, const std::string& app_id, const std::string& ca_pem)
-        : program_{{prepare(base_url, app_id, ca_pem)}}
+    /// `argument` is which of the test's arguments names the program.
+    Server(const std::string& base_url, const std::string& app_id, const std::string& ca_pem, int argument = 1)
+        : program_{{prepare(base_url, app_id, ca_pem, argument)}}
     {
         const std::string url = program_.read_line(); // http://127.0.0.1:PORT/users/{id}
         BOOST_REQUIRE(url.starts_with("http://"));
@@ -43,8 +44,8 @@ public:
     int wait() { return program_.wait(); }
 
 private:
-    std::vector<std::string> prepare(const std::string& base_url, const std::string& app_id,
-                                     const std::string& ca_pem) const
+    std::vector<std::string> prepare(const std::string& base_url, const std::string& app_id, const std::string& ca_pem,
+                                     int argument) const
     {
         const std::string ca_file = (folder_.path() / "ca.pem").string();
         std::ofstream{ca_file} << ca_pem;
@@ -52,7 +53,7 @@ private:
         setenv("PASSAGE_API_KEY", canary_api_key, 1);
         setenv("PASSAGE_BASE_URL", base_url.c_str(), 1);
         setenv("PASSAGE_CA_FILE", ca_file.c_str(), 1);
-        return {boost::unit_test::framework::master_test_suite().argv[1], "0"};
+        return {boost::unit_test::framework::master_test_suite().argv[argument], "0"};
     }
 
     TemporaryFolder folder_;

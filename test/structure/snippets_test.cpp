@@ -3,9 +3,12 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <ranges>
 
 using structure::Compiled;
 using structure::Snippet;
@@ -20,11 +23,14 @@ std::string read(const std::filesystem::path& path)
     return {std::istreambuf_iterator<char>{file}, {}};
 }
 
+/// Its snippets are parts of programs that are compiled and run by tests of their own.
+const std::filesystem::path tutorial = root / "doc/tutorial.md";
+
 std::vector<Snippet> documented_snippets()
 {
     std::vector<std::filesystem::path> texts{root / "README.md"};
     for (const auto& entry : std::filesystem::recursive_directory_iterator{root / "doc"})
-        if (entry.path().extension() == ".md")
+        if (entry.path().extension() == ".md" && entry.path() != tutorial)
             texts.push_back(entry.path());
 
     std::vector<Snippet> snippets;
@@ -68,6 +74,24 @@ BOOST_AUTO_TEST_CASE(first_program_of_the_readme_is_the_first_example)
 {
     const std::string example = read(root / "example/1_first_call.cpp");
     BOOST_TEST(documented_snippets().front().code == example.substr(example.find("#include")));
+}
+
+BOOST_AUTO_TEST_CASE(snippets_of_the_tutorial_are_parts_of_its_programs)
+{
+    std::map<std::filesystem::path, std::string> programs;
+    for (const auto& entry : std::filesystem::directory_iterator{root / "example/tutorial"})
+        programs[entry.path().filename()] = read(entry.path());
+    const std::vector<Snippet> snippets = structure::find_snippets("doc/tutorial.md", read(tutorial));
+    BOOST_TEST(snippets.size() >= 4);
+    std::size_t whole = 0;
+    for (const Snippet& snippet : snippets) {
+        const bool found = std::ranges::any_of(
+            programs, [&](const auto& program) { return program.second.find(snippet.code) != std::string::npos; });
+        BOOST_TEST(found, "doc/tutorial.md:" << snippet.line);
+        whole += std::ranges::count(programs | std::views::values, snippet.code);
+    }
+    BOOST_TEST(whole == 3);
+    BOOST_TEST(read(tutorial).find("```cmake\n" + programs["CMakeLists.txt"] + "```\n") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(fences_of_cpp_are_found_and_others_are_not)
