@@ -3,6 +3,7 @@
 #include "complete.hpp"
 #include "program.hpp"
 #include "text.hpp"
+#include "transfer/commands.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -88,6 +89,8 @@ ExitCode run(int argc, char** argv)
     add_tokens(app, program);
     add_magic_links(app, program);
     add_app(app, program);
+    add_export(app, program);
+    add_import(app, program);
     add_doctor(app, program);
     app.footer(notes);
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,9 +18,6 @@ struct Endpoint
     bool is_public = false;   ///< needs no key
 };
 std::vector<Endpoint> endpoints();
-
-/// The index in endpoints() of the one that serves this method and target, if there is one.
-std::optional<std::size_t> endpoint_of(std::string_view method, std::string_view target);
 
 /// The parts of an HTTP request that its response depends on. What the views refer to must outlive the call.
 struct Request

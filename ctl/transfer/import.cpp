@@ -1,0 +1,295 @@
+#include "import.hpp"
+
+#include "../json_lines.hpp"
+#include "../program.hpp"
+#include "../text.hpp"
+#include "check.hpp"
+#include "import_run.hpp"
+#include "input_file.hpp"
+#include "journal.hpp"
+#include "progress.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <iomanip>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace passage::ctl {
+namespace {
+
+/// Prints what is wrong with records, up to a number.
+class Complaints
+{
+public:
+    Complaints(Program& program, std::string name) : program_{program}, name_{std::move(name)} {}
+
+    /// Lines are printed above this bar from now on; null if there is none.
+    void print_above(Progress* progress) { progress_ = progress; }
+
+    void add(std::uint64_t line, const std::string& text)
+    {
+        constexpr std::uint64_t most = 20;
+        ++count_;
+        if (count_ <= most)
+            print(name_ + ", line " + std::to_string(line) + ": " + text);
+        else if (count_ == most + 1)
+            print("further failures are only counted");
+    }
+
+private:
+    void print(const std::string& text)
+    {
+        if (progress_)
+            progress_->print("passagectl: " + printable(text));
+        else
+            program_.note(text);
+    }
+
+    Program& program_;
+    std::string name_;
+    Progress* progress_ = nullptr;
+    std::uint64_t count_ = 0;
+};
+
+std::string joined(const std::set<std::string>& texts)
+{
+    std::string all;
+    for (const std::string& text : texts)
+        all += (all.empty() ? "" : ", ") + text;
+    return all;
+}
+
+/// "users.csv" is "users.failed.csv".
+std::string failures_beside(const std::string& path, std::string_view extension)
+{
+    const std::string base = path.ends_with(extension) ? path.substr(0, path.size() - extension.size()) : path;
+    return base + ".failed" + std::string{extension};
+}
+
+std::string rate_text(std::uint64_t count, std::chrono::duration<double> time)
+{
+    std::ostringstream text;
+    text << std::fixed << std::setprecision(1) << time.count() << " s";
+    if (time.count() > 0)
+        text << ", " << with_commas(static_cast<std::uint64_t>(static_cast<double>(count) / time.count()))
+             << " a second";
+    return text.str();
+}
+
+/// Writes the records that failed to a file, which can be imported again. Returns its path; empty if there are none.
+std::string write_failures(const InputFile& input, const ImportOptions& options, const std::vector<RecordState>& states)
+{
+    const auto has_failed = [](RecordState state) {
+        return state == RecordState::bad || state == RecordState::refused;
+    };
+    if (std::ranges::none_of(states, has_failed))
+        return {};
+    const auto records = read_records(input.descriptor(), options.input);
+    std::string path =
+        options.failures.empty() ? failures_beside(input.path(), records->extension()) : options.failures;
+    ExtractWriter writer{input.descriptor(), path};
+    writer.add({0, records->header_size()});
+    for (Record record; records->next(record);)
+        if (has_failed(states[record.number]))
+            writer.add({record.offset, record.length});
+    writer.finish();
+    return path;
+}
+
+class Import
+{
+public:
+    Import(Program& program, const ImportOptions& options)
+        : program_{program},
+          options_{options},
+          journal_path_{!options.journal.empty() ? options.journal
+                        : options.file == "-"    ? "passagectl-import.journal"
+                                                 : options.file + ".journal"},
+          input_{options.file, options.is_dry_run ? "" : journal_path_ + ".input"},
+          complaints_{program, input_.name()}
+    {}
+
+    ExitCode run()
+    {
+        survey_ = check_input(input_.descriptor(), options_.input,
+                              [this](std::uint64_t line, const std::string& text) { complaints_.add(line, text); });
+        note_what_is_not_carried();
+        if (survey_.bad > 0 && !options_.skips_bad) {
+            program_.note(counted(survey_.bad, "record") + " of " + with_commas(survey_.states.size()) +
+                          " cannot be imported, so nothing was sent; --skip-bad imports the others");
+            return ExitCode::usage;
+        }
+        if (options_.is_dry_run) {
+            write_check();
+            return ExitCode::ok;
+        }
+        return send();
+    }
+
+private:
+    static std::string counted(std::uint64_t count, const std::string& noun)
+    {
+        return with_commas(count) + ' ' + noun + (count == 1 ? "" : "s");
+    }
+
+    void note_what_is_not_carried()
+    {
+        if (!survey_.not_carried.empty())
+            program_.note("not carried over, because the API cannot set them: " + joined(survey_.not_carried) +
+                          "; --map COLUMN=metadata.NAME keeps one as metadata");
+    }
+
+    void write_check()
+    {
+        const std::uint64_t good = survey_.states.size() - survey_.bad;
+        if (program_.options.json)
+            write_line(program_.out, {{"records", survey_.states.size()}, {"good", good}, {"bad", survey_.bad}});
+        else
+            program_.out << counted(survey_.states.size(), "record") << ", " << with_commas(good)
+                         << " can be imported\n";
+    }
+
+    ExitCode send()
+    {
+        const Config& config = program_.config();
+        const ImportIdentity identity{survey_.hash, survey_.states.size(), config.base_url, config.app_id};
+        Journal journal{journal_path_, identity, survey_.states};
+        survey_.bad = count(RecordState::bad);
+        const std::uint64_t open = count(RecordState::open);
+        if (journal.is_resumed())
+            program_.note(journal.path() + " says that " +
+                          counted(survey_.states.size() - survey_.bad - open, "record") + " were done before");
+
+        const auto start = std::chrono::steady_clock::now();
+        const ExitCode ended = open > 0 ? import_open(journal) : ExitCode::ok;
+        const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+        if (open > 0)
+            journal.sync();
+        write_summary(open, time);
+        return end(ended);
+    }
+
+    /// Imports the open records.
+    ExitCode import_open(Journal& journal)
+    {
+        const auto records = read_records(input_.descriptor(), options_.input);
+        const std::uint64_t good = survey_.states.size() - survey_.bad;
+        Progress progress{program_.err, good, good - count(RecordState::open)};
+        complaints_.print_above(&progress);
+        ImportRun run{program_.client(),
+                      *records,
+                      survey_.states,
+                      journal,
+                      options_,
+                      progress,
+                      [this](std::uint64_t line, const std::string& text) { complaints_.add(line, text); }};
+        const ExitCode ended = program_.run(begin_and_run(journal, run));
+        complaints_.print_above(nullptr);
+        counts_ = run.counts();
+        return ended;
+    }
+
+    asio::awaitable<ExitCode> begin_and_run(Journal& journal, ImportRun& run)
+    {
+        // Also shows whether the server can be reached and takes the key.
+        const auto page = co_await program_.client().list_users(ListUsersRequest{}.limit(1));
+        if (!page)
+            throw Failure{page.error()};
+        if (!journal.is_resumed()) {
+            using std::chrono::seconds;
+            const bool says_time = page->created_before != std::chrono::sys_seconds{};
+            journal.begin(says_time ? page->created_before
+                                    : std::chrono::floor<seconds>(std::chrono::system_clock::now()));
+        }
+        input_.keep();
+        stopped_ = co_await run.run();
+        co_return ExitCode::ok;
+    }
+
+    std::uint64_t count(RecordState state) const
+    {
+        return static_cast<std::uint64_t>(std::ranges::count(survey_.states, state));
+    }
+
+    void write_summary(std::uint64_t open, std::chrono::duration<double> time)
+    {
+        const std::uint64_t left = count(RecordState::open);
+        if (program_.options.json) {
+            write_line(program_.out, {{"records", survey_.states.size()},
+                                      {"created", counts_.created},
+                                      {"existed", counts_.existed},
+                                      {"updated", counts_.updated},
+                                      {"refused", counts_.refused},
+                                      {"bad", survey_.bad},
+                                      {"left", left},
+                                      {"seconds", time.count()}});
+            return;
+        }
+        std::ostream& out = program_.out;
+        out << counted(counts_.created, "user") << " created";
+        const auto add = [&](std::uint64_t number, const char* what) {
+            if (number > 0)
+                out << ", " << with_commas(number) << ' ' << what;
+        };
+        add(counts_.existed, "existed already");
+        add(counts_.updated, "existed and were updated");
+        add(counts_.refused, "refused");
+        add(survey_.bad, "could not be read");
+        add(left, "left");
+        out << " (" << rate_text(open - left, time) << ")\n";
+    }
+
+    /// Says what is left to do. Returns how the program ends.
+    ExitCode end(ExitCode ended)
+    {
+        const std::uint64_t left = count(RecordState::open);
+        const std::string again = input_.path() == options_.file ? "the same command goes on"
+                                                                 : "`passagectl import " + input_.path() +
+                                                                       " --journal " + journal_path_ + "` goes on";
+        if (ended != ExitCode::ok) {
+            program_.note("interrupted, " + with_commas(left) + " left; " + again);
+            return ended;
+        }
+        if (stopped_) {
+            program_.note("stopped by " + to_string(*stopped_) + "; " + again);
+            return exit_code_of(*stopped_);
+        }
+        if (counts_.status_not_set > 0)
+            program_.note(counted(counts_.status_not_set, "user") +
+                          " should be pending and are not: the API has no way to set this");
+        const std::string failures = write_failures(input_, options_, survey_.states);
+        if (!failures.empty())
+            program_.note(failures + " has the records that failed, to be corrected and imported; " + journal_path_ +
+                          " has the reasons of the server");
+        if (left > 0)
+            program_.note(counted(left, "record") + " got no answer; " + again);
+        else
+            input_.discard();
+        return !failures.empty() || left > 0 ? ExitCode::partly_failed : ExitCode::ok;
+    }
+
+    Program& program_;
+    const ImportOptions& options_;
+    std::string journal_path_;
+    InputFile input_;
+    Complaints complaints_;
+    Survey survey_;
+    ImportCounts counts_;
+    std::optional<Error> stopped_;
+};
+
+} // namespace
+
+ExitCode import_users(Program& program, const ImportOptions& options)
+{
+    return Import{program, options}.run();
+}
+
+} // namespace passage::ctl
