@@ -170,7 +170,7 @@ asio::awaitable<Connection::After> Connection::serve_request()
     }
     const Request request = reader.request();
     const std::uint64_t number = ++requests_;
-    const Fate fate = can_have_faults(request) ? service_.faults.next(Clock::now(), number) : Fate{};
+    const Fate fate = can_have_faults(request) ? service_.faults.next(Clock::now(), number, request) : Fate{};
     if (fate.delay.count() > 0) {
         co_await wait(fate.delay);
     }

@@ -1,6 +1,7 @@
 #include <passage/emulator.hpp>
 
 #include "http2_connection.hpp"
+#include "routes.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -75,6 +76,49 @@ std::string_view take(std::optional<std::string_view>& rest, char separator)
     return text.substr(0, end);
 }
 
+constexpr std::string_view app_pattern = "/v1/apps/{}";
+
+/// The pattern of endpoints that a path stands for: `/users/{id}`, or `/apps/{app_id}/users/{id}`.
+std::string pattern_of(std::string_view path)
+{
+    std::string pattern;
+    while (!path.empty()) {
+        const std::size_t name = std::min(path.find('{'), path.size());
+        const std::size_t end = std::min(path.find('}', name), path.size());
+        pattern.append(path.substr(0, name)).append(end < path.size() ? "{}" : "");
+        path.remove_prefix(std::min(end + 1, path.size()));
+    }
+    if (!pattern.starts_with('/')) {
+        return pattern; // of no endpoint
+    }
+    return std::string{pattern.starts_with("/apps/{}") ? "/v1" : app_pattern} + pattern;
+}
+
+/// The index of the endpoint that a route names.
+std::size_t endpoint_named(std::string_view route)
+{
+    std::optional<std::string_view> path = route;
+    const std::string_view method = take(path, ' ');
+    const std::string pattern = pattern_of(path.value_or(std::string_view{}));
+    const std::vector<emulator::Endpoint> endpoints = emulator::endpoints();
+    std::string known;
+    for (std::size_t index = 0; index < endpoints.size(); ++index) {
+        const emulator::Endpoint& each = endpoints[index];
+        if (!each.pattern.starts_with(app_pattern)) {
+            continue; // not affected by faults
+        }
+        if (each.method == method && each.pattern == pattern) {
+            return index;
+        }
+        const std::string_view rest = each.pattern.substr(app_pattern.size());
+        known.append(known.empty() ? "" : ", ")
+            .append(each.method)
+            .append(" ")
+            .append(rest.empty() ? "/apps/{}" : rest);
+    }
+    fail(route, "is no route; the routes are: " + known);
+}
+
 /// Parses `KIND[=VALUE][@RATE][,NAME=VALUE]...`.
 class Words
 {
@@ -116,6 +160,11 @@ public:
     {
         const auto node = options_.extract(name);
         return node ? number_of<Number>(node.mapped(), whole_) : otherwise;
+    }
+    std::optional<std::string_view> route()
+    {
+        const auto node = options_.extract("route");
+        return node ? std::optional{node.mapped()} : std::nullopt;
     }
     /// Throws if the text has parts that were not read.
     void end() const
@@ -218,41 +267,62 @@ Faults& Faults::seed(std::uint64_t number)
     return *this;
 }
 
+Faults& Faults::for_route(std::string_view route, const Faults& faults)
+{
+    const std::size_t endpoint = endpoint_named(route);
+    if (faults.max_streams_) {
+        fail("streams affects whole connections, and not one route");
+    }
+    if (faults.seed_) {
+        fail("seed affects all faults, and not those of one route");
+    }
+    if (!faults.of_routes_.empty()) {
+        fail("the faults of a route cannot have routes themselves");
+    }
+    of_routes_.emplace_back(endpoint, faults);
+    return *this;
+}
+
 Faults& Faults::add(std::string_view text)
 {
     Words words{text};
+    const std::optional<std::string_view> route = words.route();
+    Faults of_route;
+    Faults& faults = route ? of_route : *this;
     if (words.kind() == "latency") {
-        latency(milliseconds{words.value<std::int64_t>()}, milliseconds{words.option<std::int64_t>("jitter", 0)});
+        faults.latency(milliseconds{words.value<std::int64_t>()},
+                       milliseconds{words.option<std::int64_t>("jitter", 0)});
     } else if (words.kind() == "error") {
-        error(words.value<unsigned>(), words.rate());
+        faults.error(words.value<unsigned>(), words.rate());
     } else if (words.kind() == "close") {
-        close_after(words.value<std::uint64_t>());
+        faults.close_after(words.value<std::uint64_t>());
     } else if (words.kind() == "reset" && !words.has_value()) {
-        reset(words.rate());
+        faults.reset(words.rate());
     } else if (words.kind() == "cut") {
-        cut_after(words.value<std::size_t>(), words.rate());
+        faults.cut_after(words.value<std::size_t>(), words.rate());
     } else if (words.kind() == "throttle") {
-        throttle(words.value<double>("/s"), seconds{words.option<std::int64_t>("retry-after", 1)});
+        faults.throttle(words.value<double>("/s"), seconds{words.option<std::int64_t>("retry-after", 1)});
     } else if (words.kind() == "refuse" && !words.has_value()) {
-        refuse(words.rate());
+        faults.refuse(words.rate());
     } else if (words.kind() == "goaway") {
-        goaway_after(words.value<std::uint64_t>());
+        faults.goaway_after(words.value<std::uint64_t>());
     } else if (words.kind() == "streams") {
-        max_streams(words.value<std::uint32_t>());
+        faults.max_streams(words.value<std::uint32_t>());
     } else if (words.kind() == "seed") {
-        seed(words.value<std::uint64_t>());
+        faults.seed(words.value<std::uint64_t>());
     } else {
         fail(text, "is none of latency=MS, error=STATUS, close=COUNT, reset, cut=BYTES, throttle=COUNT/s, refuse, "
                    "goaway=COUNT, streams=COUNT, seed=NUMBER");
     }
     words.end();
-    return *this;
+    return route ? for_route(*route, of_route) : *this;
 }
 
 bool Faults::any() const
 {
     return latency_.count() > 0 || jitter_.count() > 0 || !errors_.empty() || close_after_ != 0 || reset_rate_ > 0 ||
-           cut_rate_ > 0 || requests_per_second_ > 0 || refuse_rate_ > 0 || goaway_after_ != 0;
+           cut_rate_ > 0 || requests_per_second_ > 0 || refuse_rate_ > 0 || goaway_after_ != 0 ||
+           std::ranges::any_of(of_routes_, [](const auto& each) { return each.second.any(); });
 }
 
 } // namespace passage

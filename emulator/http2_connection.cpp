@@ -729,8 +729,8 @@ void Http2Server::head_complete(Stream& stream)
         respond(stream, refusal(413, "body_too_large", "The body is too large."));
         return;
     }
-    if (can_have_faults(stream.request())) {
-        stream.fate = service_.faults.next(Clock::now(), ++requests_);
+    if (const Request request = stream.request(); can_have_faults(request)) {
+        stream.fate = service_.faults.next(Clock::now(), ++requests_, request);
         if (stream.fate.goaway && !last_stream_) {
             go_away(stream.id);
         }

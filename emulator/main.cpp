@@ -81,7 +81,12 @@ Of HTTP/2 alone; requests over HTTP/1.1 are spared:
 Over HTTP/2, close, reset and cut end the connection with all its requests; cut counts the bytes of
 the frames of one answer. Requests that wait do not hold up others.
 
+Each fault but seed and streams may end in ",route=METHOD PATH": it hits the requests of that operation
+alone. The path is what follows /apps/APP, and names in braces stand for any id. close and goaway end a
+connection at such a request if it is at least the COUNT-th of its connection.
+
     passage-emulator --fault error=503@0.1 --fault latency=50,jitter=20 --fault reset@0.01
+    passage-emulator --fault 'error=503@0.1,route=GET /users/{id}' --fault 'reset,route=POST /users'
 )";
 
 po::options_description describe_options()

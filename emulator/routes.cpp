@@ -280,17 +280,25 @@ void authorize(Store& store, const Request& request, std::string_view app_id, bo
 
 enum class Known { head, all };
 
+/// Removes the query, and a slash at the end of the path.
+std::string_view routed_path(std::string_view target)
+{
+    std::string_view path = take_until(target, '?');
+    if (path.ends_with('/')) {
+        path.remove_suffix(1);
+    }
+    return path;
+}
+
 /// Returns nullopt if only the head is known and the body is needed. A request with a body always needs a key.
 std::optional<Response> dispatch(Store& store, const Request& request, Known known)
 {
     if (!request.user_agent || request.user_agent->empty()) {
         throw ApiError(403, "operation_not_allowed", "The request needs a User-Agent header.");
     }
+    const std::string_view path = routed_path(request.target);
     std::string_view query = request.target;
-    std::string_view path = take_until(query, '?');
-    if (path.ends_with('/')) {
-        path.remove_suffix(1);
-    }
+    take_until(query, '?');
 
     std::string allow;
     for (const Route& route : routes) {
@@ -356,6 +364,17 @@ std::optional<Response> attempt(Store& store, const Request& request, Known know
 std::vector<Endpoint> endpoints()
 {
     return {routes.begin(), routes.end()};
+}
+
+std::optional<std::size_t> endpoint_of(std::string_view method, std::string_view target)
+{
+    const std::string_view path = routed_path(target);
+    for (std::size_t index = 0; index < routes.size(); ++index) {
+        if (serves(routes[index], method) && match(routes[index].pattern, path)) {
+            return index;
+        }
+    }
+    return std::nullopt;
 }
 
 Response refusal(unsigned status, std::string_view code, std::string_view text)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,9 @@ struct Endpoint
     bool is_public = false;   ///< needs no key
 };
 std::vector<Endpoint> endpoints();
+
+/// The index in endpoints() of the one that serves this method and target, if there is one.
+std::optional<std::size_t> endpoint_of(std::string_view method, std::string_view target);
 
 /// The parts of an HTTP request that its response depends on. What the views refer to must outlive the call.
 struct Request

@@ -27,6 +27,8 @@ class FaultPlan;
 /// generator with a fixed seed, in the order in which requests arrive. A program that makes its calls one after another
 /// therefore gets the same faults in each run.
 ///
+/// Faults affect all requests, or those of one route: see `for_route`.
+///
 /// Requests to `/admin/`, and the functions of `Emulator` that add data, are not affected.
 ///
 /// \par Errors
@@ -71,11 +73,29 @@ public:
     /// Sets the seed of the random numbers. The default is 1.
     Faults& seed(std::uint64_t number);
 
+    /// Injects `faults` into the requests of one route, in addition to the faults that affect all requests.
+    ///
+    /// `route` is a method and the path of an operation, such as `GET /users/{user_id}`: what comes after
+    /// `/apps/{app_id}` in the path, or the whole path. Text in braces stands for any one segment. `GET /apps/{app_id}`
+    /// is the app itself, and `GET` includes HEAD.
+    ///
+    /// A rate is the share of the route's requests, and `throttle` counts them alone. `close_after` and `goaway_after`
+    /// end a connection at the first request of the route whose number on the connection, counted over all routes, is
+    /// `count` or more. The faults of a route use random numbers of their own, so they do not change those of other
+    /// faults. Several calls for one route add up.
+    ///
+    /// \par Errors
+    /// Throws `std::invalid_argument` if there is no such route; the message lists the routes. `max_streams` affects
+    /// whole connections, and `seed` all faults, so they cannot be set in `faults`; nor can `for_route`.
+    Faults& for_route(std::string_view route, const Faults& faults);
+
     /// Adds a fault in the syntax of `passage-emulator --fault`:
     ///
     ///     latency=MS[,jitter=MS]   error=STATUS[@RATE]   close=COUNT   reset[@RATE]
     ///     cut=BYTES[@RATE]         throttle=COUNT/s[,retry-after=SECONDS]   seed=NUMBER
     ///     refuse[@RATE]            goaway=COUNT                  streams=COUNT
+    ///
+    /// Each but `seed` and `streams` may end in `,route=METHOD PATH`: see `for_route`.
     ///
     /// \par Errors
     /// Throws `std::invalid_argument` if `text` has another form.
@@ -98,7 +118,8 @@ private:
     double refuse_rate_ = 0;
     std::uint64_t goaway_after_ = 0;
     std::optional<std::uint32_t> max_streams_;
-    std::uint64_t seed_ = 1;
+    std::optional<std::uint64_t> seed_;
+    std::vector<std::pair<std::size_t, Faults>> of_routes_; // by the index of a route
 };
 
 /// The options of an `Emulator`.

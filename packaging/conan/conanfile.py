@@ -12,7 +12,7 @@ required_conan_version = ">=2.0.9"
 
 class PassageConan(ConanFile):
     name = "passage"
-    version = "0.1.0"
+    version = "0.2.0"
     description = "Client library for the Passage user-management API, for servers that use Boost.Asio"
     license = "MIT"
     topics = ("passkeys", "http-client", "asio", "coroutines")

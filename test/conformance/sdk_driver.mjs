@@ -2,43 +2,15 @@
 // environment names, and prints a line of JSON for each step. TOKENS are those that the service issued.
 
 import { readFileSync } from 'node:fs';
-import https from 'node:https';
-import { syncBuiltinESMExports } from 'node:module';
 import { setTimeout } from 'node:timers/promises';
-import { Passage, PassageError, ResponseError } from '@passageidentity/passage-node';
+import { PassageError, ResponseError } from '@passageidentity/passage-node';
+import { RedirectedPassage, end, sent } from './sdk.mjs';
 
-const hosted = 'https://api.passage.id/v1';
-const hostedAuth = 'https://auth.passage.id/v1';
-const { PASSAGE_APP_ID, PASSAGE_API_KEY, PASSAGE_BASE_URL, PASSAGE_AUTH_URL } = process.env;
+const { PASSAGE_APP_ID, PASSAGE_API_KEY } = process.env;
 const { steps } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const tokens = JSON.parse(readFileSync(process.argv[3], 'utf8'));
 
-let requests = 0;
-
-// What fetches the SDK's keys has no setting for its URL, nor for how it fetches.
-const { get } = https;
-https.get = (url, ...rest) => {
-    if (!url.startsWith(hostedAuth)) {
-        throw new Error(`the SDK asks for ${url}`);
-    }
-    return get(PASSAGE_AUTH_URL + url.slice(hostedAuth.length), ...rest);
-};
-syncBuiltinESMExports();
-
-function sdk({ appID = PASSAGE_APP_ID, apiKey = PASSAGE_API_KEY, authStrategy } = {}) {
-    return new Passage({
-        appID,
-        apiKey,
-        authStrategy,
-        fetchApi: (url, init) => {
-            if (!url.startsWith(hosted)) {
-                throw new Error(`the SDK asks for ${url}`);
-            }
-            ++requests;
-            return fetch(PASSAGE_BASE_URL + url.slice(hosted.length), init);
-        },
-    });
-}
+const sdk = (config) => new RedirectedPassage({ appID: PASSAGE_APP_ID, apiKey: PASSAGE_API_KEY, ...config });
 
 const clients = {
     right: sdk(),
@@ -149,7 +121,7 @@ const operations = {
     list_users: listUsers,
 };
 
-async function errorOf(error, sent) {
+async function errorOf(error, wasSent) {
     const rejection = rejectionOf(error);
     if (rejection !== undefined) {
         return rejection;
@@ -164,18 +136,18 @@ async function errorOf(error, sent) {
             text: failure.message.replace(/^Could not [^:]+:{1,2} /, ''),
         };
     }
-    if (!sent) {
+    if (!wasSent) {
         return { refused: true };
     }
     throw error;
 }
 
 async function outcomeOf(step) {
-    const before = requests;
+    const before = sent.requests;
     try {
         return { result: await operations[step.call](clients[step.client ?? 'right'], step) };
     } catch (error) {
-        return { error: await errorOf(error, requests > before) };
+        return { error: await errorOf(error, sent.requests > before) };
     }
 }
 
@@ -199,5 +171,4 @@ for (const step of steps) {
     }
     console.log(JSON.stringify({ from, to, ...outcome }));
 }
-// The SDK does not read the answer where it finds no keys; its connection would hold the program up.
-https.globalAgent.destroy();
+end();

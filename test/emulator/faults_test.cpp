@@ -1,5 +1,6 @@
 #include "fault_plan.hpp"
 #include "http2_connection.hpp"
+#include "routes.hpp"
 #include "tls_client.hpp"
 
 #include <passage/emulator.hpp>
@@ -23,6 +24,7 @@ using passage::EmulatorOptions;
 using passage::Faults;
 using passage::emulator::Fate;
 using passage::emulator::FaultPlan;
+using passage::emulator::Request;
 
 namespace {
 
@@ -52,12 +54,18 @@ boost::system::error_code end_after(TlsClient& client, std::string_view request,
     return end;
 }
 
+Request request_of(std::string_view method, std::string_view target)
+{
+    return {method, target, std::nullopt, std::nullopt, {}};
+}
+const Request any_request = request_of("GET", "/v1/apps/demo/users/u");
+
 std::vector<Fate> fates(const Faults& faults, std::size_t count)
 {
     FaultPlan plan(faults);
     std::vector<Fate> result;
     for (std::size_t number = 1; number <= count; ++number) {
-        result.push_back(plan.next(FaultPlan::Clock::time_point{} + number * 1ms, number));
+        result.push_back(plan.next(FaultPlan::Clock::time_point{} + number * 1ms, number, any_request));
     }
     return result;
 }
@@ -102,10 +110,10 @@ BOOST_AUTO_TEST_CASE(runs_repeat_and_another_seed_gives_another_run)
 BOOST_AUTO_TEST_CASE(switching_begins_the_run_again)
 {
     FaultPlan plan(of_all_kinds());
-    const Fate first = plan.next({}, 1);
-    plan.next({}, 2);
+    const Fate first = plan.next({}, 1, any_request);
+    plan.next({}, 2, any_request);
     plan.set(of_all_kinds());
-    BOOST_TEST(same(plan.next({}, 1), first));
+    BOOST_TEST(same(plan.next({}, 1, any_request), first));
 }
 
 BOOST_AUTO_TEST_CASE(rates_are_shares_of_the_requests)
@@ -140,7 +148,7 @@ BOOST_AUTO_TEST_CASE(throttle_lets_a_seconds_worth_through_at_once_and_then_its_
     const auto let_through = [&](int requests) {
         int count = 0;
         for (int i = 0; i < requests; ++i) {
-            const Fate fate = plan.next(now, 1);
+            const Fate fate = plan.next(now, 1, any_request);
             count += fate.refused_with == 0 ? 1 : 0;
             BOOST_TEST(fate.refused_with == (fate.retry_after ? 429U : 0U));
             BOOST_TEST((!fate.retry_after || fate.retry_after == 3s));
@@ -152,6 +160,75 @@ BOOST_AUTO_TEST_CASE(throttle_lets_a_seconds_worth_through_at_once_and_then_its_
     BOOST_TEST(let_through(50) == 5);
     now += 1h;
     BOOST_TEST(let_through(50) == 10);
+}
+
+BOOST_AUTO_TEST_CASE(faults_of_a_route_hit_its_requests_alone)
+{
+    FaultPlan plan(Faults{}.for_route("GET /users/{id}", Faults{}.error(503)));
+    const auto status = [&](std::string_view method, std::string_view target) {
+        return plan.next({}, 1, request_of(method, target)).refused_with;
+    };
+    for (const char* target :
+         {"/v1/apps/demo/users/u", "/v1/apps/demo/users/u/", "/v1/apps/other/users/%2F", "/v1/apps/demo/users/u?a=b"}) {
+        BOOST_TEST(status("GET", target) == 503U, target);
+    }
+    BOOST_TEST(status("HEAD", "/v1/apps/demo/users/u") == 503U);
+    for (const char* target :
+         {"/v1/apps/demo", "/v1/apps/demo/users", "/v1/apps/demo/users/", "/v1/apps/demo/users?a=/u",
+          "/v1/apps/demo/users/u/devices", "/admin/apps/demo/users/u", "/v2/apps/demo/users/u"}) {
+        BOOST_TEST(status("GET", target) == 0U, target);
+    }
+    BOOST_TEST(status("DELETE", "/v1/apps/demo/users/u") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(faults_of_a_route_change_no_chances_of_others)
+{
+    const Faults of_route = Faults{}.error(500, 0.5).latency(1ms, 20ms);
+    FaultPlan plan(of_all_kinds().for_route("GET /users", of_route).for_route("POST /users", of_route));
+    const auto run = fates(of_all_kinds(), 200);
+    std::vector<unsigned> listed, created;
+    for (std::size_t number = 1; number <= 200; ++number) {
+        const auto now = FaultPlan::Clock::time_point{} + number * 1ms;
+        const bool lists = number % 2 == 0;
+        const std::string_view target = number % 3 == 0 ? "/v1/apps/demo/users" : "/v1/apps/demo/users/u";
+        const Fate fate = plan.next(now, number, request_of(lists ? "GET" : "POST", target));
+        if (number % 3 != 0) {
+            BOOST_TEST(same(fate, run[number - 1]));
+            continue;
+        }
+        (lists ? listed : created).push_back(fate.refused_with);
+        BOOST_TEST((fate.delay >= run[number - 1].delay + 1ms && fate.delay <= run[number - 1].delay + 21ms));
+        BOOST_TEST((fate.reset == run[number - 1].reset && fate.cut_after == run[number - 1].cut_after));
+    }
+    BOOST_TEST(std::count(listed.begin(), listed.end(), 500U) > 5);
+    BOOST_TEST((listed != created), "each route has chances of its own");
+}
+
+BOOST_AUTO_TEST_CASE(faults_add_up)
+{
+    const Fate fate = FaultPlan(Faults{}
+                                    .latency(1ms)
+                                    .error(500)
+                                    .cut_after(9)
+                                    .for_route("GET /users/{id}", Faults{}.latency(2ms).error(501).cut_after(7))
+                                    .for_route("GET /users/{user}", Faults{}.latency(4ms).reset().close_after(1)))
+                          .next({}, 1, any_request);
+    BOOST_TEST((fate.delay == 7ms));
+    BOOST_TEST(fate.refused_with == 500U);
+    BOOST_TEST((fate.cut_after == 7U));
+    BOOST_TEST((fate.reset && fate.last));
+}
+
+BOOST_AUTO_TEST_CASE(throttle_of_a_route_counts_its_requests_alone)
+{
+    FaultPlan plan(Faults{}.for_route("POST /users", Faults{}.throttle(2)));
+    const auto status = [&](std::string_view method) {
+        return plan.next({}, 1, request_of(method, "/v1/apps/demo/users")).refused_with;
+    };
+    for (int i = 0; i < 10; ++i) {
+        BOOST_TEST(status("GET") == 0U);
+        BOOST_TEST(status("POST") == (i < 2 ? 0U : 429U));
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -184,6 +261,68 @@ BOOST_AUTO_TEST_CASE(each_text_says_the_same_as_its_setter)
         BOOST_TEST(!same(run, fates(Faults{}, 100)), text);
     }
     BOOST_TEST(same(fates(Faults{}.add("reset@0.5").add("seed=4"), 100), fates(Faults{}.reset(0.5).seed(4), 100)));
+}
+
+BOOST_AUTO_TEST_CASE(text_of_a_route_says_the_same_as_its_setter)
+{
+    std::vector<std::pair<std::string, Faults>> pairs{
+        {"latency=40,jitter=20", Faults{}.latency(40ms, 20ms)},
+        {"error=503@0.25", Faults{}.error(503, 0.25)},
+        {"close=3", Faults{}.close_after(3)},
+        {"reset@0.5", Faults{}.reset(0.5)},
+        {"cut=12", Faults{}.cut_after(12)},
+        {"throttle=2/s,retry-after=9", Faults{}.throttle(2, 9s)},
+    };
+    if (passage::emulator::has_http2()) {
+        pairs.emplace_back("refuse@0.5", Faults{}.refuse(0.5));
+        pairs.emplace_back("goaway=3", Faults{}.goaway_after(3));
+    }
+    for (const auto& [text, faults] : pairs) {
+        const auto run = fates(Faults{}.add(text + ",route=GET /users/{id}"), 100);
+        BOOST_TEST(same(run, fates(Faults{}.for_route("GET /apps/{app_id}/users/{user_id}", faults), 100)), text);
+        BOOST_TEST(!same(run, fates(Faults{}, 100)), text);
+        BOOST_TEST(same(fates(Faults{}.add(text + ",route=POST /users"), 100), fates(Faults{}, 100)), text);
+    }
+    BOOST_TEST(same(fates(Faults{}.add("seed=4").add("reset@0.5,route=GET /users/{}"), 100),
+                    fates(Faults{}.for_route("GET /users/{}", Faults{}.reset(0.5)).seed(4), 100)));
+}
+
+BOOST_AUTO_TEST_CASE(each_endpoint_of_the_api_is_a_route)
+{
+    for (const auto& endpoint : passage::emulator::endpoints()) {
+        const std::string route = std::string{endpoint.method} + " " + std::string{endpoint.pattern.substr(3)};
+        if (endpoint.pattern.starts_with("/v1/")) {
+            FaultPlan plan(Faults{}.for_route(route, Faults{}.error(503)));
+            BOOST_TEST(plan.next({}, 1, request_of(endpoint.method, endpoint.pattern)).refused_with == 503U, route);
+        } else {
+            BOOST_CHECK_THROW(Faults{}.for_route(route, Faults{}.error(503)), std::invalid_argument);
+        }
+    }
+}
+
+BOOST_DATA_TEST_CASE(unknown_route_is_refused_and_the_known_ones_are_named,
+                     data::make({"", "GET", "/users", "GET /user", "GET users", "get /users", "GET  /users",
+                                 "GET /users/", "GET /users/u", "GET /users/{id", "GET /users/id}", "GET /users/{id}x",
+                                 "PUT /users/{id}", "GET /", "GET /v1/apps/{app_id}/users", "GET /apps/demo/users",
+                                 "POST /admin/apps/{}/keys", "HEAD /users"}),
+                     route)
+{
+    const auto names_routes = [](const std::invalid_argument& error) {
+        const std::string_view text = error.what();
+        return text.find("is no route; the routes are: GET /apps/{}, GET /users, POST /users, GET /users/{}, ") !=
+                   std::string_view::npos &&
+               text.find("admin/apps/{}/users") == std::string_view::npos;
+    };
+    BOOST_CHECK_EXCEPTION(Faults{}.for_route(route, Faults{}.error(503)), std::invalid_argument, names_routes);
+    BOOST_CHECK_EXCEPTION(Faults{}.add(std::string{"error=503,route="} + route), std::invalid_argument, names_routes);
+}
+
+BOOST_AUTO_TEST_CASE(what_concerns_more_than_a_route_is_refused_for_one)
+{
+    const Faults of_route = Faults{}.for_route("GET /users", Faults{}.reset());
+    BOOST_CHECK_THROW(Faults{}.for_route("GET /users", of_route), std::invalid_argument);
+    BOOST_CHECK_THROW(Faults{}.for_route("GET /users", Faults{}.seed(1)), std::invalid_argument);
+    BOOST_CHECK_THROW(Faults{}.add("streams=1,route=GET /users"), std::invalid_argument);
 }
 
 BOOST_AUTO_TEST_CASE(faults_of_http_2_are_refused_where_it_is_not_built_in)
@@ -230,7 +369,12 @@ BOOST_DATA_TEST_CASE(text_that_is_no_fault_is_refused,
                                  "goaway=0",
                                  "streams",
                                  "streams=1001",
-                                 "seed=x"}),
+                                 "seed=x",
+                                 "seed=1,route=GET /users",
+                                 "error=500,route",
+                                 "error=500,route=GET /users,route=GET /users",
+                                 "error=500,route=GET /users@0.5",
+                                 "error=500,routes=GET /users"}),
                      text)
 {
     BOOST_CHECK_THROW(Faults{}.add(text), std::invalid_argument);
@@ -376,6 +520,60 @@ BOOST_AUTO_TEST_CASE(throttled_request_is_told_when_to_come_back_and_nothing_is_
     BOOST_TEST(reply.code() == "too_many_requests");
     BOOST_TEST(reply.keep_alive);
     BOOST_TEST(user_count() == 0);
+}
+
+/// What is answered to a request and to one for the app that follows it, and how the connection ends.
+std::string outcome(TlsClient client, const std::string& target)
+{
+    std::string answers;
+    boost::system::error_code end;
+    client.send(TlsClient::request("GET", target, "key") +
+                "GET /v1/apps/demo HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\nConnection: close\r\n\r\n");
+    const std::string received = client.receive_rest(end);
+    for (auto head = received.find("HTTP/1.1 "); head != std::string::npos;
+         head = received.find("HTTP/1.1 ", head + 1)) {
+        answers += received.substr(head + 9, 3) + ", ";
+    }
+    return answers + end.message();
+}
+
+BOOST_AUTO_TEST_CASE(each_fault_of_a_route_hits_its_requests_alone)
+{
+    const std::string usual = "200, 200, End of file";
+    const std::string user = users + "/" + emulator.plant_user(new_user);
+    for (const auto& [fault, expected] : std::vector<std::pair<std::string, std::string>>{
+             {"error=503", "503, 200, End of file"},
+             {"close=1", "200, End of file"},
+             {"reset", "Connection reset by peer"},
+             {"cut=20", "200, stream truncated"},
+             {"throttle=0.0001/s", "429, 200, End of file"},
+         }) {
+        emulator.set_faults(Faults{}.add(fault + ",route=GET /users/{id}"));
+        BOOST_TEST(outcome(client(), users) == usual, fault);
+        outcome(client(), user); // not yet too many
+        BOOST_TEST(outcome(client(), user) == expected, fault);
+        BOOST_TEST(outcome(client(), users) == usual, fault);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(latency_of_a_route_delays_its_requests_alone)
+{
+    const std::string user = users + "/" + emulator.plant_user(new_user);
+    emulator.set_faults(Faults{}.for_route("GET /users", Faults{}.latency(1h)).add("latency=50,route=GET /users/{id}"));
+    const auto start = std::chrono::steady_clock::now();
+    BOOST_TEST(client().call("GET", user, "key").status == 200U);
+    BOOST_TEST((std::chrono::steady_clock::now() - start >= 50ms));
+}
+
+BOOST_AUTO_TEST_CASE(connection_ends_at_a_request_of_the_route_that_is_late_enough)
+{
+    const std::string user = users + "/" + emulator.plant_user(new_user);
+    emulator.set_faults(Faults{}.add("close=3,route=GET /users/{id}"));
+    TlsClient client = this->client();
+    for (const std::string& target : {user, users, users, user}) {
+        BOOST_TEST(client.call("GET", target, "key").status == 200U);
+    }
+    BOOST_TEST(client.is_ended());
 }
 
 BOOST_AUTO_TEST_CASE(planting_is_spared)

@@ -1004,6 +1004,48 @@ BOOST_AUTO_TEST_CASE(number_of_streams_is_told)
     BOOST_TEST(emulator.requests_served() >= 2U);
 }
 
+/// What becomes of the second request of a connection, and of the connection.
+std::string outcome(Http2Client client, const std::string& target)
+{
+    client.call("GET", "/v1/apps/demo", "key");
+    const std::int32_t stream = client.submit("GET", target, "key");
+    const Http2Reply& reply = client.wait(stream);
+    std::string text = std::to_string(reply.status);
+    if (reply.reset) {
+        text += ", reset " + std::to_string(*reply.reset);
+    }
+    client.call("GET", "/v1/apps/demo", "key"); // unless the connection ends
+    if (!client.goaways().empty()) {
+        text += ", goaway " + std::to_string(client.goaways().front().last);
+        client.is_ended();
+    }
+    return text + (client.end() ? ", " + client.end()->message() : "");
+}
+
+BOOST_AUTO_TEST_CASE(each_fault_of_a_route_hits_its_requests_alone)
+{
+    const std::string user = users + "/" + emulator.plant_user(new_user);
+    for (const auto& [fault, expected] : std::vector<std::pair<std::string, std::string>>{
+             {"error=503", "503"},
+             {"throttle=0.0001/s", "429"},
+             {"close=1", "200, End of file"},
+             {"reset", "0, Connection reset by peer"},
+             {"cut=0", "0, stream truncated"},
+             {"refuse", "0, reset " + std::to_string(NGHTTP2_REFUSED_STREAM)},
+             {"goaway=1", "200, goaway 3, End of file"},
+         }) {
+        emulator.set_faults(Faults{}.add(fault + ",route=GET /users/{id}"));
+        BOOST_TEST(outcome(client(), users) == "200", fault);
+        outcome(client(), user); // not yet too many
+        BOOST_TEST(outcome(client(), user) == expected, fault);
+        BOOST_TEST(outcome(client(), users) == "200", fault);
+    }
+    emulator.set_faults(Faults{}.for_route("GET /users", Faults{}.latency(1h)).add("latency=50,route=GET /users/{id}"));
+    const auto start = std::chrono::steady_clock::now();
+    BOOST_TEST(outcome(client(), user) == "200");
+    BOOST_TEST((std::chrono::steady_clock::now() - start >= 50ms));
+}
+
 BOOST_AUTO_TEST_CASE(planting_is_spared)
 {
     emulator.set_faults(Faults{}.error(500).reset().refuse().goaway_after(1).latency(1h));

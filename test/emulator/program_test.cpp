@@ -463,6 +463,7 @@ BOOST_AUTO_TEST_CASE(wrong_options_point_to_the_help)
                                                       {"--unix-socket", "x", "--port", "1"},
                                                       {"--unix-socket", "x", "--unix-socket-mode", "rw"},
                                                       {"--fault", "error=503@2"},
+                                                      {"--fault", "error=503,route=GET /user/{id}"},
                                                       {"stray"}}) {
         BOOST_TEST(contains(refusal(arguments, 2), "see --help"));
     }

@@ -23,7 +23,6 @@ using namespace std::chrono_literals;
 /// Headers that a recipe needs and the library does not: they may be absent.
 constexpr std::array<std::string_view, 4> optional_headers{"boost/log/", "opentelemetry/", "passage/opentelemetry.hpp",
                                                            "spdlog/"};
-constexpr std::string_view parameters = "([[maybe_unused]] passage::Client& psg, [[maybe_unused]] std::string id)";
 
 /// The condition under which code can be compiled on a machine that may lack optional headers.
 std::string condition(const std::string& code)
@@ -37,6 +36,11 @@ std::string condition(const std::string& code)
                 result.append(" && __has_include(<").append(header).append(">)");
     }
     return result;
+}
+
+std::string located(const Snippet& snippet)
+{
+    return "#line " + std::to_string(snippet.line) + " \"" + snippet.file + "\"\n" + snippet.code;
 }
 
 } // namespace
@@ -71,20 +75,27 @@ std::vector<Snippet> find_snippets(const std::string& file, std::string_view mar
 std::vector<std::string> translation_units(const std::vector<Snippet>& snippets)
 {
     std::vector<std::string> units;
-    std::string bodies;
-    int count = 0;
+    std::vector<Snippet> bodies;
     for (const Snippet& snippet : snippets) {
-        const std::string line = std::to_string(snippet.line);
-        const std::string code = "#line " + line + " \"" + snippet.file + "\"\n" + snippet.code;
         if (snippet.code.starts_with("#include"))
-            units.push_back("#if " + condition(snippet.code) + "\n" + code + "#endif\n");
+            units.push_back("#if " + condition(snippet.code) + "\n" + located(snippet) + "#endif\n");
         else
-            bodies += "asio::awaitable<void> snippet_" + std::to_string(++count) + std::string{parameters} + "\n{\n" +
-                      code + "co_return;\n}\n";
+            bodies.push_back(snippet);
     }
     if (!bodies.empty())
-        units.push_back(std::string{prologue} + bodies);
+        units.push_back(translation_unit(bodies, "", "passage::Client& psg, std::string id"));
     return units;
+}
+
+std::string translation_unit(const std::vector<Snippet>& bodies, const std::string& includes,
+                             const std::string& parameters)
+{
+    std::string unit = includes + std::string{prologue};
+    int count = 0;
+    for (const Snippet& body : bodies)
+        unit += "asio::awaitable<void> snippet_" + std::to_string(++count) + "(" + parameters + ")\n{\n" +
+                located(body) + "co_return;\n}\n";
+    return unit;
 }
 
 } // namespace structure

@@ -25,4 +25,9 @@ std::vector<Snippet> find_snippets(const std::string& file, std::string_view mar
 /// `<vector>`, `namespace asio` and `std::chrono_literals`.
 std::vector<std::string> translation_units(const std::vector<Snippet>& snippets);
 
+/// A translation unit in which each snippet is the body of a coroutine with these parameters, and sees what
+/// `translation_units` says.
+std::string translation_unit(const std::vector<Snippet>& bodies, const std::string& includes,
+                             const std::string& parameters);
+
 } // namespace structure

@@ -94,6 +94,29 @@ BOOST_AUTO_TEST_CASE(snippets_of_the_tutorial_are_parts_of_its_programs)
     BOOST_TEST(read(tutorial).find("```cmake\n" + programs["CMakeLists.txt"] + "```\n") != std::string::npos);
 }
 
+// Calls of the official SDKs, beside those of the library. The former are made by test/conformance.
+BOOST_AUTO_TEST_CASE(calls_in_the_tables_for_the_migration_compile)
+{
+    std::vector<Snippet> calls;
+    std::ifstream document{root / "doc/migration.md"};
+    std::string line;
+    for (int number = 1; std::getline(document, line); ++number) {
+        for (const std::string_view object : {"psg.", "authenticator."}) {
+            if (line.starts_with("| `" + std::string{object}))
+                calls.push_back(
+                    {"doc/migration.md", number, "co_await " + line.substr(3, line.find('`', 3) - 3) + ";\n"});
+        }
+    }
+    BOOST_TEST(calls.size() > 40U);
+    const std::string unit = structure::translation_unit(
+        calls, "#include <boost/beast/http.hpp>\n",
+        "passage::Client& psg, passage::Authenticator& authenticator, std::string user_id, std::string device_id, "
+        "std::string email, std::string phone, std::string token, std::string authorization, std::string cookie, "
+        "boost::beast::http::request<boost::beast::http::string_body> request");
+    const Compiled compiled = structure::compile(unit, "-Wno-unused");
+    BOOST_TEST(compiled.accepted, compiled.messages);
+}
+
 BOOST_AUTO_TEST_CASE(fences_of_cpp_are_found_and_others_are_not)
 {
     const std::vector<Snippet> snippets = structure::find_snippets("a.md", "text\n"

@@ -143,6 +143,126 @@ def fuzz_targets(folder):
     check("== fuzz" not in run.text(), f"a target ran:\n{run.text()}")
 
 
+def release_versions(_):
+    """All files of the checkout name its version."""
+    if not (SOURCE / ".git").exists():
+        print("SKIPPED: no checkout of git")
+        sys.exit(77)
+    sys.exit(subprocess.run([SOURCE / "tools/release", "--versions"]).returncode)
+
+
+def release(folder):
+    """A checkout in small that lacks nothing, and then one thing after another."""
+    checkout = folder / "checkout"
+    today, tomorrow = (time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * 86400)) for days in (0, 1))
+    files = {
+        ".gitignore": "/build/\n",
+        "CMakeLists.txt": "project(passage\n    VERSION 1.20.3\n)\n",
+        "CHANGELOG.md": f"# Changelog\n\n## 1.20.3, {today}\n\n## 1.19.0, 2020-01-01\nIt was `libpassage1.19`.\n",
+        "README.md": "`libpassage1.20`, libpassage.so.1.20, libpassage.so.*\nfind_package(passage 1.20 REQUIRED)\n",
+        "packaging/vcpkg/vcpkg.json": '{\n  "version": "1.20.3",\n  "version>=": "9.9.9"\n}\n',
+        "packaging/conan/conanfile.py": 'class A:\n    version = "1.20.3"\n',
+    }
+
+    def write(changes):
+        for name, text in (files | changes).items():
+            path = checkout / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    def git(*arguments):
+        identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+        return subprocess.run(
+            ["git", "-C", checkout, *identity, *arguments], check=True, capture_output=True, text=True
+        ).stdout
+
+    def state():
+        return git("status", "--porcelain"), git("for-each-ref"), git("stash", "list"), git("config", "--local", "--list")
+
+    def says(status, *texts, options=("--quick",), absent=()):
+        before = state()
+        run = Run(folder, checkout / "tools/release", *options)
+        run.ends(status)
+        said = run.text()
+        for text in texts:
+            check(text in said, f"{text!r} is not said:\n{said}")
+        for text in absent:
+            check(text not in said, f"{text!r} is said:\n{said}")
+        check(state() == before, "it changed the checkout")
+
+    write({})
+    (checkout / "tools").mkdir()
+    shutil.copy(SOURCE / "tools/release", checkout / "tools")
+    for name in ("abi", "package", "docs"):
+        program(checkout / "tools" / name, f'echo "{name} of $*"; [[ ! -e $PASSAGE_BUILD_DIR/no_{name} ]]')
+    git("init", "--quiet", "--initial-branch", "main")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "All")
+
+    tag = "git tag --annotate --message 'passage 1.20.3' v1.20.3"
+    push = "git push origin HEAD:main v1.20.3"
+    says(0, tag, push, absent=["package of"])
+    built = [f"{name} of --build-dir {folder / 'build'}" for name in ("abi", "package", "docs")]
+    says(0, *built, tag, push, options=())
+    says(0, "all files name 1.20.3", options=["--versions"], absent=[push])
+    (folder / "build").mkdir()
+    for name in ("abi", "package", "docs"):
+        (folder / f"build/no_{name}").touch()
+        says(1, *built, f"tools/{name} fails", options=(), absent=[push])
+        (folder / f"build/no_{name}").unlink()
+
+    (checkout / "stray").touch()
+    says(1, "not committed", absent=[push])
+    says(0, options=["--versions"])
+    (checkout / "stray").unlink()
+
+    def lacks(changes, *texts, versions):
+        """What is committed lacks something, and it is all that is said to be missing."""
+        write(changes)
+        git("commit", "--quiet", "--all", "--message", "Spoil")
+        says(1, *texts, "1.20.3 cannot be released", absent=[push])
+        said = (folder / "output").read_text()
+        check(said.count("tools/release: ") == len(texts) + 1, f"more is missing:\n{said}")
+        says(versions, options=["--versions"])
+        git("reset", "--quiet", "--hard", "HEAD~")
+
+    for name, wrong in (
+        ("packaging/vcpkg/vcpkg.json", '"version": "1.20.2"'),
+        ("packaging/vcpkg/vcpkg.json", '"version": "1.20"'),
+        ("packaging/conan/conanfile.py", ' version = "1.2.3"'),
+        ("README.md", "find_package(passage 1.19 REQUIRED)"),
+        ("README.md", "find_package(passage 11.20 REQUIRED)"),
+        ("README.md", "find_package(passage 1.20.3 REQUIRED)"),
+        ("README.md", "libpassage1.2 is the package"),
+        ("README.md", "libpassage.so.1.2"),
+        ("README.md", "libpassage.so.01.20"),
+    ):
+        quoted = re.match(r".*[0-9]", wrong)[0]
+        lacks({name: f"{wrong}\n"}, f"{name}:1:{quoted}", versions=1)
+    lacks({"packaging/conan/conanfile.py": ' version = "2.0.0"\n', "README.md": "libpassage1.21\n"},
+          "conanfile.py:1", "README.md:1:libpassage1.21", versions=1)  # fmt: skip
+    for heading in (
+        "1.20.3, unreleased",
+        "1.20.3",
+        "1.20.4, 2020-01-01",
+        "1.20.3, 2020-1-1",
+        "1.20.3, 2020-02-30",
+        f"1.20.3, {tomorrow}",
+        "11.20.3, 2020-01-01",
+        "1x20.3, 2020-01-01",
+    ):
+        text = f"# Changelog\n\n## {heading}\n\n## 1.20.3, 2020-01-01\n"
+        lacks({"CHANGELOG.md": text}, "CHANGELOG.md", versions=0)
+    lacks({"CHANGELOG.md": "nothing\n"}, "CHANGELOG.md begins with", versions=0)
+
+    git("tag", "--annotate", "--message", "passage 1.20.3", "v1.20.3")
+    says(0, push, absent=["git tag"])
+    write({"README.md": "Text.\n"})
+    git("commit", "--quiet", "--all", "--message", "More")
+    says(1, "v1.20.3 is the tag of another commit", absent=[push])
+    says(2, "tools/release [--quick", options=["--push"])
+
+
 def demo_interrupted(folder):
     program(folder / "bin/cmake", "")
     (folder / "build/release").mkdir(parents=True)
