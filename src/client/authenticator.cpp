@@ -1,9 +1,9 @@
 #include <passage/auth.hpp>
 
 #include "api/arguments.hpp"
-#include "client/await.hpp"
 #include "client/client_state.hpp"
 #include "client/config_check.hpp"
+#include "client/coroutine.hpp"
 #include "client/coroutine_operation.hpp"
 #include "client/exception.hpp"
 #include "client/ready_operation.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "client/await.hpp"
+#include "client/coroutine.hpp"
 
 #include <passage/detail/batch_operation.hpp>
 

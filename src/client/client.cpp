@@ -3,8 +3,8 @@
 #include "api/arguments.hpp"
 #include "api/operations.hpp"
 #include "api/user_pages.hpp"
-#include "client/await.hpp"
 #include "client/client_state.hpp"
+#include "client/coroutine.hpp"
 #include "client/coroutine_operation.hpp"
 #include "client/exception.hpp"
 #include "client/operation_call.hpp"
@@ -13,7 +13,10 @@
 #include "client/token_keys.hpp"
 #include "model/invalid.hpp"
 
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <utility>
 
@@ -49,6 +52,35 @@ OperationPtr<T> make_call(const ClientStatePtr& client_state, const api::Row<T(A
         return std::make_shared<client::ReadyOperation<T>>(unexpected{std::move(error)});
     }
     return make_call_with(client_state, operation, options, client_state->requests().build(operation, args...));
+}
+
+/// Returns the result of an operation. A function, because a local variable of a coroutine would cost a move.
+template <class Result>
+Result take_or_throw(detail::Operation<Result>& operation)
+{
+    Result result = operation.take();
+    client::throw_if_no_memory(result);
+    return result;
+}
+
+/// Makes an awaitable of an operation. Cancellation ends it with a result, not an exception. Kept small, as every call
+/// has such a coroutine.
+template <class Result>
+asio::awaitable<Result> await(std::shared_ptr<detail::Operation<Result>> operation)
+{
+    using Ptr = std::shared_ptr<detail::Operation<Result>>;
+    const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none)
+        operation->cancel(); // without a reset, which would clear the state
+    else
+        co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    auto initiate = [](auto handler, Ptr started) {
+        asio::any_io_executor executor = asio::get_associated_executor(handler);
+        started->start(detail::Handler<Ptr>{std::move(handler)}, std::move(executor), true);
+    };
+    operation = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Ptr)>(
+        std::move(initiate), asio::use_awaitable, std::move(operation));
+    co_return take_or_throw(*operation);
 }
 
 asio::awaitable<expected<UserInfo>> share(std::shared_ptr<client::SharedReads> reads, ClientStatePtr client_state,
@@ -146,7 +178,7 @@ Client::Prepared<UserInfo> Client::prepare_create_user(const CreateUserRequest& 
 
 asio::awaitable<expected<UserInfo>> Client::create_user(const CreateUserRequest& request, const CallOptions& options)
 {
-    return client::await(prepare_create_user(request, options));
+    return await(prepare_create_user(request, options));
 }
 
 Client::Prepared<UserInfo> Client::prepare_get_user(std::string_view user_id, const CallOptions& options)
@@ -156,7 +188,7 @@ Client::Prepared<UserInfo> Client::prepare_get_user(std::string_view user_id, co
 
 asio::awaitable<expected<UserInfo>> Client::get_user(std::string_view user_id, const CallOptions& options)
 {
-    return client::await(prepare_get_user(user_id, options));
+    return await(prepare_get_user(user_id, options));
 }
 
 namespace {
@@ -181,7 +213,7 @@ Client::Prepared<UserInfo> Client::prepare_coalesced_get_user(std::string_view u
 asio::awaitable<expected<UserInfo>> Client::coalesced_get_user(std::string_view user_id, const CallOptions& options)
 {
     if (!is_shared(client_state_, user_id, options))
-        return client::await(prepare_coalesced_get_user(user_id, options));
+        return await(prepare_coalesced_get_user(user_id, options));
     return share(shared_reads_, client_state_, std::string{user_id}, options);
 }
 
@@ -194,7 +226,7 @@ Client::Prepared<UserInfo> Client::prepare_get_user_by_identifier(std::string_vi
 asio::awaitable<expected<UserInfo>> Client::get_user_by_identifier(std::string_view identifier,
                                                                    const CallOptions& options)
 {
-    return client::await(prepare_get_user_by_identifier(identifier, options));
+    return await(prepare_get_user_by_identifier(identifier, options));
 }
 
 Client::Prepared<UserInfo> Client::prepare_update_user(std::string_view user_id, const UpdateUserRequest& request,
@@ -206,7 +238,7 @@ Client::Prepared<UserInfo> Client::prepare_update_user(std::string_view user_id,
 asio::awaitable<expected<UserInfo>> Client::update_user(std::string_view user_id, const UpdateUserRequest& request,
                                                         const CallOptions& options)
 {
-    return client::await(prepare_update_user(user_id, request, options));
+    return await(prepare_update_user(user_id, request, options));
 }
 
 Client::Prepared<UserInfo> Client::prepare_activate_user(std::string_view user_id, const CallOptions& options)
@@ -216,7 +248,7 @@ Client::Prepared<UserInfo> Client::prepare_activate_user(std::string_view user_i
 
 asio::awaitable<expected<UserInfo>> Client::activate_user(std::string_view user_id, const CallOptions& options)
 {
-    return client::await(prepare_activate_user(user_id, options));
+    return await(prepare_activate_user(user_id, options));
 }
 
 Client::Prepared<UserInfo> Client::prepare_deactivate_user(std::string_view user_id, const CallOptions& options)
@@ -226,7 +258,7 @@ Client::Prepared<UserInfo> Client::prepare_deactivate_user(std::string_view user
 
 asio::awaitable<expected<UserInfo>> Client::deactivate_user(std::string_view user_id, const CallOptions& options)
 {
-    return client::await(prepare_deactivate_user(user_id, options));
+    return await(prepare_deactivate_user(user_id, options));
 }
 
 Client::Prepared<void> Client::prepare_delete_user(std::string_view user_id, const CallOptions& options)
@@ -236,7 +268,7 @@ Client::Prepared<void> Client::prepare_delete_user(std::string_view user_id, con
 
 asio::awaitable<expected<void>> Client::delete_user(std::string_view user_id, const CallOptions& options)
 {
-    return client::await(prepare_delete_user(user_id, options));
+    return await(prepare_delete_user(user_id, options));
 }
 
 Client::Prepared<std::vector<WebAuthnDevice>> Client::prepare_list_user_devices(std::string_view user_id,
@@ -248,7 +280,7 @@ Client::Prepared<std::vector<WebAuthnDevice>> Client::prepare_list_user_devices(
 asio::awaitable<expected<std::vector<WebAuthnDevice>>> Client::list_user_devices(std::string_view user_id,
                                                                                  const CallOptions& options)
 {
-    return client::await(prepare_list_user_devices(user_id, options));
+    return await(prepare_list_user_devices(user_id, options));
 }
 
 Client::Prepared<void> Client::prepare_delete_user_device(std::string_view user_id, std::string_view device_id,
@@ -260,7 +292,7 @@ Client::Prepared<void> Client::prepare_delete_user_device(std::string_view user_
 asio::awaitable<expected<void>> Client::delete_user_device(std::string_view user_id, std::string_view device_id,
                                                            const CallOptions& options)
 {
-    return client::await(prepare_delete_user_device(user_id, device_id, options));
+    return await(prepare_delete_user_device(user_id, device_id, options));
 }
 
 asio::awaitable<expected<void>> Client::revoke_user_device(std::string_view user_id, std::string_view device_id,
@@ -276,7 +308,7 @@ Client::Prepared<void> Client::prepare_revoke_user_refresh_tokens(std::string_vi
 
 asio::awaitable<expected<void>> Client::revoke_user_refresh_tokens(std::string_view user_id, const CallOptions& options)
 {
-    return client::await(prepare_revoke_user_refresh_tokens(user_id, options));
+    return await(prepare_revoke_user_refresh_tokens(user_id, options));
 }
 
 asio::awaitable<expected<void>> Client::signout(std::string_view user_id, const CallOptions& options)
@@ -291,7 +323,7 @@ Client::Prepared<UserPage> Client::prepare_list_users(const ListUsersRequest& re
 
 asio::awaitable<expected<UserPage>> Client::list_users(const ListUsersRequest& request, const CallOptions& options)
 {
-    return client::await(prepare_list_users(request, options));
+    return await(prepare_list_users(request, options));
 }
 
 Client::Prepared<MagicLink> Client::prepare_create_magic_link(const CreateMagicLinkRequest& request,
@@ -303,7 +335,7 @@ Client::Prepared<MagicLink> Client::prepare_create_magic_link(const CreateMagicL
 asio::awaitable<expected<MagicLink>> Client::create_magic_link(const CreateMagicLinkRequest& request,
                                                                const CallOptions& options)
 {
-    return client::await(prepare_create_magic_link(request, options));
+    return await(prepare_create_magic_link(request, options));
 }
 
 Client::Prepared<AppInfo> Client::prepare_get_app(const CallOptions& options)
@@ -313,7 +345,7 @@ Client::Prepared<AppInfo> Client::prepare_get_app(const CallOptions& options)
 
 asio::awaitable<expected<AppInfo>> Client::get_app(const CallOptions& options)
 {
-    return client::await(prepare_get_app(options));
+    return await(prepare_get_app(options));
 }
 
 ClientStats Client::stats() const noexcept
@@ -379,8 +411,8 @@ asio::awaitable<expected<std::optional<UserSummary>>> UserRange::next(std::share
         state.is_reading = true;
         const auto end_reading = [](bool* is_reading) { *is_reading = false; };
         const std::unique_ptr<bool, decltype(end_reading)> reading{&state.is_reading};
-        expected<UserPage> page = co_await client::await(
-            make_call(state.client_state, api::list_users, state.options, state.pages.request()));
+        expected<UserPage> page =
+            co_await await(make_call(state.client_state, api::list_users, state.options, state.pages.request()));
         if (!page)
             co_return unexpected{std::move(page.error())};
         if (auto error = state.pages.take(std::move(*page)))

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "client/await.hpp"
+#include "client/coroutine.hpp"
 #include "net/completion.hpp"
 
 #include <passage/error.hpp>

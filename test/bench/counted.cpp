@@ -1,4 +1,4 @@
-// counted OPERATION REPETITIONS: does one thing so often, for whoever counts the instructions.
+// counted OPERATION REPETITIONS: repeats one operation, so that its instructions can be counted.
 
 #include "api/operations.hpp"
 #include "api/requests.hpp"

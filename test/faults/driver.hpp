@@ -101,7 +101,7 @@ public:
     asio::io_context& context() { return context_; }
     HttpVersion version() const { return version_; }
 
-    /// Has the server begin anew, with scripts for the connections to come; later ones are served properly.
+    /// Restarts the script of the server with scripts for the next connections. Later connections are served properly.
     void plan(std::vector<Script> scripts = {});
     /// Answers requests with this once the server is told to go on; those for the user "warm" properly and at once.
     Script holding(std::string body);

@@ -1,7 +1,6 @@
 // Look-ups of the server's name that are slow, fail, or answer oddly.
 
 #include "api/operations.hpp"
-#include "client/await.hpp"
 #include "client/client_state.hpp"
 #include "client/operation_call.hpp"
 #include "support/black_hole.hpp"
@@ -87,7 +86,7 @@ struct Caller
     {
         std::shared_ptr<detail::Operation<expected<UserInfo>>> call = std::make_shared<client::OperationCall<UserInfo>>(
             client_state, api::get_user, options, client_state->requests().build(api::get_user, "subject"), nullptr);
-        return client::await(std::move(call));
+        return detail::initiate(std::move(call), context.get_executor(), asio::use_awaitable);
     }
 
     std::shared_ptr<std::optional<Outcome>> start(const CallOptions& options = {})

@@ -17,8 +17,8 @@ struct Demo
     Demo() { store.put_app("demo", emulator::hash_key("key"), emulator::now()); }
 };
 
-/// The emulator's data: the app "demo", whose key is "key", with one user. Made once, for that is slow; made up anew
-/// for each input.
+/// The emulator's data: the app "demo", whose key is "key", with one user. Made once, because that is slow, and
+/// reset for each input.
 inline emulator::Store& store_of_one_user()
 {
     static Demo demo;

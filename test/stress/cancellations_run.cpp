@@ -57,6 +57,10 @@ public:
     bool operator()()
     {
         const auto begin = Clock::now();
+        // If all calls are cancelled while the connection is being established, it is not established.
+        asio::co_spawn(context_, connect(), rethrow);
+        context_.run();
+        context_.restart();
         for (std::size_t i = 0; i < callers; ++i)
             asio::co_spawn(context_, caller(i), rethrow);
         context_.run();
@@ -95,6 +99,12 @@ private:
     {
         good_ = false;
         std::printf("  WRONG: %s\n", what.c_str());
+    }
+
+    asio::awaitable<void> connect()
+    {
+        if (const expected<AppInfo> app = co_await client_.get_app(); !app)
+            wrong(to_string(app.error()));
     }
 
     asio::awaitable<void> caller(std::size_t which)

@@ -229,7 +229,7 @@ private:
     std::size_t under_way_ = 0;
 };
 
-/// A call's part in a life; it goes with whoever is told of the call's end.
+/// A call's part in a life; it is destroyed with the handler of the call's end.
 class Part
 {
 public:

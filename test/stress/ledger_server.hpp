@@ -55,7 +55,7 @@ public:
 
     /// How often a request for this number was carried out.
     unsigned done(std::size_t number) const;
-    /// How many requests a fault befell.
+    /// How many requests were hit by a fault.
     std::uint64_t count(Fault fault) const;
     std::uint64_t requests() const;
     std::uint64_t connections() const;

@@ -229,7 +229,7 @@ public:
     Script script(FrameScript what, FrameManners manners = {}, TlsSettings tls = {.alpn = "h2"});
     /// One that serves properly.
     Script serving();
-    /// Begins anew, with scripts for the connections to come, and an empty ledger.
+    /// Starts again, with scripts for the next connections and an empty ledger.
     void plan(std::vector<Script> scripts, Pieces pieces = {});
 
     /// What was seen since `plan`, by connections that speak HTTP/2. Those are known in the order of their first frame.

@@ -194,7 +194,7 @@ public:
     /// Accepts connections, if it did not from the start.
     void listen();
 
-    /// Begins anew: scripts for the connections to come, and an empty ledger.
+    /// Starts again, with scripts for the next connections and an empty ledger.
     void plan(std::vector<Script> scripts, Pieces pieces = {});
     /// Has later handshakes begin with new keys: no earlier session is resumed. Settings are known by the address of
     /// their identity, so this is due before one is destroyed.

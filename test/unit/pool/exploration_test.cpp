@@ -11,7 +11,7 @@
 #include <vector>
 
 // Every order of every event for small pools: whatever can happen in a state is tried there, until no new state comes
-// up. The machine can't be copied, so a state is reached anew by the events that led to it.
+// up. The machine can't be copied, so a state is reached again by the events that led to it.
 
 using namespace passage::pool::test;
 
