@@ -1,6 +1,7 @@
 // The library against nginx and nghttpd, over HTTP/2 and HTTP/1.1.
 
 #include "support/foreign_server.hpp"
+#include "support/version_observer.hpp"
 
 #include <passage/passage.hpp>
 
@@ -33,35 +34,6 @@ boost::test_tools::assertion_result are_installed(boost::unit_test::test_unit_id
     result.message() << "nginx or nghttpd is not installed";
     return result;
 }
-
-/// Counts attempts by the version of HTTP that they were made over.
-class VersionObserver : public Observer, public std::enable_shared_from_this<VersionObserver>
-{
-public:
-    class Call : public CallObserver
-    {
-    public:
-        explicit Call(std::shared_ptr<VersionObserver> observer) : observer_{std::move(observer)} {}
-        void attempt_ended(const AttemptEnded& attempt) noexcept override
-        {
-            if (attempt.http_version)
-                observer_->versions.insert(*attempt.http_version);
-            if (attempt.peer_address == "127.0.0.1" && attempt.peer_port != 0)
-                ++observer_->attempts;
-        }
-
-    private:
-        std::shared_ptr<VersionObserver> observer_;
-    };
-
-    std::shared_ptr<CallObserver> call_started(const CallStarted&) noexcept override
-    {
-        return std::make_shared<Call>(shared_from_this());
-    }
-
-    std::set<HttpVersion> versions;
-    std::size_t attempts = 0;
-};
 
 struct Fixture
 {
@@ -105,7 +77,7 @@ struct Fixture
     }
 
     ForeignServer server;
-    std::shared_ptr<VersionObserver> observer = std::make_shared<VersionObserver>();
+    std::shared_ptr<test::VersionObserver> observer = std::make_shared<test::VersionObserver>();
     asio::io_context context;
 };
 

@@ -1,7 +1,6 @@
 #include "support/run.hpp"
 #include "support/service.hpp"
-
-#include <passage/observer.hpp>
+#include "support/version_observer.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -20,32 +19,6 @@ using namespace passage;
 using passage::test::Service;
 
 namespace {
-
-/// Collects the versions of HTTP that attempts are made over.
-class VersionObserver : public Observer, public std::enable_shared_from_this<VersionObserver>
-{
-public:
-    class Call : public CallObserver
-    {
-    public:
-        explicit Call(std::shared_ptr<VersionObserver> observer) : observer_{std::move(observer)} {}
-        void attempt_ended(const AttemptEnded& attempt) noexcept override
-        {
-            if (attempt.http_version)
-                observer_->versions.insert(*attempt.http_version);
-        }
-
-    private:
-        std::shared_ptr<VersionObserver> observer_;
-    };
-
-    std::shared_ptr<CallObserver> call_started(const CallStarted&) noexcept override
-    {
-        return std::make_shared<Call>(shared_from_this());
-    }
-
-    std::set<HttpVersion> versions;
-};
 
 struct Choice
 {
@@ -68,7 +41,7 @@ BOOST_DATA_TEST_CASE(plain_connections_speak_http_1_1_unless_http_2_is_demanded,
                      choice)
 {
     Service service{EmulatorOptions{}.plain(true)};
-    const auto observer = std::make_shared<VersionObserver>();
+    const auto observer = std::make_shared<test::VersionObserver>();
     Config config = service.config();
     BOOST_TEST(config.base_url.starts_with("http://localhost:"));
     config.http_version = choice.wanted;

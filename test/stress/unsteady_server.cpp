@@ -5,6 +5,13 @@
 #include "support/certificates.hpp"
 #include "support/token_signer.hpp"
 
+#include <passage/detail/build.hpp>
+#if PASSAGE_HTTP2
+#include "http2_end.hpp"
+
+#include <nghttp2/nghttp2.h>
+#endif
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -86,6 +93,9 @@ public:
         if (SSL_CTX_use_certificate(tls, identity_.certificate.get()) != 1 ||
             SSL_CTX_use_PrivateKey(tls, identity_.key.get()) != 1)
             throw std::runtime_error{"the server's certificate can't be used"};
+#if PASSAGE_HTTP2
+        SSL_CTX_set_alpn_select_cb(tls, &choose_version, this);
+#endif
 
         std::vector<test::TokenSigner> signers;
         for (std::size_t key = 0; key < token_keys; ++key)
@@ -108,9 +118,18 @@ public:
         thread_.join();
     }
 
-    std::uint16_t port(bool secure) const { return (secure ? secure_ : plain_).local_endpoint().port(); }
-    std::string ca_pem() const { return test::to_pem(authority_); }
-    const std::string& token(std::size_t key, std::size_t user) const { return tokens_.at(key).at(user); }
+    std::uint16_t port(bool secure) const
+    {
+        return (secure ? secure_ : plain_).local_endpoint().port();
+    }
+    std::string ca_pem() const
+    {
+        return test::to_pem(authority_);
+    }
+    const std::string& token(std::size_t key, std::size_t user) const
+    {
+        return tokens_.at(key).at(user);
+    }
 
     std::atomic<std::uint64_t> connections_ = 0;
     std::atomic<std::uint64_t> requests_ = 0;
@@ -151,8 +170,16 @@ private:
         }
         asio::ssl::stream<tcp::socket> stream{std::move(socket), tls_};
         const auto [failed] = co_await stream.async_handshake(asio::ssl::stream_base::server, as_tuple);
-        if (!failed)
-            co_await serve(stream, stream.next_layer(), dice);
+        if (failed)
+            co_return;
+#if PASSAGE_HTTP2
+        const unsigned char* version = nullptr;
+        unsigned size = 0;
+        SSL_get0_alpn_selected(stream.native_handle(), &version, &size);
+        if (size == 2)
+            co_return co_await serve_http2(stream, dice);
+#endif
+        co_await serve(stream, stream.next_layer(), dice);
     }
 
     template <class Stream>
@@ -186,17 +213,84 @@ private:
                 co_await ignore(stream);
                 break;
             }
-            if (dice.chance(200)) {
-                asio::steady_timer moment{context_, std::chrono::microseconds{dice.below(2000)}};
-                co_await moment.async_wait(asio::use_awaitable);
-            }
-            const std::string bytes = request.ask == Ask::keys
-                                          ? response(200, {}, key_sets_[keys_fetched_++ / 8 % token_keys])
-                                          : answer(request, request.number.value_or(0));
+            co_await hesitate(dice);
+            const std::string bytes = response_to(request);
             const auto [failed, size] = co_await asio::async_write(stream, asio::buffer(bytes), as_tuple);
             open = !failed;
         }
     }
+
+    asio::awaitable<void> hesitate(Dice& dice)
+    {
+        if (!dice.chance(200))
+            co_return;
+        asio::steady_timer moment{context_, std::chrono::microseconds{dice.below(2000)}};
+        co_await moment.async_wait(asio::use_awaitable);
+    }
+
+    std::string response_to(const Request& request)
+    {
+        return request.ask == Ask::keys ? response(200, {}, key_sets_[keys_fetched_++ / 8 % token_keys])
+                                        : answer(request, request.number.value_or(0));
+    }
+
+#if PASSAGE_HTTP2
+    /// Chooses HTTP/2 for half of the connections that offer it.
+    static int choose_version(SSL*, const unsigned char** chosen, unsigned char* size, const unsigned char* offered,
+                              unsigned offered_size, void* self)
+    {
+        static constexpr std::string_view versions[]{"\x02h2", "\x08http/1.1"};
+        Impl& impl = *static_cast<Impl*>(self);
+        const std::string_view wanted = versions[Dice{impl.seed_, 2, ++impl.handshakes_}.below(2)];
+        unsigned char* selected = nullptr;
+        const int result = SSL_select_next_proto(&selected, size, reinterpret_cast<const unsigned char*>(wanted.data()),
+                                                 static_cast<unsigned>(wanted.size()), offered, offered_size);
+        *chosen = selected;
+        return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+    }
+
+    template <class Stream>
+    asio::awaitable<void> serve_http2(Stream& stream, Dice& dice)
+    {
+        Http2End end{1 + static_cast<std::uint32_t>(dice.below(8))};
+        std::string received;
+        for (;;) {
+            if (const std::string bytes = end.take_output(); !bytes.empty()) {
+                const auto [failed, size] = co_await asio::async_write(stream, asio::buffer(bytes), as_tuple);
+                if (failed)
+                    co_return;
+            }
+            if (end.requests.empty()) {
+                received.clear();
+                if (!co_await receive_some(stream, received))
+                    co_return;
+                if (!end.receive(received))
+                    throw std::runtime_error{"the client breaks the rules of HTTP/2"};
+                continue;
+            }
+            const Http2End::Request asked = std::move(end.requests.front());
+            end.requests.pop_front();
+            Request request = read_head(asked.head);
+            if (!request.number)
+                request.number = number_in_body(asked.body);
+            ++requests_;
+
+            if (dice.chance(10)) {
+                reset(stream.next_layer());
+                co_return;
+            }
+            if (dice.chance(10))
+                co_return co_await ignore(stream);
+            if (dice.chance(10))
+                end.go_away(); // and answers what has begun
+            co_await hesitate(dice);
+            if (dice.chance(20))
+                end.reset(asked.id, dice.chance(500) ? NGHTTP2_REFUSED_STREAM : NGHTTP2_INTERNAL_ERROR);
+            else if (!dice.chance(10)) // else never
+                end.respond(asked.id, response_to(request));
+        }
+    }
+#endif
 
     const std::uint32_t seed_;
     test::Identity authority_;
@@ -205,6 +299,7 @@ private:
     std::array<std::array<std::string, token_users>, token_keys> tokens_;
     std::array<std::string, token_keys> key_sets_;
     std::size_t keys_fetched_ = 0;
+    std::uint64_t handshakes_ = 0;
     asio::io_context context_{1};
     tcp::acceptor plain_{context_, {asio::ip::address_v4::loopback(), 0}};
     tcp::acceptor secure_{context_, {asio::ip::address_v4::loopback(), 0}};

@@ -10,8 +10,8 @@ namespace passage::stress {
 /// A service that answers truly (see answers.hpp), if it does: some connections are never greeted, some handshakes
 /// hang, some connections are reset, and some answers come late or never. Its token keys change all the time.
 ///
-/// It listens twice: with TLS, for 127.0.0.1 and each name within "stress.test", and without. Runs on a thread of its
-/// own.
+/// It listens twice: with TLS, for 127.0.0.1 and each name within "stress.test", and without. With TLS, half of its
+/// connections speak HTTP/2 if the client offers it. Runs on a thread of its own.
 class UnsteadyServer
 {
 public:

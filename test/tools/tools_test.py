@@ -261,6 +261,14 @@ def release(folder):
     git("commit", "--quiet", "--all", "--message", "More")
     says(1, "v1.20.3 is the tag of another commit", absent=[push])
     says(2, "tools/release [--quick", options=["--push"])
+def mutations_apply(folder):
+    lines = re.findall("^[^#].* ;; .*", (SOURCE / "test/mutations/list").read_text(), re.MULTILINE)
+    check(lines, "there are no mutations")
+    for line in lines:
+        _, file, change, _ = line.split(" ;; ")
+        source = SOURCE / file
+        changed = subprocess.run(["sed", "-E", change, source], capture_output=True, check=True).stdout
+        check(changed != source.read_bytes(), f"this changes nothing: {line}")
 
 
 def demo_interrupted(folder):

@@ -2,16 +2,14 @@
 
 #include "jwt/public_key.hpp"
 
+#include "support/openssl_memory.hpp"
 #include "support/token_signer.hpp"
 
 #include "jwt/base64url.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-#include <openssl/crypto.h>
-
 #include <array>
-#include <cstdlib>
 #include <new>
 #include <span>
 #include <string>
@@ -19,38 +17,6 @@
 using namespace passage;
 
 namespace {
-
-/// Allocations until one fails. None fails if this is negative.
-long allocations_left = -1;
-/// Whether those after it fail too.
-bool all_fail = false;
-
-bool fails_now() noexcept
-{
-    if (allocations_left < 0)
-        return false;
-    if (allocations_left == 0 && all_fail)
-        return true;
-    return allocations_left-- == 0;
-}
-
-void* allocate(std::size_t size, const char*, int)
-{
-    return fails_now() ? nullptr : std::malloc(size);
-}
-
-void* reallocate(void* memory, std::size_t size, const char*, int)
-{
-    return fails_now() ? nullptr : std::realloc(memory, size);
-}
-
-void release(void* memory, const char*, int)
-{
-    std::free(memory);
-}
-
-/// Possible only before OpenSSL's first allocation.
-const bool is_in_place = CRYPTO_set_mem_functions(&allocate, &reallocate, &release) == 1;
 
 std::string decoded(const std::string& text)
 {
@@ -68,16 +34,14 @@ int with_failures(Function function)
     for (const bool all : {false, true}) {
         bool reached = true;
         for (long n = 0; reached; ++n) {
-            all_fail = all;
-            allocations_left = n;
+            test::OpensslMemory::fail_from(n, all);
             bool right = true;
             try {
                 right = function();
             } catch (const std::bad_alloc&) {
                 ++failures;
             }
-            reached = all ? allocations_left == 0 : allocations_left < 0;
-            allocations_left = -1;
+            reached = test::OpensslMemory::stop();
             BOOST_TEST(right, "allocation " << n << (all ? " and all after it" : ""));
         }
     }
@@ -90,7 +54,7 @@ BOOST_AUTO_TEST_SUITE(memory)
 
 BOOST_AUTO_TEST_CASE(want_of_memory_says_nothing_of_a_key_or_a_signature)
 {
-    BOOST_TEST_REQUIRE(is_in_place);
+    BOOST_TEST_REQUIRE(test::OpensslMemory::is_in_place());
     const test::TokenSigner signer{"k1"};
     const std::string modulus = decoded(signer.modulus());
     const std::string exponent = decoded(signer.exponent());
