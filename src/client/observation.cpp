@@ -126,7 +126,7 @@ void CallObservation::advance(const Progress& progress)
     if (report_)
         report_->stage(progress.stage);
     if (progress.response_begun && !first_byte_)
-        first_byte_ = Clock::now();
+        first_byte_ = progress.response_begun_at ? *progress.response_begun_at : Clock::now();
 }
 
 void CallObservation::end_attempt(int http_status, const Error* error)

@@ -127,7 +127,7 @@ struct Session::Callbacks
     static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user_data)
     {
         if (Stream* const stream = session_of(user_data).find_open(frame->hd.stream_id)) {
-            stream->answered_ = true;
+            session_of(user_data).answered(*stream);
             stream->head_bytes_ = 0;
             stream->head_fields_ = 0;
         }
@@ -189,7 +189,7 @@ struct Session::Callbacks
             break;
         case NGHTTP2_RST_STREAM:
             if (Stream* const stream = session.find_open(frame->hd.stream_id)) {
-                stream->answered_ = true;
+                session.answered(*stream);
                 stream->reset_by_peer_ = true;
             }
             break;
@@ -390,10 +390,11 @@ bool Session::reset(std::int32_t id, std::uint32_t error_code) noexcept
     return true;
 }
 
-void Session::receive(std::string_view bytes)
+void Session::receive(std::string_view bytes, TimePoint now)
 {
     if (ended_)
         return;
+    now_ = now;
 #if NGHTTP2_VERSION_NUM >= 0x013d00
     const auto taken = nghttp2_session_mem_recv2(session_.get(), bytes_of(bytes), bytes.size());
 #else
@@ -464,6 +465,13 @@ void Session::ping() noexcept
         ping_ = {true, resets_};
     else
         lose_memory();
+}
+
+void Session::answered(Stream& stream) noexcept
+{
+    stream.answered_ = true;
+    if (!stream.answered_at_)
+        stream.answered_at_ = now_;
 }
 
 void Session::answered_ping() noexcept

@@ -46,7 +46,7 @@ public:
     void reset(Stream& stream) noexcept;
 
     /// Processes bytes from the server.
-    void receive(std::string_view bytes);
+    void receive(std::string_view bytes, TimePoint now);
 
     /// The connection is lost. Ends the session; all open streams fail with `failure`.
     void fail(const Failure& failure) noexcept;
@@ -97,6 +97,7 @@ private:
     void take_field(Stream& stream, std::string_view name, std::string_view value);
     void end_head(Stream& stream);
     void take_body(Stream& stream, std::string_view part);
+    void answered(Stream& stream) noexcept;
     void answered_ping() noexcept;
     Stream* find(std::int32_t id) const noexcept;
     Stream* find_open(std::int32_t id) noexcept;
@@ -107,6 +108,7 @@ private:
     std::unique_ptr<nghttp2_session, Deleter> session_;
     StreamList open_;
     StreamList ended_streams_;
+    TimePoint now_; ///< When the bytes were received that are being processed.
     std::size_t max_streams_;
     std::int64_t initial_window_ = 65'535; ///< Of streams, for what is sent to the server.
     std::int32_t widest_window_ = 0;       ///< When the SETTINGS that are being received began.

@@ -6,11 +6,15 @@
 
 #include <boost/intrusive/list.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace passage::http2 {
+
+using TimePoint = std::chrono::steady_clock::time_point;
 
 /// A request in flight and its response (RFC 9113, section 5.1). It and the body of the request must stay in place from
 /// `Session::begin` until it has ended or was reset.
@@ -40,6 +44,8 @@ public:
     bool is_sent() const noexcept { return sent_; }
     /// Whether the server sent a frame for this request.
     bool is_answered() const noexcept { return answered_; }
+    /// When the first of these frames was received; absent if there is none.
+    const std::optional<TimePoint>& answered_at() const noexcept { return answered_at_; }
 
 private:
     friend class Session;
@@ -49,6 +55,7 @@ private:
     bool begun_ = false;
     bool sent_ = false;
     bool answered_ = false;
+    std::optional<TimePoint> answered_at_;
     bool reset_by_peer_ = false;
     bool head_is_final_ = false; ///< Header fields that follow are trailers.
     std::size_t head_bytes_ = 0; ///< Size of the current header.

@@ -147,6 +147,7 @@ std::optional<Connection::Result> Http2Connection::advance(Exchange& exchange)
     Progress& progress = *exchange.progress;
     progress.request_sent = stream.is_begun();
     progress.response_begun = stream.is_answered();
+    progress.response_begun_at = stream.answered_at();
     progress.stage = stream.is_sent() ? Stage::response : Stage::write;
     switch (stream.state()) {
     case http2::Stream::State::open:
@@ -227,7 +228,7 @@ void Http2Connection::read(bool waits)
         switch (step.result) {
         case Step::Result::done:
             silent_since_ = Clock::now();
-            session_.receive({buffer.data(), step.size});
+            session_.receive({buffer.data(), step.size}, silent_since_);
             break;
         case Step::Result::want_read:
         case Step::Result::want_write:

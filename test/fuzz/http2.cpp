@@ -70,7 +70,7 @@ public:
 
     void receive(std::string_view bytes)
     {
-        session_.receive(bytes);
+        session_.receive(bytes, {});
         collect();
     }
 

@@ -62,7 +62,7 @@ struct Fixture
 
     void receive(std::string_view bytes)
     {
-        session.receive(bytes);
+        session.receive(bytes, now);
         peer.read_from(session);
     }
 
@@ -70,12 +70,13 @@ struct Fixture
     void receive_slowly(std::string_view bytes)
     {
         for (const char& byte : bytes)
-            session.receive({&byte, 1});
+            session.receive({&byte, 1}, now);
         peer.read_from(session);
     }
 
     Peer peer;
     Session session;
+    TimePoint now{std::chrono::hours{1}};
     std::deque<http::Request> requests;
     std::deque<Stream> streams;
 };
@@ -215,6 +216,18 @@ BOOST_FIXTURE_TEST_CASE(how_far_a_request_is_is_known, Fixture)
     session.reset(stream);
 }
 
+BOOST_FIXTURE_TEST_CASE(the_time_of_the_first_frame_of_a_response_is_known, Fixture)
+{
+    Stream& stream = begin();
+    BOOST_TEST(!stream.answered_at().has_value());
+    const TimePoint first = now += std::chrono::seconds{1};
+    receive(settings() + response_head(1, 200));
+    now += std::chrono::seconds{1};
+    receive(data(1, "body"));
+    BOOST_TEST((stream.state() == State::complete));
+    BOOST_TEST((stream.answered_at() == first));
+}
+
 BOOST_FIXTURE_TEST_CASE(an_answer_before_the_whole_request_counts, Fixture)
 {
     Stream& stream = begin("POST", std::string(100'000, 'b'));
@@ -296,7 +309,7 @@ BOOST_FIXTURE_TEST_CASE(what_comes_late_for_a_reset_stream_is_taken_in, Fixture)
     Stream& second = begin();
     receive(settings());
     session.reset(first);
-    session.receive(response_head(1, 200) + data(1, std::string(10'000, 'x'), false)); // before it is told
+    session.receive(response_head(1, 200) + data(1, std::string(10'000, 'x'), false), now); // before it is told
     peer.read_from(session);
     receive(data(1, "late") + response_head(3, 200) + data(3, "mine"));
     BOOST_TEST(!session.has_ended());
@@ -417,7 +430,7 @@ BOOST_AUTO_TEST_CASE(an_error_of_the_connection_ends_all)
             Fixture f;
             Stream& stream = f.begin();
             Stream& other = f.begin();
-            f.session.receive(bytes);
+            f.session.receive(bytes, f.now);
             f.peer.read_from(f.session);
             BOOST_TEST(f.session.has_ended());
             BOOST_TEST(f.session.is_draining());
@@ -444,7 +457,7 @@ BOOST_FIXTURE_TEST_CASE(settings_that_overflow_a_window_end_the_connection, Fixt
     receive(settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 65'535}}));
     receive(settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0}, {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 65'535}}));
     BOOST_TEST_REQUIRE(!session.has_ended());
-    session.receive(settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 65'536}}));
+    session.receive(settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 65'536}}), now);
     std::pmr::string bytes; // not for the peer, which has sent no such SETTINGS
     session.send(bytes, 16 * 1024);
     BOOST_TEST(session.has_ended());
@@ -492,7 +505,7 @@ BOOST_FIXTURE_TEST_CASE(floods_are_bounded, Fixture)
     std::string pings;
     for (int i = 0; i < 5'000; ++i)
         pings += frame(NGHTTP2_PING, 0, 0, std::string(8, 'p'));
-    session.receive(pings); // no answer is sent meanwhile
+    session.receive(pings, now); // no answer is sent meanwhile
     BOOST_TEST(session.has_ended());
 }
 
