@@ -3,6 +3,7 @@
 #include "client/coroutine.hpp"
 #include "net/completion.hpp"
 
+#include <passage/detail/operation.hpp>
 #include <passage/error.hpp>
 #include <passage/expected.hpp>
 
