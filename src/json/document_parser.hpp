@@ -34,6 +34,8 @@ protected:
     /// which larger ones they refuse.
     static bool check_exponent(std::string_view number, boost::system::error_code& ec)
     {
+        if (number.size() < std::string_view{"1e1000000000"}.size())
+            return true;
         const std::size_t e = number.find_first_of("eE");
         const std::size_t digits = e == number.npos ? e : number.find_first_of("123456789", e);
         if (digits == number.npos || number.size() - digits <= 9)
