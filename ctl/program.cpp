@@ -49,7 +49,7 @@ ExitCode Program::run(asio::awaitable<ExitCode> coroutine)
                    asio::bind_cancellation_slot(cancellation.slot(), [&](std::exception_ptr thrown, ExitCode code) {
                        exception = std::move(thrown);
                        result = code;
-                       signals.cancel();
+                       context_.stop(); // without waiting for the client's timers
                    }));
     int received = 0;
     signals.async_wait([&](const boost::system::error_code& error, int number) {

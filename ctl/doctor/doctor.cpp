@@ -27,8 +27,9 @@ constexpr std::chrono::seconds permitted_skew{5};
 
 std::string text_of(microseconds time)
 {
-    const auto tenths = time.count() / 100;
-    return std::to_string(tenths / 10) + '.' + std::to_string(tenths % 10) + " ms";
+    const auto hundredths = time.count() / 10;
+    const std::string digits = std::to_string(100 + hundredths % 100).substr(1);
+    return std::to_string(hundredths / 100) + '.' + digits + " ms";
 }
 
 std::string text_of(std::chrono::sys_seconds time)

@@ -206,7 +206,7 @@ def server(reply, context=None):
         # The handshake is made by the thread of the connection.
         listening.socket = context.wrap_socket(listening.socket, server_side=True, do_handshake_on_connect=False)
     listening.handle_error = lambda *_: None
-    thread = threading.Thread(target=listening.serve_forever)
+    thread = threading.Thread(target=listening.serve_forever, args=[0.01])
     thread.start()
     try:
         yield listening.server_address[1]
