@@ -106,7 +106,8 @@ void add_users(CLI::App& app, Program& program)
         ->check(CLI::Range(1, 500).description(""));
     CLI::Option* const page = add_option(list, "--page", listing->page, "NUMBER", "page, from 1")
                                   ->check(CLI::Range(1, 1'000'000'000).description(""));
-    list->add_flag("--all", listing->all, "all pages")->excludes(page);
+    list->add_flag("--all", listing->all, "all pages")->excludes(page)->option_text(" ");
+    page->option_text("NUMBER");
 
     const auto add_for_ids = [&](const char* name, const char* description, auto run) {
         const auto ids = std::make_shared<Words>();
@@ -130,7 +131,8 @@ void add_users(CLI::App& app, Program& program)
     add_argument(update, "ID", change->id, "id of the user");
     add_fields(update, change->fields);
     const auto add_clearing = [&](const char* name, bool& value, const char* help, const char* excluded) {
-        update->add_flag(name, value, help)->excludes(update->get_option(excluded));
+        update->add_flag(name, value, help)->excludes(update->get_option(excluded))->option_text(" ");
+        update->get_option(excluded)->option_text(update->get_option(excluded)->get_type_name());
     };
     add_clearing("--clear-email", change->fields.clear_email, "remove the e-mail address", "--email");
     add_clearing("--clear-phone", change->fields.clear_phone, "remove the phone number", "--phone");
@@ -191,13 +193,11 @@ void add_magic_links(CLI::App& app, Program& program)
 
     const auto options = std::make_shared<MagicLinkOptions>();
     CLI::App* const create =
-        add_command(links, program, "create", "Create a magic link, for an address, a number or a user", options,
+        add_command(links, program, "create", "Create a magic link, for one of --email, --phone and --user", options,
                     &create_magic_link);
-    CLI::Option_group* const recipient = create->add_option_group("Recipient");
-    add_option(recipient, "--email", options->email, "ADDRESS", "for an e-mail address");
-    add_option(recipient, "--phone", options->phone, "NUMBER", "for a phone number");
-    add_option(recipient, "--user", options->user_id, "ID", "for a user; needs --channel");
-    recipient->require_option(1);
+    add_option(create, "--email", options->email, "ADDRESS", "for an e-mail address");
+    add_option(create, "--phone", options->phone, "NUMBER", "for a phone number");
+    add_option(create, "--user", options->user_id, "ID", "for a user; needs --channel");
     add_choice(create, "--channel", options->channel, "address of the user that the link is for");
     create->add_flag("--send", options->send, "have the service send the link");
     add_choice(create, "--type", options->type, "purpose of the link");

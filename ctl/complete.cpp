@@ -26,16 +26,10 @@ void print_matching(std::ostream& out, const std::string& candidate, const std::
 
 void print_options(std::ostream& out, const CLI::App* command, const std::string& start)
 {
-    for (; command; command = command->get_parent()) {
+    for (; command; command = command->get_parent())
         for (const CLI::Option* const option : command->get_options())
             for (const std::string& name : option->get_lnames())
                 print_matching(out, "--" + name, start);
-        for (const CLI::App* const group :
-             command->get_subcommands([](const CLI::App* each) { return each->get_name().empty(); }))
-            for (const CLI::Option* const option : group->get_options())
-                for (const std::string& name : option->get_lnames())
-                    print_matching(out, "--" + name, start);
-    }
 }
 
 /// The values of an option whose type is a list of choices: "login|verify_identifier".
@@ -63,8 +57,8 @@ void complete(const CLI::App& app, const std::vector<std::string>& words, std::o
         } else if (word.starts_with('-')) {
             const CLI::Option* const option = find_option(command, word);
             pending = option && option->get_items_expected_max() > 0 ? option : nullptr;
-        } else if (const auto matching = command->get_subcommands(
-                       [&](const CLI::App* each) { return !each->get_name().empty() && each->get_name() == word; });
+        } else if (const auto matching =
+                       command->get_subcommands([&](const CLI::App* each) { return each->get_name() == word; });
                    !matching.empty()) {
             command = matching.front();
         }
@@ -75,8 +69,7 @@ void complete(const CLI::App& app, const std::vector<std::string>& words, std::o
     else if (last.starts_with('-'))
         print_options(out, command, last);
     else
-        for (const CLI::App* const each :
-             command->get_subcommands([](const CLI::App* each) { return !each->get_name().empty(); }))
+        for (const CLI::App* const each : command->get_subcommands([](const CLI::App*) { return true; }))
             print_matching(out, each->get_name(), last);
 }
 

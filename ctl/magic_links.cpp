@@ -9,6 +9,8 @@ namespace {
 
 CreateMagicLinkRequest request_for(const MagicLinkOptions& options)
 {
+    if (options.email.has_value() + options.phone.has_value() + options.user_id.has_value() != 1)
+        throw Failure{ExitCode::usage, "a magic link needs one of --email, --phone and --user"};
     if (options.email)
         return CreateMagicLinkRequest::for_email(*options.email);
     if (options.phone)

@@ -14,6 +14,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace passage::ctl {
 namespace {
@@ -52,7 +53,8 @@ void add_common_options(CLI::App& app, CommonOptions& options)
     option("--client-key", settings.client_key, "FILE", "private key of --client-cert (PEM)");
     option("--unix-socket", settings.unix_socket, "PATH", "Unix domain socket, instead of PASSAGE_UNIX_SOCKET");
     auto* const proxy = option("--proxy", settings.proxy, "URL", "HTTP proxy, instead of https_proxy");
-    flag("--no-proxy", settings.no_proxy, "use no proxy")->excludes(proxy);
+    proxy->option_text("URL");
+    flag("--no-proxy", settings.no_proxy, "use no proxy")->excludes(proxy)->option_text(" ");
     const std::map<std::string, HttpVersion> versions{
         {"auto", HttpVersion::automatic}, {"1.1", HttpVersion::http1}, {"2", HttpVersion::http2}};
     option("--http-version", settings.http_version, "auto|1.1|2", "version of HTTP; auto by default")
@@ -61,6 +63,15 @@ void add_common_options(CLI::App& app, CommonOptions& options)
         ->check(CLI::Range(0.001, 86400.0).description(""));
     flag("--allow-plain-http", settings.allow_plain_http,
          "permit http:// to other hosts: shows the key to the network");
+}
+
+/// What the list of commands is called.
+void set_heading(CLI::App& app)
+{
+    for (CLI::App* const command : app.get_subcommands([](const CLI::App*) { return true; })) {
+        command->group("Commands");
+        set_heading(*command);
+    }
 }
 
 /// The words of a command, such as "passagectl users list", for the hint after an error.
@@ -78,10 +89,12 @@ ExitCode run(int argc, char** argv)
 {
     Program program;
     CLI::App app{description, "passagectl"};
-    app.set_version_flag("--version", "passagectl " PASSAGE_VERSION);
+    app.set_version_flag("--version", "passagectl " PASSAGE_VERSION, "print the version");
     app.require_subcommand(1);
     app.fallthrough();
+    app.set_help_flag("-h,--help", "print this text");
     app.get_formatter()->column_width(34);
+    app.get_formatter()->label("SUBCOMMAND", "COMMAND");
     app.footer("Options of every command: passagectl --help");
     add_common_options(app, program.options);
     add_users(app, program);
@@ -93,6 +106,7 @@ ExitCode run(int argc, char** argv)
     add_import(app, program);
     add_doctor(app, program);
     app.footer(notes);
+    set_heading(app);
 
     if (argc >= 2 && std::string_view{argv[1]} == complete_command) {
         complete(app, {argv + 2, argv + argc}, program.out);
@@ -104,7 +118,9 @@ ExitCode run(int argc, char** argv)
         app.exit(wanted, program.out, program.err);
         return ExitCode::ok;
     } catch (const CLI::ParseError& error) {
-        program.note(std::string{error.what()} + "; see " + command_words(app) + " --help");
+        const std::vector<std::string> unknown = app.remaining(true);
+        program.note((unknown.empty() ? error.what() : '"' + unknown.front() + "\" is unknown") + "; see " +
+                     command_words(app) + " --help");
         return ExitCode::usage;
     }
     try {

@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t sample = 100;
 constexpr std::size_t gap = 2;
 /// Columns are cut to this width before a column is left out, and to the narrowest only after that.
-constexpr std::size_t comfortable = 24;
+constexpr std::size_t comfortable = 32;
 constexpr std::size_t narrowest = 6;
 /// So many columns are never left out.
 constexpr std::size_t kept = 3;
@@ -50,12 +50,20 @@ void narrow(std::vector<std::size_t>& widths, std::size_t line, std::size_t leas
     }
 }
 
-void fit(std::vector<std::size_t>& widths, std::size_t line)
+/// Returns widths that fit a line: those of the columns that are shown.
+std::vector<std::size_t> fitted(std::vector<std::size_t> natural, std::size_t line)
 {
-    narrow(widths, line, comfortable);
-    while (widths.size() > kept && excess(widths, line) > 0)
-        widths.pop_back();
-    narrow(widths, line, narrowest);
+    for (;;) {
+        std::vector<std::size_t> widths = natural;
+        narrow(widths, line, comfortable);
+        if (excess(widths, line) == 0)
+            return widths;
+        if (natural.size() <= kept)
+            break;
+        natural.pop_back();
+    }
+    narrow(natural, line, narrowest);
+    return natural;
 }
 
 } // namespace
@@ -92,11 +100,11 @@ void Table::flush()
 void Table::set_widths()
 {
     is_cut_ = is_terminal(STDOUT_FILENO);
-    widths_.assign(rows_.front().size(), 0);
+    std::vector<std::size_t> widths(rows_.front().size(), 0);
     for (const auto& row : rows_)
-        for (std::size_t i = 0; i < widths_.size(); ++i)
-            widths_[i] = std::max(widths_[i], width_of(row[i]));
-    fit(widths_, terminal_width());
+        for (std::size_t i = 0; i < widths.size(); ++i)
+            widths[i] = std::max(widths[i], width_of(row[i]));
+    widths_ = fitted(std::move(widths), terminal_width());
 }
 
 void Table::write(const std::vector<std::string>& row, bool is_head)

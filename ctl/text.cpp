@@ -96,4 +96,25 @@ std::string cut(std::string_view text, std::size_t columns)
     return std::string{text.substr(0, bytes)} + "…";
 }
 
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t columns)
+{
+    std::string result;
+    std::size_t column = indent;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find(' '), text.size());
+        const std::string_view word = text.substr(0, end);
+        if (column > indent && column + 1 + width_of(word) > columns) {
+            result.append("\n").append(indent, ' ');
+            column = indent;
+        } else if (column > indent) {
+            result += ' ';
+            ++column;
+        }
+        result += word;
+        column += width_of(word);
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return result;
+}
+
 } // namespace passage::ctl

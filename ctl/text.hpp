@@ -16,4 +16,8 @@ std::size_t width_of(std::string_view text);
 /// Returns a printable text in at most so many columns. If something is cut off, it ends with an ellipsis.
 std::string cut(std::string_view text, std::size_t columns);
 
+/// Breaks a printable text into lines of at most so many columns, at spaces. Lines after the first begin with `indent`
+/// spaces, and the first has that much less room.
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t columns);
+
 } // namespace passage::ctl

@@ -101,6 +101,14 @@ ExitCode show_each(Program& program, const Words& arguments, UserOperation opera
     return program.run(for_each_item(program, read_items(arguments), std::move(operation), show));
 }
 
+/// So that people see whom they are asked about.
+asio::awaitable<ExitCode> append_identifier(Client& client, const std::string& id, std::string& text)
+{
+    const UserInfo user = value_or_throw(co_await client.get_user(id));
+    text += " (" + (user.email.empty() ? user.phone : user.email) + ')';
+    co_return ExitCode::ok;
+}
+
 asio::awaitable<ExitCode> write_one(Program& program, asio::awaitable<expected<UserInfo>> operation)
 {
     const UserInfo user = value_or_throw(co_await std::move(operation));
@@ -188,7 +196,10 @@ ExitCode delete_users(Program& program, const Words& arguments)
 {
     Client& client = program.client();
     std::vector<std::string> ids = read_items(arguments);
-    program.confirm("Delete " + count_of(ids, "user") + '?');
+    std::string named = count_of(ids, "user");
+    if (ids.size() == 1 && !program.options.yes)
+        program.run(append_identifier(client, ids.front(), named));
+    program.confirm("Delete " + named + '?');
     const auto remove = [&](const std::string& id, const CallOptions& options) {
         return client.delete_user(id, options);
     };

@@ -207,12 +207,13 @@ void Doctor::check_tcp()
     const bool is_beyond = is_at_proxy_ && watch_->timings().proxy.count() > 0;
     if ((has_failed_with(Errc::connect) || has_timed_out_at(Stage::connect)) && !is_beyond) {
         const Error& error = app_.error();
+        const std::string url = is_proxied_ ? "the proxy's URL" : "the URL";
         const bool is_refused = error.cause == boost::system::errc::connection_refused;
         failed(to_string(error),
                !config_.unix_socket.empty()
                    ? "Check the path of the socket, that its server runs, and who may write to it."
-               : is_refused ? "Nothing listens there: check the host and port of the URL, and that the server runs."
-                            : "Check the host and port of the URL, the route to it, and firewalls between.",
+               : is_refused ? "Nothing listens there: check the host and port of " + url + ", and that the server runs."
+                            : "Check the host and port of " + url + ", the route to it, and firewalls between.",
                ExitCode::unreachable);
         return;
     }
@@ -362,11 +363,9 @@ void Doctor::check_key()
         ok("it is accepted; the app has " + std::to_string(page->total_users) + " users");
     else
         failed(to_string(page.error()),
-               is_unauthorized(page.error())
-                   ? "Check PASSAGE_API_KEY: it may be another app's, revoked or cut off. The server's console makes a "
-                     "new one."
-               : is_forbidden(page.error()) ? "The key is known, but may not read users: use one with that right."
-                                            : "The server refuses to list users: look into its logs.",
+               is_unauthorized(page.error()) ? "Check PASSAGE_API_KEY: it may be another app's, revoked or cut off."
+               : is_forbidden(page.error())  ? "The key is known, but may not read users: use one with that right."
+                                             : "The server refuses to list users: look into its logs.",
                exit_code_of(page.error()));
 }
 

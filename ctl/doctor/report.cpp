@@ -48,11 +48,13 @@ void Report::write(const char* state, const char* colour, const std::string& ste
                                   {"detail", json_text(detail)},
                                   {"advice", json_text(advice)}});
     } else {
+        constexpr std::size_t indent = state_width + step_width;
+        const std::size_t width = terminal_width();
         const std::string mark = padded(state, state_width);
         program_.out << (is_coloured() ? colour + mark + "\x1b[0m" : mark) << padded(step, step_width)
-                     << printable(detail) << '\n';
+                     << wrapped(printable(detail), indent, width) << '\n';
         if (!advice.empty())
-            program_.out << std::string(state_width, ' ') << "-> " << printable(advice) << '\n';
+            program_.out << std::string(indent - 3, ' ') << "-> " << wrapped(printable(advice), indent, width) << '\n';
     }
     program_.out.flush();
 }

@@ -389,7 +389,8 @@ def terminal(folder):
         for answer in ("n\n", "\n", "\x04"):
             refused = run_at_terminal(env, "users", "delete", evil, answer=answer)
             check_equal(refused.code, FAILED, f"exit status after {answer!r}")
-            check("Delete user" in refused.out and "nothing was done" in refused.out, refused.out)
+            check(f"Delete user {evil} (evil@example.com)? " in refused.out, refused.out)
+            check("nothing was done" in refused.out, refused.out)
         check(evil in emulator.users(), "deleted without a yes")
         accepted = run_at_terminal(env, "users", "delete", evil, wide, answer="y\n")
         check("Delete 2 users?" in accepted.out, accepted.out)
@@ -589,7 +590,7 @@ def commands():
     """The words of each command, and its help."""
     def under(words):
         text = run({}, *words, "--help").out
-        section = re.search(r"(?ims)^subcommands:\n(.*?)(?:\n\n|\Z)", text)
+        section = re.search(r"(?ims)^commands:\n(.*?)(?:\n\n|\Z)", text)
         if not section:
             yield words, text
             return
