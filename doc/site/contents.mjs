@@ -4,7 +4,17 @@ export const start = 'README.md';
 
 /// Documents that no section names come last in the section that is marked.
 export const sections = [
-    { title: 'Begin', pages: ['README.md', 'doc/install.md', 'doc/tutorial.md', 'doc/faq.md', 'doc/why.md'] },
+    {
+        title: 'Begin',
+        pages: [
+            'README.md',
+            'doc/install.md',
+            'doc/tutorial.md',
+            'doc/migration.md',
+            'doc/faq.md',
+            'doc/why.md',
+        ],
+    },
     {
         title: 'Guides',
         others: true,
@@ -19,6 +29,7 @@ export const sections = [
             'doc/observability.md',
             'doc/opentelemetry.md',
             'doc/emulator.md',
+            'doc/passagectl.md',
             'example/web_app/README.md',
         ],
     },

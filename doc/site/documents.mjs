@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, normalize } from 'node:path/posix';
 import MarkdownIt from 'markdown-it';
-import { Ids, block, code, escape, heading, relative } from './html.mjs';
+import { Ids, block, code, escape, heading, inlineCode, relative } from './html.mjs';
 
 const headers = 'include/passage/';
 const shown = new Set(['.cpp', '.hpp', '.py', '.mjs', '.go', '.txt', '.cmake', '.in', '.json', '.js', '.html', '.css', '']);
@@ -112,7 +112,7 @@ export class Documents {
             return '</a>';
         };
         rules.code_inline = (tokens, i) => {
-            const text = `<code>${escape(tokens[i].content)}</code>`;
+            const text = inlineCode(tokens[i].content);
             const url = depth || tokens[i].meta?.inHeading ? null : this.#reference.find(tokens[i].content);
             return url ? `<a class="name" href="${escape(relative(page.url, url))}">${text}</a>` : text;
         };

@@ -18,6 +18,15 @@ export function escape(text) {
     return text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]);
 }
 
+/// Code in a line of text. Short code is kept together, and long code may break where it has parts.
+export function inlineCode(text) {
+    if (text.length <= 24) {
+        return `<code class="short">${escape(text)}</code>`;
+    }
+    const parts = text.split(/(?<=::|[({,./])/);
+    return `<code>${parts.map(escape).join('<wbr>')}</code>`;
+}
+
 /// Code as HTML; `language` is that of a fence, or the end of a file's name.
 export function code(text, language) {
     const known = languages[language] ?? language;
