@@ -16,7 +16,8 @@ const looks = [
     ['light', desktop, 'light'],
     ['dark', phone, 'dark'],
 ];
-const main = ['index', 'tutorial', 'recipes', 'settings', 'errors', 'benchmarks', 'reference/index', 'reference/operations'];
+// One of each kind: larger ones have the same parts, and take axe much longer.
+const main = ['index', 'tutorial', 'settings', 'errors', 'benchmarks', 'reference/index', 'reference/tokens'];
 
 const urlOf = (page) => pathToFileURL(join(site, page)).href;
 
@@ -47,7 +48,7 @@ for (const name of main) {
 
 test('no page is wider than a phone', async () => {
     const page = await newReader({ viewport: phone });
-    const pages = readdirSync(site, { recursive: true }).filter((name) => name.endsWith('.html'));
+    const pages = readdirSync(site, { recursive: true }).filter((name) => /^(?!source\/).*\.html$/.test(name));
     assert.ok(pages.length > main.length);
     for (const name of pages) {
         await page.goto(urlOf(name));
