@@ -761,6 +761,20 @@ BOOST_AUTO_TEST_CASE(a_wait_that_ends_after_the_deadline_keeps_the_cause)
     BOOST_TEST(call.error().effect == Effect::unknown);
 }
 
+BOOST_AUTO_TEST_CASE(a_request_that_the_server_did_not_process_has_no_effect)
+{
+    for (const bool unprocessed : {false, true}) {
+        Call call;
+        call.start_sending(true);
+        call.tell(Advanced{sent});
+        Failure refused{Error{Errc::tls, "the server refused the client's certificate"}, false};
+        refused.unprocessed = unprocessed;
+        BOOST_TEST(call.tell(Failed{std::move(refused), sent}).kind == Kind::end_attempt);
+        BOOST_TEST(call.tell(AttemptEnded{}).kind == Kind::complete);
+        BOOST_TEST(call.error().effect == (unprocessed ? Effect::none : Effect::unknown));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_replay_is_not_begun_after_the_deadline)
 {
     Call call;
