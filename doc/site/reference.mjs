@@ -136,6 +136,9 @@ export class Reference {
     #addMembers(list, nodes, prefix) {
         for (const node of nodes.filter(isDocumented)) {
             const name = prefix + text(first(node, 'name'));
+            if (name.includes('<') && node.getAttribute('kind') === 'variable') {
+                continue; // a specialization, of which its template says enough
+            }
             const kind = node.getAttribute('kind');
             const overloaded = list.find((other) => other.name === name && other.kind === kind);
             if (overloaded) {
@@ -250,7 +253,9 @@ export class Reference {
 
     #signatures(page, { kind, name, nodes }) {
         if (kind === 'concept') {
-            return `<pre class="signature"><code>${this.#linked(page, first(nodes[0], 'initializer'))}</code></pre>\n`;
+            const tidy = (text) => text.replace(library, '').replace(/ = +/, ' = ');
+            const declaration = this.#code(page, first(nodes[0], 'initializer'), tidy).trim();
+            return `<pre class="signature"><code>${declaration}</code></pre>\n`;
         }
         if (['class', 'struct', 'enum'].includes(kind)) {
             const word = kind === 'enum' ? 'enum class' : kind;
@@ -287,8 +292,8 @@ export class Reference {
         const isStatic = node.getAttribute('static') === 'yes' ? 'static ' : '';
         const start = `${isStatic}${type}${type && ' '}`;
         if (kind === 'variable') {
-            const value = first(node, 'initializer');
-            return `${start}${name}${value ? ` ${this.#linked(page, value)}` : ''}`;
+            const value = this.#linked(page, first(node, 'initializer'));
+            return `${start}${name}${value && !value.startsWith('{') ? ' ' : ''}${value}`;
         }
         const parameters = elements(node, 'param').map((parameter) => {
             const declared = text(first(parameter, 'declname'));
