@@ -60,9 +60,10 @@ class Emulator:
     def start(self, *more):
         env_file = work / f"{self.name}.env"
         self.process = subprocess.Popen(
-            [given.emulator, "--env-out", str(env_file), "--ca-out", str(work / f"{self.name}.pem")]
+            [given.emulator, "--env-out", str(env_file), "--ca-out", str(work / f"{self.name}.pem"), "--verbose"]
             + list(map(str, self.arguments + more)),
             stdout=subprocess.PIPE,
+            stderr=(work / f"{self.name}.log").open("ab"),
             text=True,
         )
         for line in self.process.stdout:
@@ -77,6 +78,11 @@ class Emulator:
         self.process.terminate()
         self.process.wait(PATIENCE)
         self.process.stdout.close()
+
+    def creations(self):
+        """The requests that would create a user, counted by their statuses."""
+        log = (work / f"{self.name}.log").read_text()
+        return collections.Counter(re.findall(r"^POST \S+/users (\d+)", log, re.MULTILINE))
 
     def users(self):
         trust = ssl.create_default_context(cafile=self.settings["PASSAGE_CA_FILE"])
@@ -255,6 +261,8 @@ def killed():
         print(expect(run(target, "import", users), 0, "were done before").out)
         check(expect_equal(source, target) == given.users, "some are missing")
         check(results(journal) == {"created": given.users}, f"the journal says {results(journal)}")
+        # Those that may have been created were looked up: the server had to refuse nobody.
+        check(target.creations() == {"201": given.users}, f"creations: {target.creations()}")
         expect(run(target, "import", users), 0, "0 users created")
 
 
