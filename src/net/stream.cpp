@@ -227,6 +227,8 @@ void Stream::start_tls(SslPtr ssl)
         TunnelBio::attach(*this);
     else
         TransportBio::attach(*this);
+    // Not before: OpenSSL 3.2 and newer forget to report a lack of memory here, and crash when they get a BIO after it.
+    SSL_set_connect_state(ssl_.get());
 }
 
 Stream::~Stream()

@@ -310,7 +310,6 @@ SslPtr TlsContext::make_ssl(Clock::time_point now)
     if (session_ &&
         now - from_pointer(SSL_SESSION_get_ex_data(session_.get(), verification_index())) < longest_resumption)
         SSL_set_session(ssl.get(), session_.get());
-    SSL_set_connect_state(ssl.get());
     return ssl;
 }
 

@@ -43,6 +43,7 @@ struct Server
         SSL_set_accept_state(server.get());
         for (SSL* ssl : {client.get(), server.get()})
             SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+        SSL_set_connect_state(client.get());
         for (int round = 0; round < 4; ++round) {
             SSL_do_handshake(client.get());
             pass_on(client.get(), server.get());
