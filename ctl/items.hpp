@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace passage::ctl {
@@ -59,10 +60,10 @@ asio::awaitable<ExitCode> for_each_item(Program& program, std::vector<std::strin
             tally.failed(index, result.error());
             return;
         }
-        if constexpr (requires { print(view[index], *result); })
-            print(view[index], *result);
-        else
+        if constexpr (std::is_void_v<typename std::remove_cvref_t<decltype(result)>::value_type>)
             print(view[index]);
+        else
+            print(view[index], *result);
         tally.succeeded();
     };
     BatchOptions options;
