@@ -55,12 +55,13 @@ asio::awaitable<ExitCode> for_each_item(Program& program, std::vector<std::strin
 {
     const std::span<const std::string> view{items};
     Tally tally{program, view};
-    const auto deliver = [&](std::size_t index, auto&& result) {
+    using Result = typename std::invoke_result_t<Operation&, const std::string&, const CallOptions&>::value_type;
+    const auto deliver = [&](std::size_t index, Result&& result) {
         if (!result) {
             tally.failed(index, result.error());
             return;
         }
-        if constexpr (std::is_void_v<typename std::remove_cvref_t<decltype(result)>::value_type>)
+        if constexpr (std::is_void_v<typename Result::value_type>)
             print(view[index]);
         else
             print(view[index], *result);
