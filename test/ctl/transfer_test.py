@@ -27,7 +27,6 @@ import urllib.parse
 import urllib.request
 
 PATIENCE = 120
-MEMORY = 32 * 1024  # KiB
 
 options = argparse.ArgumentParser()
 options.add_argument("case")
@@ -38,6 +37,7 @@ options.add_argument("--users", type=int, default=3000)
 options.add_argument("--kills", type=int, default=4)
 options.add_argument("--rows", type=int, default=50_000)
 options.add_argument("--cell", type=int, default=8_000_000)
+options.add_argument("--memory", type=int, default=32 * 1024, help="KiB that a program may take; 0: any")
 options.add_argument("--seed", type=int, default=random.randrange(10**6))
 given = options.parse_args()
 work = given.folder.resolve() / given.case
@@ -157,7 +157,7 @@ class Memory(threading.Thread):
 
     def at_end(self):
         self.join()
-        check(self.peak <= MEMORY, f"{self.peak} KiB of memory are more than 32 MiB")
+        check(not given.memory or self.peak <= given.memory, f"{self.peak} KiB of memory are more than {given.memory}")
         return self.peak
 
 
