@@ -24,7 +24,7 @@ using Use = Column::Use;
 constexpr std::string_view unknown_advice =
     ": keep it with --unknown metadata, leave it out with --unknown skip, or say what it is with --map";
 
-std::string quoted(std::string_view text)
+std::string in_quotes(std::string_view text)
 {
     return '"' + std::string{text} + '"';
 }
@@ -78,14 +78,15 @@ bool is_phone(std::string_view text)
 void set_email(Record& record, std::string_view text)
 {
     if (!is_email(text))
-        record.problem = "the e-mail address is not of the form name@domain: " + quoted(text.substr(0, 100));
+        record.problem = "the e-mail address is not of the form name@domain: " + in_quotes(text.substr(0, 100));
     record.email = text;
 }
 
 void set_phone(Record& record, std::string_view text)
 {
     if (!is_phone(text))
-        record.problem = "the phone number is not in E.164 form, such as +15005550007: " + quoted(text.substr(0, 100));
+        record.problem =
+            "the phone number is not in E.164 form, such as +15005550007: " + in_quotes(text.substr(0, 100));
     record.phone = text;
 }
 
@@ -93,7 +94,7 @@ void set_status(Record& record, std::string_view text)
 {
     const auto status = OpenEnum<UserStatus>::from_text(lower(text));
     if (status.value() == UserStatus::unknown)
-        record.problem = "the status is not active, inactive or pending: " + quoted(text.substr(0, 100));
+        record.problem = "the status is not active, inactive or pending: " + in_quotes(text.substr(0, 100));
     record.status = status.value();
 }
 
@@ -191,13 +192,13 @@ private:
             if (text && !text->empty())
                 set(record, column.use, {text->data(), text->size()});
             else if (!text && !value.is_null())
-                record.problem = quoted(name) + " is no string";
+                record.problem = in_quotes(name) + " is no string";
             break;
         case Use::metadata:
             if (json::object* const fields = value.if_object())
                 set_metadata(record, std::move(*fields));
             else if (!value.is_null())
-                record.problem = quoted(name) + " is no object";
+                record.problem = in_quotes(name) + " is no object";
             break;
         case Use::metadata_field:
             record.metadata[column.name] = std::move(value);
@@ -207,7 +208,7 @@ private:
                 add_not_carried(column.name);
             break;
         case Use::refused:
-            record.problem = "has a member that is unknown, " + quoted(name) + std::string{unknown_advice};
+            record.problem = "has a member that is unknown, " + in_quotes(name) + std::string{unknown_advice};
             break;
         case Use::skipped:
             break;
@@ -302,12 +303,12 @@ private:
                 throw Failure{ExitCode::usage, "the header is not UTF-8" + std::string{encoding_advice}};
             columns_.push_back(name.empty() ? Column{Use::refused, {}} : columns.find(name));
             if (columns_.back().use == Use::refused && !name.empty())
-                unknown += (unknown.empty() ? "" : ", ") + quoted(name);
+                unknown += (unknown.empty() ? "" : ", ") + in_quotes(name);
         }
         const auto unmatched = columns.unmatched(names_);
         if (!unmatched.empty())
             throw Failure{ExitCode::usage, "--map names a column that the file does not have: " +
-                                               quoted(unmatched.front()) + "; it has " + all_names()};
+                                               in_quotes(unmatched.front()) + "; it has " + all_names()};
         refuse_twice();
         if (count_of(Use::email) + count_of(Use::phone) == 0) {
             const bool looks_delimited =
@@ -330,9 +331,9 @@ private:
                                     column.use == Use::not_carried || column.use == Use::metadata;
             for (std::size_t j = 0; j < i && !may_repeat; ++j)
                 if (columns_[j].use == column.use && columns_[j].name == column.name)
-                    throw Failure{ExitCode::usage, "the columns " + quoted(names_[j]) + " and " + quoted(names_[i]) +
-                                                       " are the same field: leave one out, as in --map " + names_[i] +
-                                                       "=skip"};
+                    throw Failure{ExitCode::usage,
+                                  "the columns " + in_quotes(names_[j]) + " and " + in_quotes(names_[i]) +
+                                      " are the same field: leave one out, as in --map " + names_[i] + "=skip"};
         }
     }
 
@@ -342,7 +343,7 @@ private:
     {
         std::string all;
         for (const std::string& name : names_)
-            all += (all.empty() ? "" : ", ") + quoted(name);
+            all += (all.empty() ? "" : ", ") + in_quotes(name);
         return all;
     }
 
@@ -351,7 +352,7 @@ private:
         const std::string& text = row_.fields[index];
         const Column& column = columns_[index];
         if (column.use != Use::skipped && !is_utf8(text)) {
-            record.problem = "is not UTF-8 in column " + quoted(names_[index]) + std::string{encoding_advice};
+            record.problem = "is not UTF-8 in column " + in_quotes(names_[index]) + std::string{encoding_advice};
             return;
         }
         switch (column.use) {
@@ -368,7 +369,7 @@ private:
             boost::system::error_code error;
             json::value value = json::parse(text, error);
             if (error || !value.is_object())
-                record.problem = quoted(names_[index]) + " is no JSON object";
+                record.problem = in_quotes(names_[index]) + " is no JSON object";
             else
                 set_metadata(record, std::move(value.get_object()));
             break;
