@@ -22,6 +22,12 @@ struct ShortText : boost::static_string<Capacity>
         return *this;
     }
     operator std::string_view() const noexcept { return {this->data(), this->size()}; }
+
+    /// The operators of Boost 1.83 are ambiguous for a derived type.
+    friend bool operator==(const ShortText& left, const ShortText& right) noexcept
+    {
+        return std::string_view{left} == std::string_view{right};
+    }
 };
 
 /// A final response, with the header fields that the library acts on.
