@@ -1,8 +1,7 @@
 #include "magic_links.hpp"
 
-#include "json_lines.hpp"
 #include "program.hpp"
-#include "views.hpp"
+#include "write_result.hpp"
 
 namespace passage::ctl {
 namespace {
@@ -18,16 +17,6 @@ CreateMagicLinkRequest request_for(const MagicLinkOptions& options)
     if (options.channel == MagicLinkChannel::unknown)
         throw Failure{ExitCode::usage, "--user needs --channel, which says to which address the link goes"};
     return CreateMagicLinkRequest::for_user(*options.user_id, options.channel);
-}
-
-asio::awaitable<ExitCode> write_link(Program& program, asio::awaitable<expected<MagicLink>> create)
-{
-    const MagicLink link = value_or_throw(co_await std::move(create));
-    if (program.options.json)
-        write_line(program.out, to_json(link));
-    else
-        write_details(program.out, link);
-    co_return ExitCode::ok;
 }
 
 } // namespace
@@ -46,7 +35,7 @@ ExitCode create_magic_link(Program& program, const MagicLinkOptions& options)
         request.path(*options.path);
     if (options.redirect)
         request.redirect(*options.redirect);
-    return program.run(write_link(program, program.client().create_magic_link(request)));
+    return program.run(write_result(program, program.client().create_magic_link(request)));
 }
 
 } // namespace passage::ctl

@@ -1,10 +1,9 @@
 #include "tokens.hpp"
 
 #include "items.hpp"
-#include "json_lines.hpp"
 #include "program.hpp"
 #include "terminal.hpp"
-#include "views.hpp"
+#include "write_result.hpp"
 
 #include <unistd.h>
 
@@ -19,16 +18,6 @@ std::string read_token(Program& program)
     if (!(std::cin >> token))
         throw Failure{ExitCode::usage, "standard input has no token"};
     return token;
-}
-
-asio::awaitable<ExitCode> write_claims(Program& program, asio::awaitable<expected<Claims>> check)
-{
-    const Claims claims = value_or_throw(co_await std::move(check));
-    if (program.options.json)
-        write_line(program.out, to_json(claims));
-    else
-        write_details(program.out, claims);
-    co_return ExitCode::ok;
 }
 
 } // namespace
@@ -49,7 +38,7 @@ ExitCode verify_token(Program& program, const AuthOptions& options)
 {
     Authenticator authenticator =
         value_or_throw(Authenticator::create(program.context().get_executor(), program.config(), options));
-    return program.run(write_claims(program, authenticator.authenticate(read_token(program))));
+    return program.run(write_result(program, authenticator.authenticate(read_token(program))));
 }
 
 } // namespace passage::ctl
