@@ -45,7 +45,7 @@ public:
     /// Ends a stream whose response is no longer needed. A no-op if it has ended.
     void reset(Stream& stream) noexcept;
 
-    /// Processes bytes from the server.
+    /// Processes bytes from the server. `now` is the time at which they were received.
     void receive(std::string_view bytes, TimePoint now);
 
     /// The connection is lost. Ends the session; all open streams fail with `failure`.
