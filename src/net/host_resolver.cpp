@@ -25,6 +25,25 @@ Failure dns_failure(error_code cause, bool transient)
     return failure;
 }
 
+/// The error that Asio's own resolver reports for a status of `getaddrinfo`.
+error_code resolver_error(int status)
+{
+    switch (status) {
+    case EAI_SYSTEM:
+        return {errno, boost::system::system_category()};
+    case EAI_AGAIN:
+        return asio::error::host_not_found_try_again;
+    case EAI_FAIL:
+        return asio::error::no_recovery;
+    case EAI_NONAME:
+    case EAI_NODATA:
+    case EAI_ADDRFAMILY:
+        return asio::error::host_not_found;
+    default:
+        return {status, asio::error::get_addrinfo_category()};
+    }
+}
+
 /// Alternates address families, beginning with the system's first choice (RFC 8305, section 4).
 Addresses interleave(const Addresses& sorted)
 {
@@ -52,8 +71,7 @@ expected<Addresses, Failure> system_lookup(const std::string& host)
     if (status == EAI_MEMORY || (status == EAI_SYSTEM && errno == ENOMEM))
         return unexpected{out_of_memory(Stage::dns)};
     if (status != 0) {
-        const error_code cause = status == EAI_SYSTEM ? error_code{errno, boost::system::system_category()}
-                                                      : error_code{status, asio::error::get_addrinfo_category()};
+        const error_code cause = resolver_error(status);
         // The name server did not answer, or the system lacks a resource: the name may exist.
         const bool transient = status == EAI_AGAIN || status == EAI_SYSTEM;
         return unexpected{dns_failure(cause, transient)};

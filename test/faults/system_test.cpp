@@ -351,13 +351,14 @@ BOOST_AUTO_TEST_CASE(a_name_that_can_not_be_looked_up_now_is_looked_up_again)
         const char* name;
         int status;
         unsigned attempts;
+        boost::system::error_code cause;
     };
     Driver driver;
-    for (const Row& row : std::vector<Row>{{"no such name", EAI_NONAME, 1},
-                                           {"no address", EAI_NODATA, 1},
-                                           {"refused", EAI_FAIL, 1},
-                                           {"no answer", EAI_AGAIN, 3},
-                                           {"no descriptor", EAI_SYSTEM, 3}}) {
+    for (const Row& row : std::vector<Row>{{"no such name", EAI_NONAME, 1, asio::error::host_not_found},
+                                           {"no address", EAI_NODATA, 1, asio::error::host_not_found},
+                                           {"refused", EAI_FAIL, 1, asio::error::no_recovery},
+                                           {"no answer", EAI_AGAIN, 3, asio::error::host_not_found_try_again},
+                                           {"no descriptor", EAI_SYSTEM, 3, asio::error::no_descriptors}}) {
         count_case();
         count_run();
         std::atomic<unsigned> lookups = 0;
@@ -377,6 +378,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_can_not_be_looked_up_now_is_looked_up_again)
             BOOST_TEST((result.error->stage == Stage::dns));
             BOOST_TEST((result.error->effect == Effect::none));
             BOOST_TEST(result.error->attempts == row.attempts);
+            BOOST_TEST(result.error->cause == row.cause);
             BOOST_TEST(lookups == row.attempts);
         }
     }
