@@ -39,6 +39,18 @@ std::shared_ptr<trace::TracerProvider> make_tracers()
     return opentelemetry::sdk::trace::TracerProviderFactory::Create(std::move(processor));
 }
 
+/// Newer versions of the SDK take no unit.
+template <class Factory = metrics::ViewFactory>
+std::unique_ptr<metrics::View> make_histogram_view(const std::string& name,
+                                                   const std::shared_ptr<metrics::AggregationConfig>& buckets)
+{
+    constexpr auto histogram = metrics::AggregationType::kHistogram;
+    if constexpr (requires { Factory::Create(name, "", histogram, buckets); })
+        return Factory::Create(name, "", histogram, buckets);
+    else
+        return Factory::Create(name, "", "s", histogram, buckets);
+}
+
 std::shared_ptr<metrics::MeterProvider> make_meters()
 {
     auto meters = std::make_shared<metrics::MeterProvider>();
@@ -50,10 +62,8 @@ std::shared_ptr<metrics::MeterProvider> make_meters()
     const auto& boundaries = passage::opentelemetry_duration_boundaries;
     buckets->boundaries_.assign(boundaries.begin(), boundaries.end());
     const std::string name = "http.client.request.duration";
-    meters->AddView(
-        metrics::InstrumentSelectorFactory::Create(metrics::InstrumentType::kHistogram, name, "s"),
-        metrics::MeterSelectorFactory::Create("passage", "", ""),
-        metrics::ViewFactory::Create(name, "", "s", metrics::AggregationType::kHistogram, std::move(buckets)));
+    meters->AddView(metrics::InstrumentSelectorFactory::Create(metrics::InstrumentType::kHistogram, name, "s"),
+                    metrics::MeterSelectorFactory::Create("passage", "", ""), make_histogram_view(name, buckets));
     return meters;
 }
 

@@ -47,6 +47,18 @@ using sdk::trace::SpanData;
 
 namespace {
 
+/// Newer versions of the SDK take no unit.
+template <class Factory = sdk::metrics::ViewFactory>
+std::unique_ptr<sdk::metrics::View> make_histogram_view(const std::string& name,
+                                                        const std::shared_ptr<sdk::metrics::AggregationConfig>& buckets)
+{
+    constexpr auto histogram = sdk::metrics::AggregationType::kHistogram;
+    if constexpr (requires { Factory::Create(name, "", histogram, buckets); })
+        return Factory::Create(name, "", histogram, buckets);
+    else
+        return Factory::Create(name, "", "s", histogram, buckets);
+}
+
 using Spans = std::vector<std::unique_ptr<SpanData>>;
 /// By name, as text.
 using Attributes = std::map<std::string, std::string>;
@@ -158,7 +170,7 @@ struct Fixture
         made->AddView(
             InstrumentSelectorFactory::Create(InstrumentType::kHistogram, "http.client.request.duration", "s"),
             MeterSelectorFactory::Create("passage", "", ""),
-            ViewFactory::Create("http.client.request.duration", "", "s", AggregationType::kHistogram, buckets));
+            make_histogram_view("http.client.request.duration", buckets));
         return made;
     }
 
