@@ -72,12 +72,12 @@ void try_row(Driver& driver, const Row& row)
     const Identity good = make_identity({.names = "DNS:" + row.host}, &driver.server().authority());
     const TlsSettings settings{.identity = &identity};
     const Script after{{steps::tls({.identity = &good}), steps::serve()}, true};
-    const Observed seen =
-        row.good ? driver.run(by_name(driver, row.name, {{{steps::tls(settings), steps::serve()}, true}},
-                                      {.requests = 1, .kept = true}, row.host))
-                 : driver.run(by_name(driver, row.name, {{{steps::failing_tls(settings)}}, after},
-                                      {.error = Errc::tls, .stage = Stage::tls, .effect = Effect::none, .attempts = 1},
-                                      row.host));
+    const Case accepted = by_name(driver, row.name, {{{steps::tls(settings), steps::serve()}, true}},
+                                  {.requests = 1, .kept = true}, row.host);
+    const Case refused =
+        by_name(driver, row.name, {{{steps::failing_tls(settings)}}, after},
+                {.error = Errc::tls, .stage = Stage::tls, .effect = Effect::none, .attempts = 1}, row.host);
+    const Observed seen = driver.run(row.good ? accepted : refused);
     BOOST_TEST(seen.connections == 1u);
     BOOST_TEST((bytes_of_requests(seen) > 0) == row.good);
     // The server keeps a context for the settings, which must not be taken for those of a later certificate.
