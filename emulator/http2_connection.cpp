@@ -289,6 +289,11 @@ Http2Server::Session Http2Server::make_session()
             self(user_data).useless_frame();
             return 0;
         });
+    // Without this callback newer versions of nghttp2 would ignore the field.
+    nghttp2_session_callbacks_set_on_invalid_header_callback(
+        callbacks,
+        [](nghttp2_session*, const nghttp2_frame*, const std::uint8_t*, std::size_t, const std::uint8_t*, std::size_t,
+           std::uint8_t, void*) -> int { return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; });
     nghttp2_session_callbacks_set_on_begin_headers_callback(
         callbacks, [](nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
             if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
