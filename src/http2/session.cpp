@@ -435,7 +435,9 @@ void Session::fail(const Failure& failure) noexcept
 
 void Session::send(std::pmr::string& out, std::size_t limit)
 {
-    if (resets_ > 0 && !ended_)
+    if (ended_) // requests in the queue have failed, and may be made elsewhere
+        return;
+    if (resets_ > 0)
         ping();
     while (out.size() < limit) {
         const std::uint8_t* data = nullptr;
@@ -459,10 +461,10 @@ void Session::send(std::pmr::string& out, std::size_t limit)
 
 void Session::ping() noexcept
 {
-    if (ping_.outstanding)
+    if (awaits_ping())
         return;
     if (nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr) == 0)
-        ping_ = {true, resets_};
+        ping_ = {++pings_, resets_};
     else
         lose_memory();
 }
@@ -476,7 +478,7 @@ void Session::answered(Stream& stream) noexcept
 
 void Session::answered_ping() noexcept
 {
-    if (!std::exchange(ping_.outstanding, false))
+    if (std::exchange(ping_.number, 0) == 0)
         return;
     resets_ -= ping_.resets;
     ping_.resets = 0;

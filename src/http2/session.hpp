@@ -60,7 +60,9 @@ public:
 
     /// Queues a PING. A no-op if the last one is not answered yet.
     void ping() noexcept;
-    bool awaits_ping() const noexcept { return ping_.outstanding; }
+    /// The number of the PING that is not answered yet, from 1 on; 0 if there is none.
+    std::uint64_t unanswered_ping() const noexcept { return ping_.number; }
+    bool awaits_ping() const noexcept { return unanswered_ping() != 0; }
 
     /// Returns each stream that ended other than by `reset` once, then null.
     Stream* next_ended() noexcept;
@@ -117,9 +119,10 @@ private:
     bool lost_memory_ = false; ///< That is why it has ended.
     struct
     {
-        bool outstanding = false;
+        std::uint64_t number = 0;
         std::size_t resets = 0; ///< Those sent before it.
-    } ping_;
+    } ping_;                    ///< The one that is not answered yet.
+    std::uint64_t pings_ = 0;
     std::size_t resets_ = 0; ///< Those that the server may not have received, including `ping_.resets`.
 };
 

@@ -71,6 +71,7 @@ struct Http2Connection::StreamState final : ExchangeState, http2::Stream
 {
     explicit StreamState(ParkedCall& whose) : call{whose} {}
     ParkedCall& call;
+    bool interrupted = false; ///< Nothing is sent between the next `advance` and the end of the stream.
 
     static StreamState& of(const Exchange& exchange) { return static_cast<StreamState&>(*exchange.state); }
 };
@@ -151,7 +152,7 @@ std::optional<Connection::Result> Http2Connection::advance(Exchange& exchange)
     progress.stage = stream.is_sent() ? Stage::response : Stage::write;
     switch (stream.state()) {
     case http2::Stream::State::open:
-        progress.request_sent = true;
+        progress.request_sent = stream.is_begun() || !stream.interrupted; // it may be begun before the next `advance`
         return std::nullopt;
     case http2::Stream::State::complete:
         return stream.take_response();
@@ -178,6 +179,7 @@ void Http2Connection::wait(Exchange& exchange, std::shared_ptr<ParkedCall> call)
 
 void Http2Connection::cancel(Exchange& exchange)
 {
+    StreamState::of(exchange).interrupted = true;
     if (auto call = ParkedList::take(*exchange.call))
         Resumable::add(strand_, std::move(call));
 }
@@ -286,9 +288,9 @@ try {
             break;
         }
     }
-    if (session_.awaits_ping() != ping_is_timed_) {
-        ping_is_timed_ = !ping_is_timed_;
-        if (ping_is_timed_)
+    if (session_.unanswered_ping() != timed_ping_) { // another one may follow the answer at once
+        timed_ping_ = session_.unanswered_ping();
+        if (session_.awaits_ping())
             ping_sent_ = Clock::now();
         if (is_linked())
             watch();

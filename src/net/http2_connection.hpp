@@ -7,6 +7,7 @@
 
 #include <passage/config.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <memory_resource>
@@ -102,8 +103,8 @@ private:
     std::size_t told_places_ = 0;
     bool told_draining_ = false;
     Clock::time_point silent_since_;
-    Clock::time_point ping_sent_; ///< Of the PING that is not answered.
-    bool ping_is_timed_ = false;
+    Clock::time_point ping_sent_;  ///< Of the PING that is not answered.
+    std::uint64_t timed_ping_ = 0; ///< The number of that PING.
 };
 
 } // namespace passage::net

@@ -291,6 +291,8 @@ BOOST_FIXTURE_TEST_CASE(a_reset_stream_takes_a_place_until_a_ping_is_answered, F
     peer.read_from(session);
     BOOST_TEST((peer.requests.at(1).reset == NGHTTP2_CANCEL));
     BOOST_TEST(peer.pings == 1u);
+    const auto first_ping = session.unanswered_ping();
+    BOOST_TEST(first_ping != 0u);
     session.reset(second);
     BOOST_TEST(session.places() == 1u);
     peer.read_from(session);
@@ -298,9 +300,28 @@ BOOST_FIXTURE_TEST_CASE(a_reset_stream_takes_a_place_until_a_ping_is_answered, F
     receive(ping_ack()); // which was sent before the second was reset
     BOOST_TEST(session.places() == 2u);
     BOOST_TEST(peer.pings == 2u);
+    BOOST_TEST(session.awaits_ping());
+    BOOST_TEST(session.unanswered_ping() != first_ping);
     receive(ping_ack());
     BOOST_TEST(session.places() == 3u);
     BOOST_TEST(!session.awaits_ping());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_session_that_has_ended_sends_nothing_that_was_queued, Fixture)
+{
+    begin();
+    http::Request& request = requests.emplace_back();
+    request.method = "DELETE";
+    request.target = "/v1/apps/a/users/u2";
+    Stream& queued = streams.emplace_back();
+    session.begin(queued, request, {});
+    session.reset(streams.front()); // which queues a PING
+    session.fail({Error{Errc::truncated}, true});
+    BOOST_TEST((queued.state() == State::failed));
+    BOOST_TEST(!queued.is_begun());
+    peer.read_from(session);
+    BOOST_TEST(peer.requests.size() == 1u);
+    BOOST_TEST(peer.pings == 0u);
 }
 
 BOOST_FIXTURE_TEST_CASE(what_comes_late_for_a_reset_stream_is_taken_in, Fixture)
