@@ -36,6 +36,8 @@ void CallerSide::begin()
 
 void CallerSide::Cancel::operator()(asio::cancellation_type type) const
 {
+    if (call.expired()) // then its execution context may not exist either
+        return;
     asio::post(strand, [call = call, type] {
         if (const auto alive = call.lock())
             alive->cancel(type);
