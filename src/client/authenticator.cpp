@@ -405,7 +405,7 @@ Authenticator::Prepared Authenticator::prepare_authenticate(std::string_view tok
     if (auto result = check_at_once(token))
         return std::make_shared<client::ReadyOperation<Claims>>(*std::move(result));
     return std::make_shared<client::CoroutineOperation<Claims>>(
-        "authenticate",
+        "authenticate", executor_,
         [state = state_, text = std::string{token}, options] { return State::wait_and_check(state, text, options); });
 }
 

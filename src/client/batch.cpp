@@ -1,4 +1,5 @@
 #include "client/await_batch.hpp"
+#include "net/context_work.hpp"
 
 #include <passage/batch.hpp>
 
@@ -39,9 +40,10 @@ public:
     using Results = std::vector<expected<T>>;
     using typename detail::BatchOperation<Results>::Handler;
 
-    Collection(Items items, std::vector<std::size_t> places, std::vector<std::size_t> sources, Operation operation,
-               BatchOptions options)
-        : items_{std::move(items)},
+    Collection(const Client& client, Items items, std::vector<std::size_t> places, std::vector<std::size_t> sources,
+               Operation operation, BatchOptions options)
+        : work_{client.get_executor()},
+          items_{std::move(items)},
           places_{std::move(places)},
           sources_{std::move(sources)},
           operation_{std::move(operation)},
@@ -52,6 +54,7 @@ public:
 
     void start(Handler handler, asio::any_io_executor executor) override
     {
+        work_.begin(executor);
         auto begin = [this](std::size_t place, const CallOptions& call) { return operation_(items_[place], call); };
         auto deliver = [this](std::size_t index, expected<T>&& result) {
             results_[places_[index]] = std::move(result);
@@ -92,6 +95,7 @@ private:
         return std::move(results_);
     }
 
+    net::ContextWork work_;
     Items items_;
     const std::vector<std::size_t> places_;
     const std::vector<std::size_t> sources_;
@@ -103,17 +107,19 @@ private:
 
 /// Runs the operation for each item.
 template <class T, class Items, class Operation>
-detail::BatchOf<T> each(Items items, Operation operation, BatchOptions options)
+detail::BatchOf<T> each(const Client& client, Items items, Operation operation, BatchOptions options)
 {
     std::vector<std::size_t> places(items.size());
     std::iota(places.begin(), places.end(), std::size_t{0});
-    return std::make_shared<Collection<T, Items, Operation>>(
-        std::move(items), std::move(places), std::vector<std::size_t>{}, std::move(operation), std::move(options));
+    return std::make_shared<Collection<T, Items, Operation>>(client, std::move(items), std::move(places),
+                                                             std::vector<std::size_t>{}, std::move(operation),
+                                                             std::move(options));
 }
 
 /// Runs the operation once for each distinct id.
 template <class T, class Operation>
-detail::BatchOf<T> each_once(std::vector<std::string> ids, Operation operation, BatchOptions options)
+detail::BatchOf<T> each_once(const Client& client, std::vector<std::string> ids, Operation operation,
+                             BatchOptions options)
 {
     std::unordered_map<std::string_view, std::size_t> first;
     std::vector<std::size_t> places;
@@ -125,7 +131,7 @@ detail::BatchOf<T> each_once(std::vector<std::string> ids, Operation operation, 
         sources[i] = at->second;
     }
     return std::make_shared<Collection<T, std::vector<std::string>, Operation>>(
-        std::move(ids), std::move(places), std::move(sources), std::move(operation), std::move(options));
+        client, std::move(ids), std::move(places), std::move(sources), std::move(operation), std::move(options));
 }
 
 } // namespace
@@ -133,14 +139,15 @@ detail::BatchOf<T> each_once(std::vector<std::string> ids, Operation operation, 
 detail::BatchOf<UserInfo> detail::prepare_get_users(Client& client, std::vector<std::string> ids, BatchOptions options)
 {
     return each_once<UserInfo>(
-        std::move(ids), [&client](std::string_view id, const CallOptions& call) { return client.get_user(id, call); },
+        client, std::move(ids),
+        [&client](std::string_view id, const CallOptions& call) { return client.get_user(id, call); },
         std::move(options));
 }
 
 detail::BatchOf<void> detail::prepare_delete_users(Client& client, std::vector<std::string> ids, BatchOptions options)
 {
     return each_once<void>(
-        std::move(ids),
+        client, std::move(ids),
         [&client](std::string_view id, const CallOptions& call) { return client.delete_user(id, call); },
         std::move(options));
 }
@@ -149,7 +156,7 @@ detail::BatchOf<UserInfo> detail::prepare_create_users(Client& client, std::vect
                                                        BatchOptions options)
 {
     return each<UserInfo>(
-        std::move(requests),
+        client, std::move(requests),
         [&client](const CreateUserRequest& request, const CallOptions& call) {
             return client.create_user(request, call);
         },
@@ -161,7 +168,7 @@ detail::BatchOf<UserInfo> detail::prepare_update_users(Client& client,
                                                        BatchOptions options)
 {
     return each<UserInfo>(
-        std::move(updates),
+        client, std::move(updates),
         [&client](const auto& update, const CallOptions& call) {
             return client.update_user(update.first, update.second, call);
         },

@@ -206,8 +206,10 @@ Client::Prepared<UserInfo> Client::prepare_coalesced_get_user(std::string_view u
     if (!is_shared(client_state_, user_id, options))
         return make_call(client_state_, api::coalesced_get_user, options, user_id);
     return std::make_shared<client::CoroutineOperation<UserInfo>>(
-        api::coalesced_get_user.name, [reads = shared_reads_, client_state = client_state_, id = std::string{user_id},
-                                       options] { return share(reads, client_state, id, options); });
+        api::coalesced_get_user.name, executor_,
+        [reads = shared_reads_, client_state = client_state_, id = std::string{user_id}, options] {
+            return share(reads, client_state, id, options);
+        });
 }
 
 asio::awaitable<expected<UserInfo>> Client::coalesced_get_user(std::string_view user_id, const CallOptions& options)
@@ -382,7 +384,7 @@ UserRange::~UserRange() = default;
 std::shared_ptr<detail::Operation<expected<std::optional<UserSummary>>>> UserRange::prepare_next()
 {
     return std::make_shared<client::CoroutineOperation<std::optional<UserSummary>>>(
-        api::list_users.name, [state = state_] { return next(state); });
+        api::list_users.name, executor_, [state = state_] { return next(state); });
 }
 
 asio::awaitable<expected<std::optional<UserSummary>>> UserRange::next()

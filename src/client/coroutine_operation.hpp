@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/context_work.hpp"
 #include "net/strand.hpp"
 
 #include <passage/detail/operation.hpp>
@@ -35,19 +36,25 @@ class CoroutineOperation final : public detail::Operation<expected<T>>,
 public:
     using Coroutine = std::function<asio::awaitable<expected<T>>()>;
 
-    /// `name` is the name of the operation.
-    CoroutineOperation(std::string_view name, Coroutine coroutine) : name_{name}, coroutine_{std::move(coroutine)} {}
+    /// `name` is the name of the operation. The coroutine waits for operations on `home`.
+    CoroutineOperation(std::string_view name, const asio::any_io_executor& home, Coroutine coroutine)
+        : name_{name}, work_{home}, coroutine_{std::move(coroutine)}
+    {}
 
     using typename detail::Operation<expected<T>>::Ptr;
 
     void start(detail::Handler<Ptr> handler, asio::any_io_executor executor, bool) override
     {
+        // Until the coroutine has started an operation, nothing else keeps the context running.
+        work_.begin(executor);
         // A signal may be emitted on any thread. Posted to the strand, it reaches the coroutine between two steps, when
         // it has begun and accepts all types.
         const net::Strand strand{executor};
         const auto cancellation = std::make_shared<asio::cancellation_signal>();
         if (asio::cancellation_slot slot = handler.cancellation_slot(); slot.is_connected())
             slot.assign([strand, signal = std::weak_ptr{cancellation}](asio::cancellation_type type) {
+                if (signal.expired()) // then the execution context may not exist either
+                    return;
                 asio::post(strand, [signal, type] {
                     if (const auto alive = signal.lock())
                         alive->emit(type);
@@ -87,6 +94,7 @@ private:
                 self->result_ = unexpected{Error{Errc::no_memory}};
                 self->result_.error().operation = self->name_;
             }
+            self->work_.end();
             const auto on = std::move(executor);
             asio::dispatch(on, [ended = std::move(self), called = std::move(handler)]() mutable {
                 std::move(called)(std::move(ended));
@@ -100,6 +108,7 @@ private:
     };
 
     std::string_view name_;
+    net::ContextWork work_;
     Coroutine coroutine_;
     expected<T> result_ = unexpected{Error{}};
 };

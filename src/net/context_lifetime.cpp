@@ -47,8 +47,10 @@ ContextLifetime::Registration::Registration(std::shared_ptr<ContextLifetime> lif
     added.push_back(std::move(dependent));
     const std::lock_guard lock{lifetime_->mutex};
     at_ = added.begin();
-    if (lifetime_->open)
+    if (lifetime_->open) {
+        (*at_)->registered();
         lifetime_->dependents_.splice(lifetime_->dependents_.end(), added);
+    }
 }
 
 ContextLifetime::Registration::Taken::Taken(ContextLifetime& of, Dependents::iterator at) : lifetime{of}

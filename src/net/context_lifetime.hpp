@@ -22,6 +22,8 @@ struct ContextLifetime
     {
     public:
         virtual ~Dependent() = default;
+        /// Called when it is registered, unless the context is being destroyed. The context exists meanwhile.
+        virtual void registered() {}
         /// Called when the context is being destroyed, before this object is.
         virtual void abandoned() noexcept = 0;
     };

@@ -6,6 +6,7 @@
 #include <passage/passage.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -138,6 +139,82 @@ BOOST_AUTO_TEST_CASE(a_deadline_is_noticed_by_who_runs_the_clients_context)
     context.restart();
     context.run();
     BOOST_TEST(server.finish() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_context_keeps_running_while_operations_on_another_context_need_it)
+{
+    Config unreachable = config();
+    unreachable.base_url = unreachable.auth_url = "http://127.0.0.1:1";
+    using Start = std::function<void(Client&, Authenticator&, UserRange&, asio::io_context&, bool&)>;
+    const auto set = [](bool& ended) { return [&ended](auto&&...) { ended = true; }; };
+    const std::vector<Start> operations{
+        [&](Client& client, auto&, auto&, auto& other, bool& ended) {
+            client.get_user("u", asio::bind_executor(other, set(ended)));
+        },
+        [&](Client& client, auto&, auto&, auto& other, bool& ended) {
+            client.coalesced_get_user("u", asio::bind_executor(other, set(ended)));
+        },
+        [&](Client&, auto&, UserRange& users, auto& other, bool& ended) {
+            users.next(asio::bind_executor(other, set(ended)));
+        },
+        [&](Client&, Authenticator& authenticator, auto&, auto& other, bool& ended) {
+            authenticator.authenticate(token, asio::bind_executor(other, set(ended)));
+        },
+        [&](Client& client, auto&, auto&, auto& other, bool& ended) {
+            get_users(client, {"u", "v"}, asio::bind_executor(other, set(ended)));
+        },
+        [&](Client& client, auto&, auto&, auto& other, bool& ended) {
+            create_users(client, {CreateUserRequest{}.email("u@example.com")}, asio::bind_executor(other, set(ended)));
+        },
+    };
+    for (const Start& start : operations) {
+        asio::io_context context;
+        asio::io_context other;
+        Client client{context, unreachable};
+        Authenticator authenticator{context, unreachable};
+        UserRange users = client.users();
+        bool ended = false;
+        start(client, authenticator, users, other, ended);
+        context.poll();
+        BOOST_TEST(!context.stopped()); // although the operation has not begun on its own context
+        std::thread thread{[&] { other.run(); }};
+        context.run();
+        thread.join();
+        BOOST_TEST(ended);
+    }
+
+    // An operation that is destroyed with its context doesn't keep the client's.
+    asio::io_context context;
+    auto other = std::make_unique<asio::io_context>();
+    Client client{context, unreachable};
+    bool ended = false;
+    client.coalesced_get_user("u", asio::bind_executor(*other, set(ended)));
+    other.reset();
+    context.run();
+    BOOST_TEST(!ended);
+}
+
+BOOST_AUTO_TEST_CASE(a_call_may_be_cancelled_when_it_and_its_clients_context_are_gone)
+{
+    Config unreachable = config();
+    unreachable.base_url = "http://127.0.0.1:1";
+    asio::io_context other;
+    std::vector<asio::cancellation_signal> signals(2);
+    int ended = 0;
+    const auto count = [&](auto&&...) { ++ended; };
+    {
+        asio::io_context context;
+        Client client{context, unreachable};
+        client.get_user("u", asio::bind_cancellation_slot(signals[0].slot(), asio::bind_executor(other, count)));
+        client.coalesced_get_user("u",
+                                  asio::bind_cancellation_slot(signals[1].slot(), asio::bind_executor(other, count)));
+        std::thread thread{[&] { other.run(); }};
+        context.run();
+        thread.join();
+    }
+    BOOST_TEST(ended == 2);
+    for (auto& signal : signals)
+        signal.emit(asio::cancellation_type::terminal);
 }
 
 BOOST_AUTO_TEST_CASE(a_context_may_be_destroyed_while_calls_complete_on_another)
