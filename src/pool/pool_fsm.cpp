@@ -217,13 +217,20 @@ bool PoolFsm::are_dialled_for(std::size_t calls) const noexcept
     return calls == 0 || (calls - 1) / expected_places_ < dialling_;
 }
 
-/// Precondition: there is no place to lend.
+/// Precondition: there is no place for the call that waits longest.
 bool PoolFsm::needs_dial() const noexcept
 {
     if (redial_at_ && in_use() > 0)
         return false;
     // After a failure there is one dial at a time, which spares a server that restarts.
     return failed_dials_ == 0 ? !are_dialled_for(waiters_.size()) : dialling_ == 0;
+}
+
+/// Whether the call that waits longest needs a new connection, and no dial in progress will result in one.
+bool PoolFsm::first_needs_dial() const noexcept
+{
+    const bool wants_new = takers_ < waiters_.size() && waiters_.front().wants_new;
+    return wants_new && dialling_ == 0 && !has_new_place() && needs_dial();
 }
 
 const PoolAction* PoolFsm::close_next()
@@ -244,6 +251,10 @@ const PoolAction* PoolFsm::serve_next()
         unqueue(waiter);
         return act({PoolAction::Kind::fail, 0, &waiter});
     }
+    // Before a place is lent: the calls behind that one could keep all connections in use for ever.
+    if (first_needs_dial())
+        if (const PoolAction* const action = dial_for_first())
+            return action;
     if (Waiter* const waiter = next_to_lend_to()) {
         unqueue(*waiter);
         waiter->slot = lend_place();
@@ -251,6 +262,19 @@ const PoolAction* PoolFsm::serve_next()
     }
     new_.reset();
     return needs_dial() ? dial_next() : nullptr;
+}
+
+/// Dials for the call that waits longest, or makes room for that. Null if there is no room yet.
+const PoolAction* PoolFsm::dial_for_first()
+{
+    if (const PoolAction* const action = dial_next())
+        return action;
+    // A connection with several places may never be idle. Once retired it doesn't count; only its slot is used until
+    // its last place is returned. One such wait for a slot is enough.
+    if (with_place_.empty() || (free_.empty() && draining_ > 0))
+        return nullptr;
+    retire(with_place_.front());
+    return dial_next();
 }
 
 const PoolAction* PoolFsm::dial_next()
@@ -272,11 +296,9 @@ const PoolAction* PoolFsm::dial_next()
 /// The queued call that gets the next place. Null if there is no such call or no place.
 Waiter* PoolFsm::next_to_lend_to()
 {
-    if (with_place_.empty())
-        return nullptr;
-    if (new_ == with_place_.back())
+    if (has_new_place())
         return &waiters_.front();
-    if (takers_ == 0)
+    if (with_place_.empty() || takers_ == 0)
         return nullptr;
     return &*std::find_if(waiters_.begin(), waiters_.end(), [](const Waiter& queued) { return !queued.wants_new; });
 }

@@ -63,6 +63,9 @@ struct PoolAction
 /// waits longest; the retries of that call cause the next dial. No call waits while there is a free place, or while a
 /// dial is permitted and there is none, except during `redial_pause`.
 ///
+/// A call that needs a new connection can't take a free place of another. When it waits longest and no dial is in
+/// progress, connections in use make room for it at the limit: the calls behind it could keep all of them in use.
+///
 /// A pure state machine. Time is an argument. After each event the caller must perform the actions of `next_action`
 /// until that returns null. No event allocates memory. Not thread-safe.
 class PoolFsm
@@ -75,7 +78,8 @@ public:
     std::optional<Slot> take_place(TimePoint now);
 
     /// Queues a call if there is no place, or if the call needs a new connection: at the limit the connection that was
-    /// idle longest is closed for it. Returns false if too many calls wait, or if the pool is closed.
+    /// idle longest is closed for it. If none is idle when the call waits longest, the next one that becomes idle is
+    /// closed, or one that has a free place is retired. Returns false if too many calls wait, or if the pool is closed.
     bool enqueue(Waiter& waiter);
 
     /// Removes a queued call.
@@ -167,8 +171,11 @@ private:
     void expect(std::size_t places) noexcept;
     bool are_dialled_for(std::size_t calls) const noexcept;
     bool needs_dial() const noexcept;
+    bool has_new_place() const noexcept { return !with_place_.empty() && new_ == with_place_.back(); }
+    bool first_needs_dial() const noexcept;
     const PoolAction* close_next();
     const PoolAction* serve_next();
+    const PoolAction* dial_for_first();
     const PoolAction* dial_next();
     Waiter* next_to_lend_to();
     void queued(const Waiter& waiter) noexcept { takers_ += waiter.wants_new ? 0 : 1; }

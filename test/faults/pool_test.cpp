@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <future>
 #include <list>
+#include <tuple>
 
 using namespace passage;
 using namespace passage::test;
@@ -305,6 +306,45 @@ BOOST_AUTO_TEST_CASE(waiting_calls_have_the_only_connection_in_the_order_they_ca
     BOOST_TEST(crowd.ended == expected, boost::test_tools::per_element());
     BOOST_TEST(crowd.driver.server().connections() == 1u);
     BOOST_TEST(crowd.client->stats().peak_connections == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_needs_a_new_connection_gets_one_however_many_others_come)
+{
+    const std::vector<std::tuple<const char*, std::vector<Step>, std::size_t>> refusals{
+        {"421", {steps::send(response(421)), steps::serve()}, 2},
+        {"the end of a connection that was used before", {steps::rst()}, 3},
+    };
+    for (const auto& [name, refuse, connections] : refusals)
+        BOOST_TEST_CONTEXT(name)
+        {
+            Script script{{steps::tls(), steps::request(), steps::answer(), steps::request(), steps::hold()}, true};
+            script.steps.insert(script.steps.end(), refuse.begin(), refuse.end());
+            Crowd crowd{{script}};
+            crowd.start(get(*crowd.client, "first"));
+            crowd.run_until([&] { return crowd.ended.size() == 1; });
+            Crowd::Call& refused = crowd.start(perform(*crowd.client, Operation::get, CallOptions{}.timeout(5s)));
+            crowd.run_until([&] { return crowd.driver.server().requests().size() == 2; });
+
+            const auto start_other = [&] { crowd.start(get(*crowd.client, "other")); };
+            for (int i = 0; i < 3; ++i)
+                start_other();
+            crowd.run_until([&] { return crowd.client->stats().waiting_calls == 3; });
+            crowd.driver.server().release();
+            // For each call that ends another comes: some wait all the time, and the only connection is never idle.
+            std::size_t ended = crowd.ended.size();
+            crowd.run_until([&] {
+                for (; ended < crowd.ended.size(); ++ended)
+                    start_other();
+                return refused.result.has_value();
+            });
+            BOOST_TEST(refused.result->id == "subject");
+            if (refused.result->error)
+                BOOST_TEST_MESSAGE(to_string(*refused.result->error));
+            BOOST_TEST(crowd.driver.server().connections() == connections);
+            BOOST_TEST(crowd.client->stats().peak_connections == 1u);
+            for (const Crowd::Call& call : crowd.calls)
+                BOOST_TEST((!call.result || !call.result->error));
+        }
 }
 
 BOOST_AUTO_TEST_CASE(a_cancelled_waiter_takes_no_connection_along)

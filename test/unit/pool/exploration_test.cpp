@@ -51,6 +51,7 @@ public:
             }
             check_completions(path);
             check_beside_hanging_calls(path);
+            check_first_in_a_crowd(path);
         }
     }
 
@@ -152,6 +153,41 @@ private:
                 } else {
                     step(world, path, {Kind::time_passes});
                     step(world, path, {Kind::expire});
+                }
+            }
+        }
+    }
+
+    /// However many calls come meanwhile, the one that waits longest is served, or told why not, after few others have
+    /// ended in turn. Time passes only if dials pause, so no connection has to become too old for that.
+    void check_first_in_a_crowd(const std::vector<Event>& path) const
+    {
+        using Kind = Event::Kind;
+        for (const bool goes_well : {true, false}) {
+            World world{sizes_};
+            replay(world, path);
+            const auto first = world.first_waiting();
+            if (!first)
+                return;
+            unsigned next = 0;
+            for (std::size_t steps = 0; world.is_waiting(*first);) {
+                if (++steps > 4 * (sizes_.slots + sizes_.calls))
+                    fail(path, "the call that waits longest starves");
+                for (unsigned call = 0; call < sizes_.calls; ++call)
+                    if (world.is_absent(call))
+                        step(world, path, {Kind::acquire, call});
+                if (world.is_pausing()) {
+                    step(world, path, {Kind::time_passes});
+                    step(world, path, {Kind::expire});
+                } else if (const auto dial = world.first_dialling()) {
+                    step(world, path, end_of_dial(*dial, goes_well));
+                } else if (const auto call = world.holder_from(next) ? world.holder_from(next) : world.first_holder()) {
+                    step(world, path, {Kind::released, *call, -1});
+                    next = *call + 1;
+                } else if (const auto slot = world.first_without_places()) {
+                    step(world, path, {Kind::resized, *slot});
+                } else {
+                    fail(path, "a call waits for nothing");
                 }
             }
         }

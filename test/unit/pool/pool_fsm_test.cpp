@@ -424,16 +424,65 @@ BOOST_AUTO_TEST_CASE(a_call_that_wants_a_new_connection_is_not_lent_a_used_one)
 {
     Fixture f{{1, 10, 50s}};
     const Slot slot = f.lent();
-    f.a.wants_new = true;
-    BOOST_TEST(f.pool.enqueue(f.a));
-    BOOST_TEST(f.pool.enqueue(f.b));
+    f.b.wants_new = true;
+    for (Waiter* waiter : {&f.a, &f.b, &f.c})
+        BOOST_TEST(f.pool.enqueue(*waiter));
     BOOST_TEST(f.actions() == "");
     f.pool.released(slot, start);
-    BOOST_TEST(f.actions() == "lend 0 to b");
+    BOOST_TEST(f.actions() == "lend 0 to a");
     f.pool.released(slot, start);
     BOOST_TEST(f.actions() == "close 0, dial 0");
     f.pool.dialled(slot, start, far, 1, false);
+    BOOST_TEST(f.actions() == "lend 0 to b");
+    f.pool.released(slot, start);
+    BOOST_TEST(f.actions() == "lend 0 to c");
+}
+
+BOOST_AUTO_TEST_CASE(for_calls_that_want_new_connections_one_at_a_time_makes_room)
+{
+    Fixture f;
+    const Slot first = f.lent();
+    const Slot second = f.lent();
+    f.a.wants_new = f.b.wants_new = true;
+    for (Waiter* waiter : {&f.a, &f.b, &f.c, &f.d})
+        BOOST_TEST(f.pool.enqueue(*waiter));
+    f.pool.released(first, start);
+    BOOST_TEST(f.actions() == "close 0, dial 0");
+    f.pool.released(second, start);
+    BOOST_TEST(f.actions() == "lend 1 to c");
+    f.pool.dialled(first, start, far, 1, false);
     BOOST_TEST(f.actions() == "lend 0 to a");
+    f.pool.released(second, start);
+    BOOST_TEST(f.actions() == "close 1, dial 1");
+    f.pool.released(first, start);
+    BOOST_TEST(f.actions() == "lend 0 to d");
+    f.pool.dialled(second, start, far, 1, false);
+    BOOST_TEST(f.actions() == "lend 1 to b");
+}
+
+BOOST_AUTO_TEST_CASE(no_further_connection_makes_room_while_dials_fail)
+{
+    Fixture f{{3, 10, 50s}};
+    const std::array slots{f.lent(), f.lent(), f.lent()};
+    for (Waiter* waiter : {&f.a, &f.b, &f.c, &f.d}) {
+        waiter->wants_new = true;
+        BOOST_TEST(f.pool.enqueue(*waiter));
+    }
+    BOOST_TEST(f.pool.enqueue(f.waiters[4]));
+    f.pool.released(slots[0], start);
+    BOOST_TEST(f.actions() == "close 0, dial 0");
+    f.pool.dial_failed(0, start);
+    BOOST_TEST(f.actions() == "fail a, dial 0");
+    f.pool.dial_failed(0, start);
+    BOOST_TEST(f.actions() == "fail b, dial 0");
+    f.pool.dial_failed(0, start);
+    BOOST_TEST(f.actions() == "fail c");
+    f.pool.released(slots[1], start);
+    BOOST_TEST(f.actions() == "lend 1 to e");
+    f.pool.expire(start + PoolFsm::redial_pause);
+    BOOST_TEST(f.actions() == "dial 0");
+    f.pool.dialled(0, start, far, 1, false);
+    BOOST_TEST(f.actions() == "lend 0 to d");
 }
 
 BOOST_AUTO_TEST_CASE(for_a_new_connection_the_one_idle_longest_makes_room)
@@ -794,8 +843,7 @@ BOOST_AUTO_TEST_CASE(with_more_places_those_who_wait_are_served)
 {
     Fixture f{{1, 10, 50s, 1, 1}};
     const Slot slot = f.lent(1);
-    f.a.wants_new = true;
-    for (Waiter* waiter : {&f.a, &f.b, &f.c, &f.d})
+    for (Waiter* waiter : {&f.b, &f.c, &f.d})
         BOOST_TEST(f.pool.enqueue(*waiter));
     BOOST_TEST(f.actions() == "");
     f.pool.resized(slot, start, 3);
@@ -937,14 +985,84 @@ BOOST_AUTO_TEST_CASE(a_new_connection_is_new_to_all_who_waited_for_it)
     }
     BOOST_TEST(f.actions() == "dial 1");
     f.pool.dialled(1, start, far, 2, true);
-    BOOST_TEST(f.actions() == "lend 1 to a, lend 1 to b");
+    BOOST_TEST(f.actions() == "lend 1 to a, lend 1 to b, dial 2");
     f.pool.released(1, start);
     f.pool.released(slot, start);
-    BOOST_TEST(f.actions() == "close 0, dial 0");
-    f.pool.dialled(0, start, far, 2, true);
-    BOOST_TEST(f.actions() == "lend 0 to c");
+    BOOST_TEST(f.actions() == "close 0");
+    f.pool.dialled(2, start, far, 2, true);
+    BOOST_TEST(f.actions() == "lend 2 to c");
     BOOST_TEST(f.pool.enqueue(f.a));
-    BOOST_TEST(f.actions() == ""); // the place beside `c` is not new any more
+    BOOST_TEST(f.actions() == "dial 0"); // the place beside `c` is not new any more
+}
+
+BOOST_AUTO_TEST_CASE(beside_connections_that_are_never_idle_a_new_one_is_made)
+{
+    Fixture f{{3, 10, 50s, 2, 9}};
+    const Slot first = f.lent(9);
+    BOOST_TEST((f.pool.take_place(start) == first));
+    f.a.wants_new = true;
+    BOOST_TEST(f.pool.enqueue(f.a));
+    BOOST_TEST(f.actions() == "dial 1");
+    f.pool.dialled(1, start, far, 9, true);
+    BOOST_TEST(f.actions() == "lend 1 to a");
+    f.b.wants_new = true;
+    BOOST_TEST(f.pool.enqueue(f.b));
+    BOOST_TEST(f.actions() == "dial 2"); // `first` lends no more places
+    for (int i = 0; i < 8; ++i)
+        BOOST_TEST((f.pool.take_place(start) == 1u));
+    BOOST_TEST(!f.pool.take_place(start));
+    f.pool.dialled(2, start, far, 9, true);
+    BOOST_TEST(f.actions() == "lend 2 to b");
+    f.pool.released(first, start);
+    BOOST_TEST(f.actions() == "");
+    f.pool.released(first, start);
+    BOOST_TEST(f.actions() == "close 0");
+}
+
+BOOST_AUTO_TEST_CASE(with_no_room_beside_them_one_that_is_never_idle_makes_room_with_its_last_call)
+{
+    Fixture f{{2, 10, 50s, 2, 1}};
+    const Slot first = f.lent(3);
+    for (int i = 0; i < 2; ++i)
+        BOOST_TEST((f.pool.take_place(start) == first));
+    const Slot second = f.lent(3);
+    f.pool.released(first, start);
+    f.a.wants_new = true;
+    BOOST_TEST(f.pool.enqueue(f.a));
+    BOOST_TEST(f.actions() == ""); // now `second` lends no more places
+    BOOST_TEST((f.pool.take_place(start) == first));
+    BOOST_TEST(!f.pool.take_place(start));
+    BOOST_TEST(f.pool.enqueue(f.b));
+    f.pool.released(first, start);
+    BOOST_TEST(f.actions() == "lend 0 to b"); // only one makes room
+    f.pool.released(second, start);
+    BOOST_TEST(f.actions() == "close 1, dial 1");
+    f.pool.dialled(1, start, far, 3, true);
+    BOOST_TEST(f.actions() == "lend 1 to a");
+}
+
+BOOST_AUTO_TEST_CASE(after_a_failed_dial_connections_beyond_those_allowed_make_room_all_the_same)
+{
+    Fixture f{{4, 10, 50s, 1, 1}};
+    const Slot first = f.lent();
+    for (Waiter* waiter : {&f.a, &f.b, &f.c})
+        BOOST_TEST(f.pool.enqueue(*waiter));
+    BOOST_TEST(f.actions() == "dial 1, dial 2, dial 3");
+    f.pool.dialled(1, start, far, 1, true);
+    f.pool.dial_failed(2, start);
+    f.pool.dial_abandoned(3);
+    BOOST_TEST(f.actions() == "fail a, lend 1 to b");
+    f.a.wants_new = true;
+    f.pool.cancel(f.c);
+    for (Waiter* waiter : {&f.a, &f.c})
+        BOOST_TEST(f.pool.enqueue(*waiter));
+    BOOST_TEST(f.actions() == "");
+    f.pool.released(first, start);
+    BOOST_TEST(f.actions() == "close 0");
+    f.pool.released(1, start);
+    BOOST_TEST(f.actions() == "close 1, dial 1");
+    f.pool.dialled(1, start, far, 1, true);
+    BOOST_TEST(f.actions() == "lend 1 to a");
 }
 
 BOOST_AUTO_TEST_CASE(a_failed_dial_of_many_places_fails_one_call_and_tries_anew_for_the_others)

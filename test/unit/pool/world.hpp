@@ -259,13 +259,27 @@ public:
 
     std::optional<unsigned> first_dialling() const { return first_in(Connection::State::dialling); }
 
-    std::optional<unsigned> first_holder() const
+    std::optional<unsigned> first_holder() const { return holder_from(0); }
+
+    /// The holder with this number or the next higher one.
+    std::optional<unsigned> holder_from(unsigned first) const
     {
-        for (unsigned call = 0; call < sizes_.calls; ++call)
+        for (unsigned call = first; call < sizes_.calls; ++call)
             if (calls_[call].state == Call::State::holds)
                 return call;
         return std::nullopt;
     }
+
+    /// The call that waits longest.
+    std::optional<unsigned> first_waiting() const
+    {
+        return queue_.empty() ? std::nullopt : std::optional{queue_.front()};
+    }
+
+    bool is_waiting(unsigned call) const { return calls_[call].state == Call::State::waits; }
+    bool is_absent(unsigned call) const { return calls_[call].state == Call::State::absent; }
+    /// Whether no connection is made for a while, as that failed.
+    bool is_pausing() const { return redial_at_.has_value(); }
 
     /// The server lets no call begin there.
     std::optional<unsigned> first_without_places() const
@@ -420,14 +434,24 @@ private:
         return failed_dials_ == 0 ? for_all : std::min<std::size_t>(for_all, 1);
     }
 
+    bool has_new_place() const { return !with_place_.empty() && new_ == with_place_.back(); }
+
+    /// Whether the call that waits longest gets none of the places there are, and no connection is in the making that
+    /// could be for it.
+    bool first_needs_dial() const
+    {
+        return !queue_.empty() && waiters_[queue_.front()].wants_new && !has_new_place() && dialling() == 0 &&
+               wanted() > 0;
+    }
+
     /// The call whose turn it is to have the place that is to be lent next.
     std::optional<unsigned> next_call() const
     {
-        if (with_place_.empty())
+        // First a connection is made for the call that waits longest, or makes room for it.
+        if (with_place_.empty() || (first_needs_dial() && (has_room() || idle_to_replace())))
             return std::nullopt;
-        const auto found = std::find_if(queue_.begin(), queue_.end(), [&](unsigned call) {
-            return !waiters_[call].wants_new || new_ == with_place_.back();
-        });
+        const auto found = std::find_if(queue_.begin(), queue_.end(),
+                                        [&](unsigned call) { return !waiters_[call].wants_new || has_new_place(); });
         return found == queue_.end() ? std::nullopt : std::optional{*found};
     }
 
@@ -437,6 +461,18 @@ private:
         const auto found =
             std::find_if(with_place_.begin(), with_place_.end(), [&](unsigned slot) { return is_idle(slot); });
         return found == with_place_.end() ? std::nullopt : std::optional{*found};
+    }
+
+    /// If none is idle, one in use makes room: at once, or with its last call if there is no free slot. For a slot one
+    /// is enough.
+    void retire_for_first()
+    {
+        if (may_fail_ > 0 || count_in(Connection::State::to_close) > 0)
+            return; // that comes first
+        if (!first_needs_dial() || has_room() || idle_to_replace() || with_place_.empty())
+            return;
+        if (first_in(Connection::State::free) || draining() == 0)
+            drain(with_place_.front());
     }
 
     void note_places(unsigned slot)
@@ -518,7 +554,11 @@ private:
     /// Does what the machine wants done, if it is what should be.
     void follow()
     {
-        while (const auto action = pool_.next_action()) {
+        for (;;) {
+            retire_for_first();
+            const auto action = pool_.next_action();
+            if (!action)
+                break;
             require(action->slot < sizes_.slots, "there is no such slot");
             Connection& connection = slots_[action->slot];
             switch (action->kind) {
