@@ -8,7 +8,9 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <string>
 
 using structure::Compiled;
@@ -87,6 +89,19 @@ BOOST_AUTO_TEST_CASE(older_standard_is_refused_with_a_sentence)
         BOOST_TEST(compiled.messages.find("passage needs C++20") != std::string::npos, compiled.messages);
         BOOST_TEST(std::ranges::count(compiled.messages, '\n') < 40, compiled.messages);
     }
+}
+
+BOOST_AUTO_TEST_CASE(copy_with_std_expected_is_refused_in_an_older_standard_with_a_sentence)
+{
+    std::ifstream file{PASSAGE_SOURCE_DIR "/cmake/build.hpp.in"};
+    std::string header{std::istreambuf_iterator<char>{file}, {}};
+    const std::string setting = "#cmakedefine01 PASSAGE_STD_EXPECTED";
+    BOOST_TEST_REQUIRE(header.find(setting) != std::string::npos);
+    header.replace(header.find(setting), setting.size(), "#define PASSAGE_STD_EXPECTED 1");
+    const Compiled compiled = structure::compile(header, "-std=c++20");
+    BOOST_TEST(!compiled.accepted);
+    BOOST_TEST(compiled.messages.find("passage needs C++23") != std::string::npos, compiled.messages);
+    BOOST_TEST(std::ranges::count(compiled.messages, '\n') < 40, compiled.messages);
 }
 
 BOOST_AUTO_TEST_CASE(function_of_the_wrong_shape_is_refused_by_the_name_of_what_it_has_to_be)
