@@ -2,6 +2,7 @@
 # installed.
 include(CMakeFindDependencyMacro)
 
+set(passage_prefer_pthread_flag "${THREADS_PREFER_PTHREAD_FLAG}") # of the caller
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 set(passage_components ${passage_FIND_COMPONENTS})
 if(NOT passage_components)
@@ -36,3 +37,5 @@ unset(passage_components)
 unset(passage_component)
 unset(passage_component_file)
 unset(passage_installed)
+
+set(THREADS_PREFER_PTHREAD_FLAG ${passage_prefer_pthread_flag})
