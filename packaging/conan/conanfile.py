@@ -44,10 +44,7 @@ class PassageConan(ConanFile):
             self.options.rm_safe("fPIC")
 
     def layout(self):
-        cmake_layout(self, src_folder="src")
-
-    def source(self):
-        copy(self, "*", src=self.export_sources_folder, dst=self.source_folder)
+        cmake_layout(self)
 
     def requirements(self):
         self.requires("boost/[>=1.81.0 <2]", transitive_headers=True, transitive_libs=True)
@@ -73,8 +70,8 @@ class PassageConan(ConanFile):
         toolchain = CMakeToolchain(self)
         toolchain.cache_variables["PASSAGE_HTTP2"] = bool(self.options.http2)
         toolchain.cache_variables["PASSAGE_BUILD_EMULATOR"] = bool(self.options.emulator)
-        for part in ("TESTS", "EXAMPLES", "BENCH", "CTL"):
-            toolchain.cache_variables[f"PASSAGE_BUILD_{part}"] = False
+        for part in ("BUILD_TESTS", "BUILD_EXAMPLES", "BUILD_BENCH", "BUILD_CTL"):
+            toolchain.cache_variables[f"PASSAGE_{part}"] = False
         toolchain.generate()
         dependencies = CMakeDeps(self)
         dependencies.set_property("libnghttp2", "cmake_file_name", "NGHTTP2")

@@ -1,13 +1,18 @@
 """conan_recipe.py SOURCE PREFIX SHARED: runs the recipe of Conan, with stand-ins for what it imports of Conan.
 
-SOURCE is the checkout, PREFIX an install tree of this build, SHARED whether its library is shared.
+SOURCE is the checkout, PREFIX an install tree of this build, SHARED whether its library is shared. CXX, in the
+environment, is the compiler. What the recipe would build is only configured.
 """
 
 import collections
+import fnmatch
 import importlib.util
 import itertools
+import os
 import pathlib
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 import types
@@ -54,11 +59,22 @@ class Recorded:
     last = {}
 
     def __init__(self, recipe):
-        self.cache_variables, self.calls = {}, []
+        self.recipe, self.cache_variables, self.calls = recipe, {}, []
         Recorded.last[type(self).__name__] = self
 
     def __getattr__(self, name):
         return lambda *arguments, **_: self.calls.append((name, *arguments))
+
+
+class CMake(Recorded):
+    """Configures what lies in the folder of sources, as the toolchain says."""
+
+    def configure(self):
+        options = [f"-D{name}={value}" for name, value in Recorded.last["CMakeToolchain"].cache_variables.items()]
+        command = ["cmake", "-G", "Ninja", "-S", self.recipe.source_folder, "-B", self.recipe.build_folder, *options]
+        done = subprocess.run([*command, f"-DCMAKE_CXX_COMPILER={os.environ['CXX']}"], capture_output=True, text=True)
+        check(done.returncode == 0, f"the exported sources are not configured:\n{done.stderr}")
+        self.calls.append(("configure",))
 
 
 class Version:
@@ -74,8 +90,18 @@ class Invalid(Exception):
 
 
 def copy(_recipe, pattern, src, dst, **_):
-    found = [path for path in pathlib.Path(src).rglob("*") if path.relative_to(src).match(pattern)]
-    check(found or not pathlib.Path(src).is_relative_to(SOURCE), f"nothing is copied by {pattern}")
+    files = [path.relative_to(src) for path in pathlib.Path(src).rglob("*") if path.is_file()]
+    found = [path for path in files if fnmatch.fnmatch(str(path), pattern)]
+    check(found, f"nothing is copied by {pattern}")
+    for path in found:
+        target = pathlib.Path(dst, path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(pathlib.Path(src, path), target)
+
+
+def cmake_layout(recipe, src_folder=""):
+    recipe.source_folder = str(pathlib.Path(recipe.source_folder, src_folder))
+    recipe.build_folder = str(pathlib.Path(recipe.build_folder, "Release"))
 
 
 def module(name, **members):
@@ -94,10 +120,10 @@ module("conan.tools")
 module("conan.tools.build", check_min_cppstd=lambda *_: None, can_run=lambda *_: True)
 module(
     "conan.tools.cmake",
-    CMake=recorded("CMake"),
+    CMake=CMake,
     CMakeDeps=recorded("CMakeDeps"),
     CMakeToolchain=recorded("CMakeToolchain"),
-    cmake_layout=lambda *_, **__: None,
+    cmake_layout=cmake_layout,
 )
 module("conan.tools.files", copy=copy, rmdir=lambda *_: None)
 module("conan.tools.scm", Version=Version)
@@ -120,13 +146,16 @@ version = re.search(r"VERSION (\d+\.\d+\.\d+)", cmake_lists)[1]
 check(Recipe.version == version, f"the recipe is of version {Recipe.version}, the project of {version}")
 
 
-empty = tempfile.TemporaryDirectory()
+folders = tempfile.TemporaryDirectory()
 
 
 def made(settings, **options):
     recipe = Recipe()
     recipe.recipe_folder = str(RECIPES)
-    recipe.source_folder = recipe.export_sources_folder = recipe.package_folder = empty.name
+    base = pathlib.Path(tempfile.mkdtemp(dir=folders.name))
+    for folder in "export_sources", "source", "build", "package":
+        (base / folder).mkdir()
+        setattr(recipe, f"{folder}_folder", str(base / folder))
     recipe.ref = "passage"
     recipe.required = []
     recipe.settings = settings
@@ -146,8 +175,12 @@ def settings(system="Linux", compiler="gcc", number="12"):
 
 for http2, emulator in itertools.product([False, True], repeat=2):
     recipe = made(settings(), shared=SHARED, http2=http2, emulator=emulator)
-    for step in "export_sources configure layout source requirements build_requirements validate generate".split():
-        getattr(recipe, step)()
+    recipe.export_sources()
+    # Conan copies what was exported to the folder of sources, and calls it by both names from then on.
+    shutil.copytree(recipe.export_sources_folder, recipe.source_folder, dirs_exist_ok=True)
+    recipe.export_sources_folder = recipe.source_folder
+    for step in "configure layout source requirements build_requirements validate generate".split():
+        getattr(recipe, step, lambda: None)()
     check(hasattr(recipe.options, "fPIC") != SHARED, "fPIC is of static libraries alone")
     for name, value in Recorded.last["CMakeToolchain"].cache_variables.items():
         check(f"option({name} " in cmake_lists, f"the project has no option {name}")
