@@ -49,7 +49,7 @@ class PassageConan(ConanFile):
     def requirements(self):
         self.requires("boost/[>=1.81.0 <2]", transitive_headers=True, transitive_libs=True)
         self.requires("openssl/[>=3.0 <4]")
-        self.requires("tl-expected/[>=1.0.0]", transitive_headers=True)
+        self.requires("tl-expected/[>=1.0.0 <2]", transitive_headers=True)
         if self.options.http2:
             self.requires("libnghttp2/[>=1.52.0 <2]")
         if self.options.emulator:
