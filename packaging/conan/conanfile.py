@@ -70,7 +70,7 @@ class PassageConan(ConanFile):
         toolchain = CMakeToolchain(self)
         toolchain.cache_variables["PASSAGE_HTTP2"] = bool(self.options.http2)
         toolchain.cache_variables["PASSAGE_BUILD_EMULATOR"] = bool(self.options.emulator)
-        for part in ("BUILD_TESTS", "BUILD_EXAMPLES", "BUILD_BENCH", "BUILD_CTL"):
+        for part in ("BUILD_TESTS", "BUILD_EXAMPLES", "BUILD_BENCH", "BUILD_CTL", "OPENTELEMETRY"):
             toolchain.cache_variables[f"PASSAGE_{part}"] = False
         toolchain.generate()
         dependencies = CMakeDeps(self)

@@ -15,6 +15,7 @@ vcpkg_cmake_configure(
         -DPASSAGE_BUILD_CTL=OFF
         -DPASSAGE_BUILD_EXAMPLES=OFF
         -DPASSAGE_BUILD_TESTS=OFF
+        -DPASSAGE_OPENTELEMETRY=OFF
 )
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH lib/cmake/passage)

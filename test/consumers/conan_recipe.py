@@ -146,6 +146,8 @@ version = re.search(r"VERSION (\d+\.\d+\.\d+)", cmake_lists)[1]
 check(Recipe.version == version, f"the recipe is of version {Recipe.version}, the project of {version}")
 
 
+# Those whose default depends on what the machine has, or on what is built.
+automatic = set(re.findall(r'option\((PASSAGE_\w+) "[^"]*"\s+\$', cmake_lists)) - {"PASSAGE_INSTALL"}
 folders = tempfile.TemporaryDirectory()
 
 
@@ -185,6 +187,8 @@ for http2, emulator in itertools.product([False, True], repeat=2):
     for name, value in Recorded.last["CMakeToolchain"].cache_variables.items():
         check(f"option({name} " in cmake_lists, f"the project has no option {name}")
         check(isinstance(value, bool), f"{name} is {value!r}")
+    unset = automatic - Recorded.last["CMakeToolchain"].cache_variables.keys()
+    check(not unset, f"the recipe does not set {', '.join(sorted(unset))}")
 
     recipe.build()
     recipe.package()

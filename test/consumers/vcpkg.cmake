@@ -51,9 +51,18 @@ function(vcpkg_check_features)
     set(${arg_OUT_FEATURE_OPTIONS} ${options} PARENT_SCOPE)
 endfunction()
 
-# Every option must be one of the project.
+# Every option must be one of the project, and none may depend on what the machine has.
 function(vcpkg_cmake_configure)
     cmake_parse_arguments(PARSE_ARGV 0 arg "" "SOURCE_PATH" "OPTIONS")
+    file(READ "${arg_SOURCE_PATH}/CMakeLists.txt" text)
+    string(REGEX MATCHALL "option\\(PASSAGE_[A-Z0-9_]+ \"[^\"]*\"[ \n]+[$]" variable "${text}")
+    list(TRANSFORM variable REPLACE "option\\(([A-Z0-9_]+) .*" "\\1")
+    list(REMOVE_ITEM variable PASSAGE_INSTALL)
+    foreach(name IN LISTS variable)
+        if(NOT "${arg_OPTIONS}" MATCHES "-D${name}=")
+            message(FATAL_ERROR "the port does not set ${name}")
+        endif()
+    endforeach()
     execute_process(
         COMMAND "${CMAKE_COMMAND}" -G Ninja -S "${arg_SOURCE_PATH}" -B "${OWN}/build" -DCMAKE_CXX_COMPILER=${CXX}
             ${arg_OPTIONS}
