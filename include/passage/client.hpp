@@ -176,7 +176,8 @@ public:
     /// after this function has returned uses a connection that was made with the new settings. Connections that are not
     /// in use are closed. TLS sessions of former connections are not resumed.
     ///
-    /// No-op if `Config::base_url` is plain `http://`, or after `close()`.
+    /// The settings for an `https://` proxy are replaced in the same way: see `ProxyOptions::url`. No-op if neither
+    /// `Config::base_url` nor the URL of the proxy is `https://`, or after `close()`.
     /// \par Errors
     /// Those of the constructor for `Config::tls`. After an error nothing has changed, and the client uses the former
     /// settings. `Errc::shut_down` if the client was moved from.

@@ -66,6 +66,7 @@ struct Connections::Dial final : net::Deadlines::Watched
     }
 
     std::shared_ptr<net::TlsContext> tls; ///< Null for plain HTTP.
+    std::size_t renewals = 0;             ///< Of the TLS settings, when it began.
     std::optional<Errc> stopped;
     ConnectionTimings timings;
     asio::cancellation_signal signal;
@@ -260,11 +261,12 @@ void Connections::cancel_dials()
 
 void Connections::renew_tls(std::shared_ptr<net::TlsContext> tls, std::shared_ptr<net::TlsContext> proxy_tls)
 {
-    if (!tls_)
+    if (!tls && !proxy_tls)
         return;
     tls_ = std::move(tls);
     if (proxy_)
         proxy_->renew_tls(std::move(proxy_tls));
+    ++renewals_;
     cancel_dials();
     for (pool::Slot slot = 0; slot < open_.size(); ++slot)
         if (open_[slot])
@@ -276,6 +278,7 @@ void Connections::start_dial(pool::Slot slot)
 try {
     const auto dial = std::make_shared<Dial>();
     dial->tls = tls_;
+    dial->renewals = renewals_;
     dials_[slot] = dial;
     deadlines_->watch(*dial, Clock::now() + connect_timeout_);
     asio::co_spawn(strand_, connect(dial),
@@ -306,7 +309,7 @@ void Connections::end_dial(pool::Slot slot, Dial& dial, expected<ConnectionPtr, 
             made.failure = failed_attempt(result.error().error);
         observer_->connection_made(made);
     }
-    if (dial.tls != tls_ || (!result && dial.stopped == Errc::cancelled)) {
+    if (dial.renewals != renewals_ || (!result && dial.stopped == Errc::cancelled)) {
         pool_.dial_abandoned(slot); // and another is made, if calls wait
     } else if (result) {
         numbers_[slot] = 1 + stats_.made.fetch_add(1, std::memory_order_relaxed);

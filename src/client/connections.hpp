@@ -96,8 +96,8 @@ public:
                                                net::Lookup lookup);
 
     /// Replaces the TLS settings. Connections made with the former ones carry no further call: those that are idle or
-    /// being established are closed, and the others when their calls end. No-op without TLS.
-    /// `proxy_tls` is for the proxy.
+    /// being established are closed, and the others when their calls end.
+    /// `tls` is null without TLS with the server, and `proxy_tls` without TLS with a proxy; no-op if both are.
     void renew_tls(std::shared_ptr<net::TlsContext> tls, std::shared_ptr<net::TlsContext> proxy_tls);
 
     /// The proxy; null without one. Thread-safe, as is its URL.
@@ -199,6 +199,7 @@ private:
     bool places_wanted_ = false;   ///< The last argument of `Connection::want_places`.
     const std::shared_ptr<Observer> observer_; ///< May be null.
     std::shared_ptr<net::TlsContext> tls_;     ///< Null without TLS.
+    std::size_t renewals_ = 0;                 ///< Of the TLS settings.
     const std::unique_ptr<net::Proxy> proxy_;  ///< Null without a proxy.
     const std::string unix_socket_;            ///< The path of the socket; empty for TCP.
     const std::uint16_t port_;                 ///< The port of the proxy, or of the server.

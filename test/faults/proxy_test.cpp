@@ -444,11 +444,12 @@ BOOST_AUTO_TEST_CASE(the_proxys_certificate_is_verified)
     driver.server().forget_contexts();
 }
 
-BOOST_AUTO_TEST_CASE(a_reload_replaces_the_authorities_for_the_proxy)
+/// Whether the server has TLS does not matter to the proxy.
+BOOST_DATA_TEST_CASE(a_reload_replaces_the_authorities_for_the_proxy, both, secure)
 {
     count_case();
     count_run();
-    ProxyDriver driver{true};
+    ProxyDriver driver{true, secure};
     driver.server().plan({{{steps::failing_tls({})}}});
     Config config = driver.config();
     driver.set_proxy(config);
@@ -460,6 +461,28 @@ BOOST_AUTO_TEST_CASE(a_reload_replaces_the_authorities_for_the_proxy)
     BOOST_TEST(client.reload_tls(good).has_value());
     const Result answered = driver.run(perform(client, Operation::get));
     BOOST_TEST(answered.id == "subject");
+}
+
+BOOST_DATA_TEST_CASE(after_a_reload_no_call_uses_a_former_connection_through_the_proxy, both, secure)
+{
+    count_case();
+    count_run();
+    ProxyDriver driver{true, secure};
+    driver.server().plan({});
+    Config config = driver.config();
+    driver.set_proxy(config);
+    Client client{driver.context(), config};
+    for (const std::size_t connections : {1u, 2u}) {
+        for (int call = 0; call < 2; ++call)
+            BOOST_TEST(driver.run(perform(client, Operation::get)).id == "subject");
+        BOOST_TEST(driver.server().connections() == connections);
+        BOOST_TEST(client.reload_tls(config.tls).has_value());
+    }
+    TlsOptions other = config.tls;
+    other.ca_pem = ScriptServer{}.ca_pem();
+    driver.server().plan({{{steps::failing_tls({})}}});
+    BOOST_TEST(client.reload_tls(other).has_value());
+    BOOST_TEST(driver.run(perform(client, Operation::get)).is(Errc::tls));
 }
 
 BOOST_AUTO_TEST_CASE(a_proxy_whose_name_is_unknown_is_named)
