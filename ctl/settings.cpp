@@ -87,7 +87,6 @@ Config read_config(const SettingOptions& options)
         throw Failure{read.error()};
     Config config = std::move(*read);
     config.user_agent = "passagectl/" PASSAGE_VERSION;
-    config.unix_socket = variable("PASSAGE_UNIX_SOCKET");
     config.tls.certificate_file = options.client_certificate;
     config.tls.key_file = options.client_key;
     config.http_version = options.http_version;

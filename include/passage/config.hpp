@@ -266,8 +266,8 @@ struct Config
     /// Returns a configuration from environment variables.
     ///
     /// \par Effects
-    /// Reads `PASSAGE_APP_ID`, `PASSAGE_API_KEY`, `PASSAGE_BASE_URL`, `PASSAGE_AUTH_URL` and `PASSAGE_CA_FILE`. The
-    /// first three are required.
+    /// Reads `PASSAGE_APP_ID`, `PASSAGE_API_KEY`, `PASSAGE_BASE_URL`, `PASSAGE_AUTH_URL`, `PASSAGE_CA_FILE` and
+    /// `PASSAGE_UNIX_SOCKET`. The first three are required.
     ///
     /// Reads the proxy from the first of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` that is set and not
     /// empty, for plain `http://` servers as well. The credentials may be part of its URL, percent-encoded:

@@ -70,6 +70,7 @@ expected<Config> Config::from_environment()
         return missing("PASSAGE_BASE_URL");
     config.auth_url = variable("PASSAGE_AUTH_URL");
     config.tls.ca_file = variable("PASSAGE_CA_FILE");
+    config.unix_socket = variable("PASSAGE_UNIX_SOCKET");
     auto proxy = proxy_from_environment();
     if (!proxy)
         return unexpected{std::move(proxy.error())};

@@ -22,8 +22,8 @@ public:
     explicit Environment(const std::vector<std::pair<const char*, const char*>>& variables)
     {
         for (const char* name : {"PASSAGE_APP_ID", "PASSAGE_API_KEY", "PASSAGE_BASE_URL", "PASSAGE_AUTH_URL",
-                                 "PASSAGE_CA_FILE", "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY",
-                                 "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"}) {
+                                 "PASSAGE_CA_FILE", "PASSAGE_UNIX_SOCKET", "https_proxy", "HTTPS_PROXY", "http_proxy",
+                                 "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"}) {
             const char* const value = std::getenv(name);
             before_.emplace_back(name, value ? std::optional<std::string>{value} : std::nullopt);
             ::unsetenv(name);
@@ -62,6 +62,7 @@ BOOST_AUTO_TEST_CASE(credentials_and_a_server_are_enough)
     BOOST_TEST(config->base_url == "https://api.example.com/v1");
     BOOST_TEST(config->auth_url == "");
     BOOST_TEST(config->tls.ca_file == "");
+    BOOST_TEST(config->unix_socket == "");
 }
 
 BOOST_AUTO_TEST_CASE(all_that_is_set_is_taken)
@@ -70,12 +71,14 @@ BOOST_AUTO_TEST_CASE(all_that_is_set_is_taken)
                                    {"PASSAGE_API_KEY", "key"},
                                    {"PASSAGE_BASE_URL", "https://localhost:8443/v1"},
                                    {"PASSAGE_AUTH_URL", "https://localhost:8444/v1"},
-                                   {"PASSAGE_CA_FILE", "/ca.pem"}}};
+                                   {"PASSAGE_CA_FILE", "/ca.pem"},
+                                   {"PASSAGE_UNIX_SOCKET", "/run/passage"}}};
     const auto config = Config::from_environment();
     BOOST_TEST_REQUIRE(config.has_value(), passage::test::error_of(config));
     BOOST_TEST(config->base_url == "https://localhost:8443/v1");
     BOOST_TEST(config->auth_url == "https://localhost:8444/v1");
     BOOST_TEST(config->tls.ca_file == "/ca.pem");
+    BOOST_TEST(config->unix_socket == "/run/passage");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_missing_is_named)
