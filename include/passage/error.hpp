@@ -23,7 +23,8 @@ enum class Errc {
     tls,                  ///< The TLS handshake or a verification failed, of the server, the proxy or the client.
     timeout,              ///< A deadline passed; `Error::stage` says at which stage.
     pool_timeout,         ///< No connection became available: too many calls wait already, or the deadline passed while
-                          ///< the call waited. The message and the cause say if connections could not be established.
+                          ///< other calls used the connections. The message and the cause say if no more could be
+                          ///< established.
     protocol,     ///< The server sent no valid HTTP response (RFC 9112, RFC 9113), or not the response to this request.
     truncated,    ///< The connection ended before the response was complete.
     too_large,    ///< A request or response exceeds a limit; the message names the limit.
