@@ -35,8 +35,8 @@ class BatchOptions
 public:
     BatchOptions() = default;
 
-    /// Sets the maximum number of items at a time. The default is 64; 0 is taken as 1. A window that exceeds
-    /// `PoolOptions::max_connections` of the client gains nothing.
+    /// Sets the maximum number of items at a time. The default is 64; 0 is taken as 1. Over HTTP/1.1 a window that
+    /// exceeds `PoolOptions::max_connections` of the client gains nothing. Over HTTP/2 a connection carries many calls.
     BatchOptions& window(std::size_t items)
     {
         window_ = items > 0 ? items : 1;
