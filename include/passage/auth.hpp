@@ -68,7 +68,7 @@ struct AuthOptions
     /// How long fetched keys are used if no new ones can be fetched: at least `key_lifetime`.
     std::chrono::seconds key_lifetime_in_outage = std::chrono::hours{1};
     /// The minimum time between two fetches that are made because a key is not in the set, or that follow a failed
-    /// fetch.
+    /// fetch. While there are no keys that may be used, it is 1 s.
     std::chrono::seconds key_refetch_interval{30};
 };
 
@@ -117,9 +117,9 @@ public:
     /// Constructs an authenticator for `config.app_id`.
     ///
     /// \par Effects
-    /// Does not connect. Besides `app_id`, the authenticator uses these settings of `config`: `auth_url`, or `base_url`
-    /// if that is empty; `tls`, `timeouts`, `retry` and `limits` to fetch keys; and `pool.max_waiting`. The API key may
-    /// be empty.
+    /// Does not connect. Uses all settings of `config` except `api_key`, which may be empty, and
+    /// `pool.max_connections`, because it has one connection. `base_url` and `unix_socket` apply only if `auth_url` is
+    /// empty.
     /// \par Errors
     /// Throws `boost::system::system_error` with `Errc::invalid_argument` if a setting is invalid, or names a file that
     /// cannot be used, with `Errc::tls` if the root certificates of the system cannot be read, and with `Errc::decode`
