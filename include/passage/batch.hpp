@@ -99,6 +99,9 @@ requires begins_call_for<Operation, std::ranges::range_value_t<Range>> &&
 /// that is associated with the handler. The default is `boost::asio::system_executor`, that is, threads of Asio's own.
 /// Use `boost::asio::bind_executor` if the functions share anything with other code. The allocator of the handler is
 /// used for the memory of the handler.
+///
+/// If the functions are called on another execution context than the client's, something must keep the client's context
+/// running meanwhile, such as a `boost::asio::executor_work_guard`: the batch does not know the client.
 /// \par Object lifetimes
 /// An execution context that is destroyed destroys the handlers of batches whose functions are called on it, and does
 /// not call them.
