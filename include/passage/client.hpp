@@ -229,7 +229,6 @@ public:
     /// As for `get_user`, and:
     /// - `Errc::pool_timeout`: `PoolOptions::max_waiting` callers of this client already wait for requests that other
     ///   callers began. The operation completes immediately.
-    /// - `Errc::shut_down`: Also if memory runs out.
     /// \par Idempotency
     /// Idempotent.
     /// \par Cancellation
