@@ -109,10 +109,11 @@ class SharedReads;
 /// that no `co_spawn` runs, such as one with a callback, are not affected.
 ///
 /// \par Executor
-/// The I/O runs on a strand of the client's executor. A completion handler is called on its associated executor, which
-/// defaults to `get_executor()`; a coroutine resumes on its own executor. Handlers are never called within the
-/// initiating function, unless their associated immediate executor does that. The associated allocator and cancellation
-/// slot of a handler are used, and its associated immediate executor if this version of Boost.Asio has one.
+/// The I/O runs on a strand of the client's executor. An operation counts as outstanding work of the client's executor
+/// until it completes. A completion handler is called on its associated executor, which defaults to `get_executor()`; a
+/// coroutine resumes on its own executor. Handlers are never called within the initiating function, unless their
+/// associated immediate executor does that. The associated allocator and cancellation slot of a handler are used, and
+/// its associated immediate executor if this version of Boost.Asio has one.
 ///
 /// \par Object lifetimes
 /// Destroying the client, or calling `close()`, ends all calls in flight with `Errc::shut_down`. Calls on a moved-from
