@@ -38,8 +38,8 @@ concept delivers = std::invocable<Deliver&, std::size_t, Result>;
 /// Carries out an operation for each item of a range, several at a time.
 ///
 /// \par Effects
-/// Calls `operation(item, call_options)` for each item. It begins a call, as `client.get_user(item, call_options)`
-/// does, and returns its `awaitable<expected<T>>`. `call_options` are `BatchOptions::each`, limited by the deadline of
+/// Calls `operation(item, call_options)` for each item. `operation` returns the `awaitable<expected<T>>` of a call,
+/// such as `client.get_user(item, call_options)`. `call_options` are `BatchOptions::each`, limited by the deadline of
 /// the batch.
 ///
 /// Calls `deliver(index, result)` for each result, an `expected<T>&&`. `index` is the position of the item in the

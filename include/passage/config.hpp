@@ -40,9 +40,9 @@ struct TlsOptions
     /// A file of certificates to trust. If this, `ca_path` and `ca_pem` are empty, the root certificates of the system
     /// are trusted.
     std::string ca_file;
-    /// A folder of files of certificates to trust, besides those of `ca_file`. All files in the folder are read,
-    /// whatever they are called; names that begin with a dot, and subfolders, are ignored. So it may be a folder of
-    /// hashed names for `openssl rehash`, or a plain one. Contents that are no certificates are ignored.
+    /// A folder of files of certificates to trust, besides those of `ca_file`. All files in the folder are read, with
+    /// any name; names that begin with a dot, and subfolders, are ignored. So the folder may have the hashed names that
+    /// `openssl rehash` makes, or plain ones. Contents that are not certificates are ignored.
     std::string ca_path;
     /// Certificates to trust, besides those of `ca_file` and `ca_path`.
     std::string ca_pem;
@@ -170,8 +170,9 @@ struct Http2Options
     Http2Options() = default;
 
     /// The maximum number of HTTP/2 connections at a time; at least 1. Another connection is made only if the existing
-    /// ones carry as many calls as the server permits. A connection that takes no more calls, because the server goes
-    /// away or it is too old, does not count while its last calls end. `PoolOptions::max_connections` also applies.
+    /// ones carry as many calls as the server permits. A connection that takes no more calls, because the server sent
+    /// GOAWAY or `PoolOptions::max_lifetime` has passed, does not count while its last calls end.
+    /// `PoolOptions::max_connections` also applies.
     std::size_t max_connections = 8;
     /// The number of bytes of one response that the server may send before the client has read them (RFC 9113, section
     /// 5.2); 65,535 to 2,147,483,647.
@@ -209,10 +210,12 @@ struct ProxyOptions
     /// The credentials for the proxy, `user:password`, sent in Basic authentication (RFC 7617). If they are empty, none
     /// are sent. Plain `http` shows them to the network between the client and the proxy.
     Secret credentials;
-    /// The servers that are reached without the proxy, separated by commas or spaces: names, which stand for their
-    /// subdomains too, with or without a dot before them; IPv4 or IPv6 addresses; networks such as `10.0.0.0/8`; names
-    /// and addresses with a port, such as `example.com:8443` and `[::1]:8443`; `*` for all servers. It applies to
-    /// `Config::base_url` and `Config::auth_url`.
+    /// The servers that are reached without the proxy, separated by commas or spaces. It applies to `Config::base_url`
+    /// and `Config::auth_url`.
+    ///
+    /// A host name matches itself and its subdomains; a leading dot makes no difference. IPv4 and IPv6 addresses, and
+    /// networks such as `10.0.0.0/8`, are permitted. Names and addresses may have a port, as in `example.com:8443` and
+    /// `[::1]:8443`. `*` matches all servers.
     std::string no_proxy;
 };
 
@@ -244,8 +247,8 @@ struct Config
     /// proxy. If it is empty, TCP is used. TLS verifies the host of `base_url` as over TCP. Plain `http://` is
     /// permitted. A separate `auth_url` is reached over TCP.
     ///
-    /// A socket that does not exist, is no socket, refuses the connection, has a path of more than 107 bytes or must
-    /// not be used by this process fails a call with `Errc::connect` and the system's error as `Error::cause`. Abstract
+    /// A call ends with `Errc::connect`, and the system's error as `Error::cause`, if the path does not exist, is not a
+    /// socket, is longer than 107 bytes or may not be used by this process, or if the connection is refused. Abstract
     /// sockets are not supported, because any process of the machine may take their names.
     std::string unix_socket;
 

@@ -79,10 +79,10 @@ public:
     /// `/apps/{app_id}` in the path, or the whole path. Text in braces stands for any one segment. `GET /apps/{app_id}`
     /// is the app itself, and `GET` includes HEAD.
     ///
-    /// A rate is the share of the route's requests, and `throttle` counts them alone. `close_after` and `goaway_after`
-    /// end a connection at the first request of the route whose number on the connection, counted over all routes, is
-    /// `count` or more. The faults of a route use random numbers of their own, so they do not change those of other
-    /// faults. Several calls for one route add up.
+    /// A rate is the share of the route's requests, and `throttle` counts only these. `close_after` and `goaway_after`
+    /// count the requests of all routes on a connection. They end it at the first request of this route at which the
+    /// count has reached `count`. The faults of a route use random numbers of their own, so they do not change those of
+    /// other faults. Several calls for one route add up.
     ///
     /// \par Errors
     /// Throws `std::invalid_argument` if there is no such route; the message lists the routes. `max_streams` affects
@@ -168,8 +168,8 @@ public:
     /// A client may speak HTTP/1.1, or HTTP/2 by prior knowledge (RFC 9113, section 3.3). API keys and users are not
     /// encrypted then, so `address()` should name other than loopback addresses only in a network that is trusted.
     EmulatorOptions& plain(bool on);
-    /// Sets the path of a Unix domain socket to listen on, instead of a TCP port. `mode` is the permissions of the
-    /// file: who may write to it may connect.
+    /// Sets the path of a Unix domain socket to listen on, instead of a TCP port. `mode` specifies the permissions of
+    /// the file. Processes that may write to the file may connect.
     ///
     /// A socket file that no process listens on is replaced. The file is removed when the emulator stops. Clients need
     /// `Emulator::base_url()` besides the path.

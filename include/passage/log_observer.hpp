@@ -12,9 +12,9 @@ namespace passage {
 
 /// The severity of a line of a log, lowest first.
 enum class LogSeverity {
-    debug,   ///< Of use to somebody who looks for a fault.
+    debug,   ///< Details for troubleshooting.
     info,    ///< Normal.
-    warning, ///< Not as it should be; the library copes with it.
+    warning, ///< A problem that the library handles.
     error,   ///< A failure.
 };
 

@@ -139,7 +139,7 @@ struct PoolChanged
 
     std::string_view server_address; ///< The host of the server. Valid while the hook runs.
     std::uint16_t server_port = 0;   ///< The port of the server.
-    ClientStats before;              ///< What the observer was told last of this client; all zeros at first.
+    ClientStats before;              ///< The numbers of the previous notification of this client; initially 0.
     ClientStats now;                 ///< The client's numbers.
 };
 
@@ -192,8 +192,8 @@ public:
     virtual std::shared_ptr<CallObserver> call_started(const CallStarted& call) noexcept;
     /// Called when a connection was established, or could not be established, on the client's strand.
     virtual void connection_made(const ConnectionMade& connection) noexcept;
-    /// Called when the pool changed, on the client's strand. The last change of each client, at the latest when its
-    /// execution context is destroyed, leaves no connections and no waiting calls.
+    /// Called when the pool changed, on the client's strand. The last notification of each client reports no
+    /// connections and no waiting calls. It is made at the latest when the client's execution context is destroyed.
     virtual void pool_changed(const PoolChanged& change) noexcept;
 };
 
