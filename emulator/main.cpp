@@ -100,7 +100,7 @@ po::options_description describe_options()
         "path of a Unix domain socket to listen on in place of a port; one that a dead process left behind is "
         "replaced, and it is removed at the end. Clients need PASSAGE_UNIX_SOCKET besides the URL");
     add("unix-socket-mode", po::value<std::string>()->default_value("600"),
-        "its permissions, octal: who may write to it may connect");
+        "its permissions, octal; processes that may write to it may connect");
     add("plain", "serve HTTP without TLS: keys and users are not encrypted, so give other addresses than those of "
                  "loopback only in a network you trust");
     add("data", po::value<std::string>(),
