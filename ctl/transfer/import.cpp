@@ -83,6 +83,11 @@ std::string rate_text(std::uint64_t count, std::chrono::duration<double> time)
     return text.str();
 }
 
+std::string changed_text(const InputFile& input)
+{
+    return input.name() + " has changed since it was checked";
+}
+
 /// Writes the records that failed to a file, which can be imported again. Returns its path; empty if there are none.
 std::string write_failures(const InputFile& input, const ImportOptions& options, const std::vector<RecordState>& states)
 {
@@ -96,9 +101,12 @@ std::string write_failures(const InputFile& input, const ImportOptions& options,
         options.failures.empty() ? failures_beside(input.path(), records->extension()) : options.failures;
     ExtractWriter writer{input.descriptor(), path};
     writer.add({0, records->header_size()});
-    for (Record record; records->next(record);)
+    for (Record record; records->next(record) && record.number < states.size();)
         if (has_failed(states[record.number]))
             writer.add({record.offset, record.length});
+    if (input.has_changed())
+        throw Failure{ExitCode::failed,
+                      changed_text(input) + ", so the records that failed were not copied to " + path};
     writer.finish();
     return path;
 }
@@ -183,16 +191,15 @@ private:
         const std::uint64_t good = survey_.states.size() - survey_.bad;
         Progress progress{program_.err, good, good - count(RecordState::open)};
         complaints_.print_above(&progress);
-        ImportRun run{program_.client(),
-                      *records,
-                      survey_.states,
-                      journal,
-                      options_,
-                      progress,
-                      [this](std::uint64_t line, const std::string& text) { complaints_.add(line, text); }};
+        ImportRun run{
+            program_.client(), input_,
+            *records,          survey_.states,
+            journal,           options_,
+            progress,          [this](std::uint64_t line, const std::string& text) { complaints_.add(line, text); }};
         const ExitCode ended = program_.run(begin_and_run(journal, run));
         complaints_.print_above(nullptr);
         counts_ = run.counts();
+        input_has_changed_ = run.found_change();
         return ended;
     }
 
@@ -253,6 +260,8 @@ private:
         const std::string again = input_.path() == options_.file ? "the same command goes on"
                                                                  : "`passagectl import " + input_.path() +
                                                                        " --journal " + journal_path_ + "` goes on";
+        if (input_has_changed_)
+            throw Failure{ExitCode::failed, changed_text(input_) + ": import it again, with another --journal"};
         if (ended != ExitCode::ok) {
             program_.note("interrupted, " + with_commas(left) + " left; " + again);
             return ended;
@@ -283,6 +292,7 @@ private:
     Survey survey_;
     ImportCounts counts_;
     std::optional<Error> stopped_;
+    bool input_has_changed_ = false;
 };
 
 } // namespace

@@ -83,10 +83,11 @@ private:
     ImportRun* run_;
 };
 
-ImportRun::ImportRun(Client& client, RecordReader& records, std::vector<RecordState>& states, Journal& journal,
-                     const ImportOptions& options, Progress& progress,
+ImportRun::ImportRun(Client& client, const InputFile& input, RecordReader& records, std::vector<RecordState>& states,
+                     Journal& journal, const ImportOptions& options, Progress& progress,
                      std::function<void(std::uint64_t, const std::string&)> complain)
     : client_{client},
+      input_{input},
       records_{records},
       states_{states},
       journal_{journal},
@@ -97,10 +98,16 @@ ImportRun::ImportRun(Client& client, RecordReader& records, std::vector<RecordSt
 
 bool ImportRun::advance()
 {
-    while (records_.next(next_.record)) {
+    while (!found_change_ && records_.next(next_.record)) {
         const std::uint64_t number = next_.record.number;
-        if (states_[number] != RecordState::open)
+        const bool was_checked = number < states_.size();
+        if (was_checked && states_[number] != RecordState::open)
             continue;
+        // The record was read before this question, so it is of the checked input if the answer is no.
+        if (!was_checked || !next_.record.problem.empty() || input_.has_changed()) {
+            found_change_ = true;
+            return false;
+        }
         next_.may_exist = journal_.was_asked(number);
         places_[advanced_++] = {number, next_.record.line};
         return true;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "import.hpp"
+#include "input_file.hpp"
 #include "journal.hpp"
 #include "progress.hpp"
 #include "records.hpp"
@@ -40,18 +41,20 @@ struct ImportCounts
 class ImportRun
 {
 public:
-    /// `complain(line, text)` is called for each record that has failed.
-    ImportRun(Client& client, RecordReader& records, std::vector<RecordState>& states, Journal& journal,
-              const ImportOptions& options, Progress& progress,
+    /// `records` reads `input`. `complain(line, text)` is called for each record that has failed.
+    ImportRun(Client& client, const InputFile& input, RecordReader& records, std::vector<RecordState>& states,
+              Journal& journal, const ImportOptions& options, Progress& progress,
               std::function<void(std::uint64_t line, const std::string& text)> complain);
     ImportRun(const ImportRun&) = delete;
     ImportRun& operator=(const ImportRun&) = delete;
 
     /// Imports, until no record is open, or something stops it: cancellation, a refused key, a server that has been
-    /// away for a minute. Returns the error that stopped it.
+    /// away for a minute, an input that has changed. Returns the error of a call that stopped it.
     boost::asio::awaitable<std::optional<Error>> run();
 
     const ImportCounts& counts() const noexcept { return counts_; }
+    /// Returns whether it stopped because the input is no longer the one that `states` are of.
+    bool found_change() const noexcept { return found_change_; }
 
 private:
     using Clock = std::chrono::steady_clock;
@@ -91,6 +94,7 @@ private:
     void deliver(std::size_t index, expected<Outcome>&& result);
 
     Client& client_;
+    const InputFile& input_;
     RecordReader& records_;
     std::vector<RecordState>& states_;
     Journal& journal_;
@@ -107,6 +111,7 @@ private:
     };
     std::unordered_map<std::size_t, Place> places_; ///< By the indices of the batch: what is in flight.
     std::size_t advanced_ = 0;
+    bool found_change_ = false;
 
     Clock::time_point next_turn_{};
     Clock::time_point answered_at_{}; ///< The last time that the server has answered.

@@ -67,6 +67,14 @@ void rename_file(const std::string& from, const std::string& to)
         throw failure(ExitCode::failed, to + " cannot be written");
 }
 
+struct stat status_of(int file)
+{
+    struct stat status = {};
+    if (fstat(file, &status) != 0)
+        throw failure(ExitCode::failed, "the input cannot be read");
+    return status;
+}
+
 } // namespace
 
 InputFile::InputFile(const std::string& path, const std::string& copy)
@@ -81,6 +89,7 @@ InputFile::InputFile(const std::string& path, const std::string& copy)
             close(descriptor_);
             throw Failure{ExitCode::usage, path + " is no regular file; give - and redirect standard input"};
         }
+        opened_ = status_of(descriptor_);
         return;
     }
     name_ = "standard input";
@@ -97,6 +106,7 @@ InputFile::InputFile(const std::string& path, const std::string& copy)
             descriptor_ = create_private(draft_);
         }
         copy_all(STDIN_FILENO, descriptor_, "a copy of standard input");
+        opened_ = status_of(descriptor_);
     } catch (...) {
         if (descriptor_ >= 0)
             close(descriptor_);
@@ -111,6 +121,13 @@ InputFile::~InputFile()
     close(descriptor_);
     if (!draft_.empty())
         unlink(draft_.c_str());
+}
+
+bool InputFile::has_changed() const
+{
+    const struct stat now = status_of(descriptor_);
+    return now.st_size != opened_.st_size || now.st_mtim.tv_sec != opened_.st_mtim.tv_sec ||
+           now.st_mtim.tv_nsec != opened_.st_mtim.tv_nsec;
 }
 
 void InputFile::keep()

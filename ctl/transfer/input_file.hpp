@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <string>
 
@@ -22,6 +24,8 @@ public:
     const std::string& name() const noexcept { return name_; }
     /// Returns the path of the file, by which it can be imported again.
     const std::string& path() const noexcept { return path_; }
+    /// Returns whether somebody has written to the file since it was opened.
+    bool has_changed() const;
 
     /// Keeps the copy of standard input.
     void keep();
@@ -33,6 +37,7 @@ private:
     std::string path_;
     std::string draft_; ///< The copy, until it is kept.
     int descriptor_ = -1;
+    struct stat opened_ = {}; ///< The status of the file when it was opened.
 };
 
 /// A part of a file.

@@ -644,6 +644,62 @@ def interrupted():
         check(",'=1@example.com," in row and ",'+15005550001," in row, row)
 
 
+def changed_input():
+    """Somebody writes to the input while it is imported."""
+    count = 4000  # more than is read ahead
+    lines = [json.dumps({"email": f"user{i:05}@example.com"}) + "\n" for i in range(count)]
+
+    def grow(path):
+        with path.open("a") as output:
+            output.writelines(line.replace("user", "other") for line in 10 * lines)
+
+    def edit(path):
+        with path.open("r+") as output:
+            output.seek(len("".join(lines[:3000])))
+            output.write(lines[3001])
+
+    for change in (grow, edit):
+        path = file_of(f"{change.__name__}.jsonl", "".join(lines))
+        journal = work / f"{path.name}.journal"
+        with emulator(f"target_{change.__name__}") as target:
+            process = start(
+                target,
+                *("import", path, "--rate", 500, "--window", 8),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            wait_for_results(journal, process, 10)
+            process.send_signal(signal.SIGSTOP)
+            change(path)
+            process.send_signal(signal.SIGCONT)
+            out, err = process.communicate(timeout=PATIENCE)
+            ended = expect(Ended(process.returncode, out, err), 1, f"{path} has changed since it was checked", " left")
+            created = results(journal)["created"]
+            check(10 <= created < 3000 and f"{created:,} users created" in ended.out, f"{created} created: {ended}")
+            check({user["email"] for user in target.users()} <= {json.loads(line)["email"] for line in lines}, "others")
+            # Users that exist are skipped.
+            expect(run(target, "import", path, "--skip-bad"), 2, "the input has changed")
+
+    # It changes when all of it has been read, and before the records that failed are copied.
+    path = file_of("late.jsonl", '{"email":"no address"}\n{"email":"ann@example.com"}\n')
+    journal = work / "late.jsonl.journal"
+    kept = ("--data", work / "late.db", "--app", "app", "--api-key", "key")
+    with emulator("target_late", *kept, "--fault", "error=503,route=POST /users") as target:
+        process = start(
+            target, "import", path, "--skip-bad", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        while process.poll() is None and not (journal.exists() and "\nasked " in journal.read_text()):
+            time.sleep(0.01)
+        path.write_text('{"email":"ann@example.com"}\n{"email":"no address"}\n{}\n{}\n')
+        target.stop()
+        target.arguments = (*kept, "--port", target.port)
+        target.start()
+        out, err = process.communicate(timeout=PATIENCE)
+        expect(Ended(process.returncode, out, err), 1, "1 user created", f"{path} has changed since it was checked")
+        check(not list(work.glob("late.failed.jsonl*")), "records of another input were copied")
+
+
 cases = {
     case.__name__: case
     for case in (
@@ -657,6 +713,7 @@ cases = {
         lost_answers,
         outage,
         interrupted,
+        changed_input,
     )
 }
 shutil.rmtree(work, ignore_errors=True)
