@@ -99,7 +99,8 @@ std::string write_failures(const InputFile& input, const ImportOptions& options,
     const auto records = read_records(input.descriptor(), options.input);
     std::string path =
         options.failures.empty() ? failures_beside(input.path(), records->extension()) : options.failures;
-    ExtractWriter writer{input.descriptor(), path};
+    NewFile file{path};
+    ExtractWriter writer{input.descriptor(), file};
     writer.add({0, records->header_size()});
     for (Record record; records->next(record) && record.number < states.size();)
         if (has_failed(states[record.number]))
@@ -107,7 +108,7 @@ std::string write_failures(const InputFile& input, const ImportOptions& options,
     if (input.has_changed())
         throw Failure{ExitCode::failed,
                       changed_text(input) + ", so the records that failed were not copied to " + path};
-    writer.finish();
+    file.publish();
     return path;
 }
 

@@ -1,7 +1,5 @@
 #include "input_file.hpp"
 
-#include "../exit_code.hpp"
-
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -37,6 +35,7 @@ void write_all(int file, std::string_view bytes, const std::string& path)
     }
 }
 
+/// Copies a file from its current position to its end.
 void copy_all(int source, int target, const std::string& path)
 {
     std::string buffer(buffer_size, '\0');
@@ -52,21 +51,6 @@ void copy_all(int source, int target, const std::string& path)
     }
 }
 
-/// Opens a file for writing, readable by its owner alone: it has data of users.
-int create_private(const std::string& path)
-{
-    const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (descriptor < 0)
-        throw failure(ExitCode::usage, path + " cannot be written");
-    return descriptor;
-}
-
-void rename_file(const std::string& from, const std::string& to)
-{
-    if (std::rename(from.c_str(), to.c_str()) != 0)
-        throw failure(ExitCode::failed, to + " cannot be written");
-}
-
 struct stat status_of(int file)
 {
     struct stat status = {};
@@ -76,6 +60,27 @@ struct stat status_of(int file)
 }
 
 } // namespace
+
+NewFile::NewFile(std::string path, ExitCode code)
+    : path_{std::move(path)}, draft_{path_ + ".XXXXXX"}, descriptor_{mkostemp(draft_.data(), O_CLOEXEC)}
+{
+    if (descriptor_ < 0)
+        throw failure(code, path_ + " cannot be written");
+}
+
+NewFile::~NewFile()
+{
+    close(descriptor_);
+    if (!draft_.empty())
+        unlink(draft_.c_str());
+}
+
+void NewFile::publish()
+{
+    if (std::rename(draft_.c_str(), path_.c_str()) != 0)
+        throw failure(ExitCode::failed, path_ + " cannot be written");
+    draft_.clear();
+}
 
 InputFile::InputFile(const std::string& path, const std::string& copy)
 {
@@ -94,24 +99,19 @@ InputFile::InputFile(const std::string& path, const std::string& copy)
     }
     name_ = "standard input";
     path_ = copy;
+    // Without a name nothing of it is left, however the program ends.
+    const std::string beside = copy.empty() ? (std::filesystem::temp_directory_path() / "passagectl").string() : copy;
+    {
+        const NewFile unnamed{beside, ExitCode::usage};
+        descriptor_ = fcntl(unnamed.descriptor(), F_DUPFD_CLOEXEC, 0);
+    }
+    if (descriptor_ < 0)
+        throw failure(ExitCode::failed, "a copy of standard input cannot be made");
     try {
-        if (copy.empty()) {
-            std::string temporary = (std::filesystem::temp_directory_path() / "passagectl-XXXXXX").string();
-            descriptor_ = mkstemp(temporary.data());
-            if (descriptor_ < 0)
-                throw failure(ExitCode::failed, temporary + " cannot be written");
-            unlink(temporary.c_str());
-        } else {
-            draft_ = copy + ".part";
-            descriptor_ = create_private(draft_);
-        }
         copy_all(STDIN_FILENO, descriptor_, "a copy of standard input");
         opened_ = status_of(descriptor_);
     } catch (...) {
-        if (descriptor_ >= 0)
-            close(descriptor_);
-        if (!draft_.empty())
-            unlink(draft_.c_str());
+        close(descriptor_);
         throw;
     }
 }
@@ -119,8 +119,6 @@ InputFile::InputFile(const std::string& path, const std::string& copy)
 InputFile::~InputFile()
 {
     close(descriptor_);
-    if (!draft_.empty())
-        unlink(draft_.c_str());
 }
 
 bool InputFile::has_changed() const
@@ -132,8 +130,16 @@ bool InputFile::has_changed() const
 
 void InputFile::keep()
 {
-    if (!draft_.empty())
-        rename_file(std::exchange(draft_, {}), path_);
+    if (name_ == path_)
+        return;
+    NewFile file{path_};
+    lseek(descriptor_, 0, SEEK_SET);
+    copy_all(descriptor_, file.descriptor(), path_);
+    file.publish();
+    // The one without a name takes no more room.
+    if (dup3(file.descriptor(), descriptor_, O_CLOEXEC) < 0)
+        throw failure(ExitCode::failed, path_ + " cannot be read");
+    opened_ = status_of(descriptor_);
 }
 
 void InputFile::discard()
@@ -142,20 +148,9 @@ void InputFile::discard()
         unlink(path_.c_str());
 }
 
-ExtractWriter::ExtractWriter(int source, std::string path)
-    : source_{source}, path_{std::move(path)}, draft_{path_ + ".part"}, target_{create_private(draft_)}
-{}
-
-ExtractWriter::~ExtractWriter()
-{
-    close(target_);
-    if (!draft_.empty())
-        unlink(draft_.c_str());
-}
-
 void ExtractWriter::write(const std::string& bytes)
 {
-    write_all(target_, bytes, path_);
+    write_all(target_.descriptor(), bytes, target_.path());
 }
 
 void ExtractWriter::add(Extent part)
@@ -175,11 +170,6 @@ void ExtractWriter::add(Extent part)
     }
     if (!buffer.empty() && buffer.back() != '\n')
         write("\n");
-}
-
-void ExtractWriter::finish()
-{
-    rename_file(std::exchange(draft_, {}), path_);
 }
 
 } // namespace passage::ctl

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "../exit_code.hpp"
+
 #include <sys/stat.h>
 
 #include <cstdint>
@@ -7,16 +9,38 @@
 
 namespace passage::ctl {
 
+/// A file that replaces another one in one step. Its owner alone can read it, because it has data of users.
+class NewFile
+{
+public:
+    /// Creates the file under a name of its own, beside `path`. Throws `Failure` with this code.
+    explicit NewFile(std::string path, ExitCode code = ExitCode::failed);
+    NewFile(const NewFile&) = delete;
+    NewFile& operator=(const NewFile&) = delete;
+    /// Removes the file, if it was not published.
+    ~NewFile();
+
+    int descriptor() const noexcept { return descriptor_; }
+    const std::string& path() const noexcept { return path_; }
+
+    /// Gives the file its name `path`. Throws `Failure`.
+    void publish();
+
+private:
+    std::string path_;
+    std::string draft_; ///< Its name until it is published.
+    int descriptor_;
+};
+
 /// The file that is imported. Standard input is copied to a file first, because it is read twice.
 class InputFile
 {
 public:
-    /// Opens a file. "-" is standard input, which is copied to the file `copy`, or to a temporary file if that is
-    /// empty. Throws `Failure`.
+    /// Opens a file. "-" is standard input, which is copied to a file that has no name, in the folder of `copy`, or in
+    /// that of temporary files if `copy` is empty. Throws `Failure`.
     InputFile(const std::string& path, const std::string& copy);
     InputFile(const InputFile&) = delete;
     InputFile& operator=(const InputFile&) = delete;
-    /// Removes the copy, if it was not kept.
     ~InputFile();
 
     int descriptor() const noexcept { return descriptor_; }
@@ -27,7 +51,7 @@ public:
     /// Returns whether somebody has written to the file since it was opened.
     bool has_changed() const;
 
-    /// Keeps the copy of standard input.
+    /// Keeps the copy of standard input, as the file `copy`. Only one process at a time may do this.
     void keep();
     /// Removes the copy of standard input, which was kept.
     void discard();
@@ -35,7 +59,6 @@ public:
 private:
     std::string name_;
     std::string path_;
-    std::string draft_; ///< The copy, until it is kept.
     int descriptor_ = -1;
     struct stat opened_ = {}; ///< The status of the file when it was opened.
 };
@@ -47,25 +70,19 @@ struct Extent
     std::uint64_t length;
 };
 
-/// Writes parts of a file to another one, which it replaces in one step. Each part ends a line. Throws `Failure`.
+/// Writes parts of a file to another one. Each part ends a line. Throws `Failure`.
 class ExtractWriter
 {
 public:
-    ExtractWriter(int source, std::string path);
-    ExtractWriter(const ExtractWriter&) = delete;
-    ExtractWriter& operator=(const ExtractWriter&) = delete;
-    ~ExtractWriter();
+    ExtractWriter(int source, NewFile& target) : source_{source}, target_{target} {}
 
     void add(Extent part);
-    void finish();
 
 private:
     void write(const std::string& bytes);
 
     int source_;
-    std::string path_;
-    std::string draft_;
-    int target_;
+    NewFile& target_;
 };
 
 } // namespace passage::ctl

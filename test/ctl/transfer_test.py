@@ -700,6 +700,42 @@ def changed_input():
         check(not list(work.glob("late.failed.jsonl*")), "records of another input were copied")
 
 
+def standard_input():
+    """Two imports of standard input in one folder, and one that is ended while it copies."""
+
+    def write(process, name):
+        for i in range(5000):  # more than a pipe holds
+            process.stdin.write(json.dumps({"email": f"{name}{i}@example.com"}).encode() + b"\n")
+        process.stdin.flush()
+
+    def begin(where, name):
+        """Starts an import that has copied a part of its input."""
+        process = start(where, "import", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        write(process, name)
+        return process
+
+    def end(process):
+        out, err = process.communicate(timeout=PATIENCE)
+        return Ended(process.returncode, out.decode(), err.decode())
+
+    journal = work / "passagectl-import.journal"
+    with emulator("first") as first, emulator("second") as second:
+        before = set(work.iterdir())
+        processes = begin(first, "first"), begin(second, "second")
+        write(processes[0], "more")
+        expect(end(processes[1]), 0, "5,000 users created")
+        expect(end(processes[0]), 2, "is that of another import")
+        check(not first.users(), "the first app has users of the second one")
+        check(all(user["email"].startswith("second") for user in second.users()), "the second app has other users")
+        check(set(work.iterdir()) == before | {journal}, f"left: {set(work.iterdir()) - before}")
+
+        process = begin(first, "third")
+        process.terminate()
+        check(process.wait(PATIENCE) == -signal.SIGTERM, "it was not ended")
+        process.stdin.detach()
+        check(set(work.iterdir()) == before | {journal}, f"left: {set(work.iterdir()) - before}")
+
+
 cases = {
     case.__name__: case
     for case in (
@@ -714,6 +750,7 @@ cases = {
         outage,
         interrupted,
         changed_input,
+        standard_input,
     )
 }
 shutil.rmtree(work, ignore_errors=True)
