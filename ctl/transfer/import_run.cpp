@@ -108,7 +108,7 @@ bool ImportRun::advance()
             found_change_ = true;
             return false;
         }
-        next_.may_exist = journal_.was_asked(number);
+        next_.was_sent = next_.may_exist = journal_.was_asked(number);
         places_[advanced_++] = {number, next_.record.line};
         return true;
     }
@@ -159,7 +159,7 @@ asio::awaitable<expected<ImportRun::Outcome>> ImportRun::import_once(Item& item,
         if (!found)
             co_return unexpected{found.error()};
         if (*found)
-            co_return co_await take_existing(record, **std::move(found), call);
+            co_return co_await take_existing(item, **std::move(found), call);
         item.may_exist = false;
     }
     CreateUserRequest request;
@@ -170,19 +170,18 @@ asio::awaitable<expected<ImportRun::Outcome>> ImportRun::import_once(Item& item,
     if (!record.metadata.empty())
         request.metadata(record.metadata);
     const auto user = co_await client_.create_user(request, call);
-    if (user) {
-        item.may_exist = true;
+    item.may_exist = user || user.error().effect != Effect::none;
+    item.was_sent = item.was_sent || item.may_exist;
+    if (user)
         co_return co_await set_status(Outcome::Kind::created, record, *user, call);
-    }
     const Error& error = user.error();
-    item.may_exist = error.effect != Effect::none;
     if (error.http_status == 400) {
         // An identifier that is in use has no code of its own.
         auto found = co_await find(record, call);
         if (!found)
             co_return unexpected{found.error()};
         if (*found)
-            co_return co_await take_existing(record, **std::move(found), call);
+            co_return co_await take_existing(item, **std::move(found), call);
     }
     if (is_refusal(error) && !is_of_the_batch(error))
         co_return Outcome{Outcome::Kind::refused, to_string(error)};
@@ -203,16 +202,18 @@ asio::awaitable<expected<std::optional<UserInfo>>> ImportRun::find(const Record&
     co_return std::optional<UserInfo>{};
 }
 
-bool ImportRun::was_created_by_this_import(const Record& record, const UserInfo& user) const
+bool ImportRun::was_created_by_this_import(const Item& item, const UserInfo& user) const
 {
-    return user.created_at >= journal_.begun() - clock_tolerance && lower(user.email) == lower(record.email) &&
-           user.phone == record.phone;
+    const Record& record = item.record;
+    return item.was_sent && user.created_at >= journal_.begun() - clock_tolerance &&
+           lower(user.email) == lower(record.email) && user.phone == record.phone;
 }
 
-asio::awaitable<expected<ImportRun::Outcome>> ImportRun::take_existing(const Record& record, UserInfo user,
+asio::awaitable<expected<ImportRun::Outcome>> ImportRun::take_existing(const Item& item, UserInfo user,
                                                                        const CallOptions& call)
 {
-    if (was_created_by_this_import(record, user))
+    const Record& record = item.record;
+    if (was_created_by_this_import(item, user))
         co_return co_await set_status(Outcome::Kind::created, record, user, call);
     switch (options_.existing) {
     case Existing::skip:

@@ -62,7 +62,8 @@ private:
     struct Item
     {
         Record record;
-        bool may_exist = false; ///< The server may have been asked to create the user.
+        bool was_sent = false;  ///< The server may have been asked to create the user, in whatever run.
+        bool may_exist = false; ///< The user may exist because of that.
     };
     struct Outcome
     {
@@ -81,11 +82,10 @@ private:
     boost::asio::awaitable<expected<Outcome>> import(Item& item, const CallOptions& call);
     boost::asio::awaitable<expected<Outcome>> import_once(Item& item, const CallOptions& call);
     boost::asio::awaitable<expected<std::optional<UserInfo>>> find(const Record& record, const CallOptions& call);
-    boost::asio::awaitable<expected<Outcome>> take_existing(const Record& record, UserInfo user,
-                                                            const CallOptions& call);
+    boost::asio::awaitable<expected<Outcome>> take_existing(const Item& item, UserInfo user, const CallOptions& call);
     boost::asio::awaitable<expected<Outcome>> set_status(Outcome::Kind kind, const Record& record, const UserInfo& user,
                                                          const CallOptions& call);
-    bool was_created_by_this_import(const Record& record, const UserInfo& user) const;
+    bool was_created_by_this_import(const Item& item, const UserInfo& user) const;
 
     /// Waits for the turn of a record, by the rate. Returns false if the run is cancelled.
     boost::asio::awaitable<bool> wait_for_turn();

@@ -504,6 +504,20 @@ def existing():
         check(user["id"] == ann["id"] and user["phone"] == "+15005550001" and user["status"] == "inactive", user)
         check(user["user_metadata"] == {"a": 1, "b": 3}, user)
 
+        # A user of an import that has just ended is not one of this import.
+        for how, status, said, plan in (
+            ("skip", 0, "0 users created, 1 existed already", "a"),
+            ("fail", 6, "0 users created, 1 refused", "a"),
+            ("update", 0, "0 users created, 1 existed and were updated", "b"),
+        ):
+            new = f'{{"email":"{how}@example.com","user_metadata":{{"plan":"%s"}},"status":"%s"}}\n'
+            expect(run(target, "import", file_of(f"{how}_a.jsonl", new % ("a", "active"))), 0, "1 user created")
+            again = file_of(f"{how}_b.jsonl", new % ("b", "inactive"))
+            expect(run(target, "import", again, "--existing", how), status, said)
+            user = [user for user in target.users() if user["email"] == f"{how}@example.com"][0]
+            kept = {"a": "active", "b": "inactive"}[plan]
+            check(user["user_metadata"] == {"plan": plan} and user["status"] == kept, f"{how}: {user}")
+
         # The server refuses a phone number that another user has.
         expect(run(target, "import", file_of("bob.jsonl", '{"email":"bob@example.com"}\n')), 0)
         path = file_of("taken.jsonl", '{"email":"bob@example.com","phone":"+15005550001"}\n{"email":"cy@example.com"}\n')
@@ -732,7 +746,7 @@ def standard_input():
         process = begin(first, "third")
         process.terminate()
         check(process.wait(PATIENCE) == -signal.SIGTERM, "it was not ended")
-        process.stdin.detach()
+        process.stdin.close()
         check(set(work.iterdir()) == before | {journal}, f"left: {set(work.iterdir()) - before}")
 
 
