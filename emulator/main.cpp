@@ -205,6 +205,36 @@ passage::EmulatorOptions emulator_options(const po::variables_map& given)
     return options;
 }
 
+fs::path file_of(const po::variables_map& given, const char* name)
+{
+    return given.count(name) != 0 ? fs::path{given[name].as<std::string>()} : fs::path{};
+}
+
+bool is_same_file(const fs::path& one, const fs::path& other)
+{
+    std::error_code ignored; // one of them may not exist
+    return fs::equivalent(one, other, ignored) ||
+           fs::weakly_canonical(one, ignored) == fs::weakly_canonical(other, ignored);
+}
+
+/// Throws if a file that is to be written is no regular file, or the file of one of the other options.
+void check_output(const po::variables_map& given, const char* name, std::initializer_list<const char*> others)
+{
+    const fs::path file = file_of(given, name);
+    if (file.empty()) {
+        return;
+    }
+    std::error_code ignored;
+    if (const auto status = fs::status(file, ignored); fs::exists(status) && !fs::is_regular_file(status)) {
+        throw po::error("--" + std::string{name} + ": " + file.string() + " is no regular file");
+    }
+    for (const char* other : others) {
+        if (const fs::path second = file_of(given, other); !second.empty() && is_same_file(file, second)) {
+            throw po::error("--" + std::string{name} + " and --" + other + " name the same file");
+        }
+    }
+}
+
 /// Writes a file atomically. If it is private, only its owner can read it.
 void write_file(const fs::path& file, const std::string& content, bool is_private)
 {
@@ -316,14 +346,14 @@ void run(const po::variables_map& given)
     std::signal(SIGPIPE, SIG_IGN); // its output may be closed
     raise_descriptor_limit();
 
-    const auto file_of = [&](const char* name) {
-        return given.count(name) != 0 ? fs::path{given[name].as<std::string>()} : fs::path{};
-    };
-    const fs::path env_file = file_of("env-out");
+    const passage::EmulatorOptions options = emulator_options(given);
+    check_output(given, "env-out", {"data", "ca-out", "ca-cert", "ca-key", "client-ca", "unix-socket"});
+    check_output(given, "ca-out", {"data", "ca-key", "client-ca", "unix-socket"});
+    const fs::path env_file = file_of(given, "env-out");
     if (!env_file.empty()) {
         fs::remove(env_file); // a file of an earlier run would signal readiness too early
     }
-    passage::Emulator emulator(emulator_options(given));
+    passage::Emulator emulator(options);
 
     // Before, a signal ends the program at once: there is nothing to clean up but a socket file, which the next start
     // replaces. From here on sigwait() receives it.
@@ -331,7 +361,7 @@ void run(const po::variables_map& given)
     pthread_sigmask(SIG_BLOCK, &endings, nullptr);
 
     std::optional<TemporaryFolder> folder;
-    fs::path ca_file = file_of("ca-out");
+    fs::path ca_file = file_of(given, "ca-out");
     if (const std::string pem = emulator.ca_pem(); !pem.empty()) {
         if (ca_file.empty()) {
             ca_file = folder.emplace().path() / "ca.pem";
@@ -341,7 +371,7 @@ void run(const po::variables_map& given)
             write_file(ca_file, pem, false);
         }
     }
-    const fs::path socket = file_of("unix-socket");
+    const fs::path socket = file_of(given, "unix-socket");
     // A client reaches only the server of PASSAGE_BASE_URL through a socket.
     const std::string environment =
         exported({{"PASSAGE_APP_ID", emulator.app_id()},
@@ -359,7 +389,7 @@ void run(const po::variables_map& given)
 
     int signal = 0;
     sigwait(&endings, &signal);
-    if (!env_file.empty()) {
+    if (!env_file.empty() && holds(env_file, environment)) { // it may be another emulator's by now
         fs::remove(env_file);
     }
     // A second Ctrl-C ends the program without waiting for requests in flight.

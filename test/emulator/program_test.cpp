@@ -218,6 +218,19 @@ BOOST_DATA_TEST_CASE_F(WithFolder, environment_file_appears_when_ready_and_goes_
     BOOST_TEST(!fs::exists(file));
 }
 
+BOOST_AUTO_TEST_CASE(environment_file_of_another_emulator_stays)
+{
+    const std::string file = (folder.path() / "passage.env").string();
+    RunningProgram first({"--env-out", file});
+    RunningProgram second({"--env-out", file});
+    first.process().signal(SIGTERM);
+    BOOST_TEST(first.process().wait() == 0);
+    BOOST_TEST(contains(content_of(file), second["PASSAGE_BASE_URL"]));
+    second.process().signal(SIGTERM);
+    BOOST_TEST(second.process().wait() == 0);
+    BOOST_TEST(!fs::exists(file));
+}
+
 BOOST_AUTO_TEST_CASE(certificate_is_written_where_told)
 {
     const fs::path file = folder.path() / "ca.pem";
@@ -448,6 +461,46 @@ BOOST_AUTO_TEST_CASE(output_file_that_cannot_be_written_says_what_to_do)
 {
     BOOST_TEST(contains(refusal({"--ca-out", "/nowhere/ca.pem"}), "check that its folder exists"));
     BOOST_TEST(contains(refusal({"--env-out", "/nowhere/env"}), "check that its folder exists"));
+}
+
+BOOST_AUTO_TEST_CASE(wrong_options_leave_the_environment_file_alone)
+{
+    const fs::path file = folder.path() / "passage.env";
+    std::ofstream(file) << "precious";
+    refusal({"--env-out", file.string(), "--port", "99999"}, 2);
+    BOOST_TEST(content_of(file) == "precious");
+}
+
+BOOST_AUTO_TEST_CASE(output_files_replace_no_other_files)
+{
+    const fs::path precious = folder.path() / "precious";
+    const fs::path name = folder.path() / "." / "precious";
+    for (const char* const out : {"--env-out", "--ca-out"}) {
+        for (const char* const other : {"--data", "--ca-key", "--client-ca", "--unix-socket"}) {
+            for (const bool exists : {true, false}) {
+                fs::remove(precious);
+                if (exists) {
+                    std::ofstream(precious) << "precious";
+                }
+                std::vector<std::string> arguments{out, name.string(), other, precious.string()};
+                if (other == std::string{"--ca-key"}) {
+                    arguments.insert(arguments.end(), {"--ca-cert", "x"});
+                }
+                BOOST_TEST(contains(refusal(arguments, 2), "name the same file"));
+                BOOST_TEST(fs::exists(precious) == exists);
+                BOOST_TEST((!exists || content_of(precious) == "precious"));
+            }
+        }
+        const fs::path empty = folder.path() / "empty";
+        fs::create_directory(empty);
+        const fs::path pipe = folder.path() / "pipe";
+        mkfifo(pipe.c_str(), 0600);
+        for (const fs::path& special : {empty, pipe}) {
+            BOOST_TEST(contains(refusal({out, special.string()}, 2), "is no regular file"));
+            BOOST_TEST(fs::exists(special));
+        }
+    }
+    BOOST_TEST(contains(refusal({"--env-out", name.string(), "--ca-out", precious.string()}, 2), "the same file"));
 }
 
 BOOST_AUTO_TEST_CASE(wrong_options_point_to_the_help)
