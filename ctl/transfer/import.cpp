@@ -12,12 +12,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <iomanip>
 #include <optional>
 #include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -88,28 +90,17 @@ std::string changed_text(const InputFile& input)
     return input.name() + " has changed since it was checked";
 }
 
-/// Writes the records that failed to a file, which can be imported again. Returns its path; empty if there are none.
-std::string write_failures(const InputFile& input, const ImportOptions& options, const std::vector<RecordState>& states)
+bool is_same_file(const std::string& one, const std::string& other)
 {
-    const auto has_failed = [](RecordState state) {
-        return state == RecordState::bad || state == RecordState::refused;
-    };
-    if (std::ranges::none_of(states, has_failed))
-        return {};
-    const auto records = read_records(input.descriptor(), options.input);
-    std::string path =
-        options.failures.empty() ? failures_beside(input.path(), records->extension()) : options.failures;
-    NewFile file{path};
-    ExtractWriter writer{input.descriptor(), file};
-    writer.add({0, records->header_size()});
-    for (Record record; records->next(record) && record.number < states.size();)
-        if (has_failed(states[record.number]))
-            writer.add({record.offset, record.length});
-    if (input.has_changed())
-        throw Failure{ExitCode::failed,
-                      changed_text(input) + ", so the records that failed were not copied to " + path};
-    file.publish();
-    return path;
+    namespace fs = std::filesystem;
+    std::error_code ignored; // one of them may not exist
+    return fs::equivalent(one, other, ignored) ||
+           fs::weakly_canonical(one, ignored) == fs::weakly_canonical(other, ignored);
+}
+
+bool has_failed(RecordState state)
+{
+    return state == RecordState::bad || state == RecordState::refused;
 }
 
 class Import
@@ -167,6 +158,7 @@ private:
 
     ExitCode send()
     {
+        prepare_failures();
         const Config& config = program_.config();
         const ImportIdentity identity{survey_.hash, survey_.states.size(), config.base_url, config.app_id};
         Journal journal{journal_path_, identity, survey_.states};
@@ -183,6 +175,45 @@ private:
             journal.sync();
         write_summary(open, time);
         return end(ended);
+    }
+
+    /// Finds the file for records that fail, and refuses one that could not be written at the end.
+    void prepare_failures()
+    {
+        failures_ = options_.failures;
+        if (failures_.empty())
+            failures_ = failures_beside(input_.path(), read_records(input_.descriptor(), options_.input)->extension());
+        const auto refuse = [this](const std::string& why) {
+            throw Failure{ExitCode::usage, failures_ + ' ' + why + "; --failures names a file for records that fail"};
+        };
+        std::error_code ignored;
+        const auto status = std::filesystem::status(failures_, ignored);
+        if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+            refuse("is no regular file");
+        if (is_same_file(failures_, input_.path()))
+            refuse("is the input");
+        if (is_same_file(failures_, journal_path_))
+            refuse("is the journal");
+        const NewFile probe{failures_, ExitCode::usage};
+    }
+
+    /// Writes the records that failed to a file, which can be imported again. Returns whether there are any.
+    bool write_failures()
+    {
+        if (std::ranges::none_of(survey_.states, has_failed))
+            return false;
+        const auto records = read_records(input_.descriptor(), options_.input);
+        NewFile file{failures_};
+        ExtractWriter writer{input_.descriptor(), file};
+        writer.add({0, records->header_size()});
+        for (Record record; records->next(record) && record.number < survey_.states.size();)
+            if (has_failed(survey_.states[record.number]))
+                writer.add({record.offset, record.length});
+        if (input_.has_changed())
+            throw Failure{ExitCode::failed,
+                          changed_text(input_) + ", so the records that failed were not copied to " + failures_};
+        file.publish();
+        return true;
     }
 
     /// Imports the open records.
@@ -274,21 +305,22 @@ private:
         if (counts_.status_not_set > 0)
             program_.note(counted(counts_.status_not_set, "user") +
                           " should be pending and are not: the API has no way to set this");
-        const std::string failures = write_failures(input_, options_, survey_.states);
-        if (!failures.empty())
-            program_.note(failures + " has the records that failed, to be corrected and imported; " + journal_path_ +
+        const bool has_failures = write_failures();
+        if (has_failures)
+            program_.note(failures_ + " has the records that failed, to be corrected and imported; " + journal_path_ +
                           " has the reasons of the server");
         if (left > 0)
             program_.note(counted(left, "record") + " got no answer; " + again);
         else
             input_.discard();
-        return !failures.empty() || left > 0 ? ExitCode::partly_failed : ExitCode::ok;
+        return has_failures || left > 0 ? ExitCode::partly_failed : ExitCode::ok;
     }
 
     Program& program_;
     const ImportOptions& options_;
     std::string journal_path_;
     InputFile input_;
+    std::string failures_; ///< The file for records that fail.
     Complaints complaints_;
     Survey survey_;
     ImportCounts counts_;

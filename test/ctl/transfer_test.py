@@ -750,6 +750,30 @@ def standard_input():
         check(set(work.iterdir()) == before | {journal}, f"left: {set(work.iterdir()) - before}")
 
 
+def failures_file():
+    """A file for the records that fail, which cannot be written, is refused before anything is sent."""
+    text = '{"email":"ann@example.com"}\n{"email":"no address"}\n'
+    with emulator("target") as target:
+        users = file_of("users.jsonl", text)
+        (work / "folder").mkdir()
+        (work / "link").symlink_to("users.jsonl")
+        os.mkfifo(work / "pipe")
+        for failures, why in (
+            ("/nonexistent/failed.jsonl", "/nonexistent/failed.jsonl cannot be written"),
+            ("folder", "folder is no regular file"),
+            ("pipe", "pipe is no regular file"),
+            ("./users.jsonl", "is the input"),
+            ("link", "link is the input"),
+            ("./users.jsonl.journal", "is the journal"),
+        ):
+            before = sorted(work.iterdir())
+            expect(run(target, "import", users, "--skip-bad", "--failures", failures), 2, why)
+            check(sorted(work.iterdir()) == before, f"{failures}: {sorted(work.iterdir())}")
+        check(not target.users() and users.read_text() == text, "something was changed")
+        expect(run(target, "import", users, "--skip-bad", "--failures", "failed"), 6, "1 user created")
+        check((work / "failed").read_text() == text.splitlines(True)[1], "other records are in the file of failures")
+
+
 cases = {
     case.__name__: case
     for case in (
@@ -765,6 +789,7 @@ cases = {
         interrupted,
         changed_input,
         standard_input,
+        failures_file,
     )
 }
 shutil.rmtree(work, ignore_errors=True)
