@@ -242,7 +242,7 @@ Database open_database(const std::filesystem::path& file)
 
 } // namespace
 
-Store::Store(const std::filesystem::path& file) : database_(open_database(file))
+Store::Store(const std::filesystem::path& file) : lock_(file), database_(open_database(file))
 {
     // Sets are not stored, so assume one that ends after the last user. A user planted with a time in the future is not
     // listed before that time.

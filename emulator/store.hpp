@@ -2,6 +2,7 @@
 
 #include "api_error.hpp"
 #include "certificates.hpp"
+#include "file_lock.hpp"
 #include "jwt.hpp"
 #include "listing.hpp"
 #include "model.hpp"
@@ -56,7 +57,7 @@ class Store
 public:
     /// Opens or creates the file. An empty name keeps everything in memory. Removes the permissions of others from the
     /// file and the files of SQLite besides it. Throws std::runtime_error whose text says what to do if the file can't
-    /// be used; the file is not changed then.
+    /// be used, or if another Store uses it; the file is not changed then.
     explicit Store(const std::filesystem::path& file);
 
     /// Adds an app, or gives an existing app a new key.
@@ -116,6 +117,7 @@ private:
     void insert_event(Row user, const Event& event);
     void insert_social_connection(Row user, const SocialConnection& connection);
 
+    FileLock lock_; // before the file that it locks
     std::mutex mutex_;
     Database database_;
     // A set of users is identified by the whole second at which it ends. A user is listed from its creation on, but not

@@ -135,7 +135,7 @@ public:
     /// default, keeps the data in memory.
     ///
     /// The file contains private keys. The emulator removes the permissions of everybody but its owner, even if the
-    /// file existed before.
+    /// file existed before. While it runs, a file whose name ends in `.lock` keeps other emulators from the data file.
     EmulatorOptions& data_file(std::filesystem::path file);
     /// Sets the IP address to listen on. The default is `localhost`, which means both 127.0.0.1 and ::1.
     EmulatorOptions& address(std::string address);
@@ -234,7 +234,8 @@ public:
     ///
     /// \par Errors
     /// Throws `std::runtime_error` if the port or the Unix domain socket is in use, if the data file is not writable,
-    /// is damaged or is of a newer version, or if a certificate is unusable. `what()` says how to correct it.
+    /// is damaged, is of a newer version or is in use by another emulator, or if a certificate is unusable. `what()`
+    /// says how to correct it.
     explicit Emulator(const EmulatorOptions& options = EmulatorOptions{});
     /// Destructor. Calls `stop()`.
     ~Emulator();

@@ -441,6 +441,19 @@ BOOST_AUTO_TEST_CASE(unusable_data_file_says_what_to_do)
     BOOST_TEST(contains(refusal({"--data", data}), "restore it from a copy, or name another file"));
 }
 
+BOOST_AUTO_TEST_CASE(data_file_of_a_running_emulator_is_refused)
+{
+    {
+        RunningProgram emulator({"--data", data});
+        BOOST_TEST(contains(refusal({"--data", data, "--app", "demo"}), "another program holds it"));
+        BOOST_TEST(emulator.client().call("GET", users, key).status == 200U, "the key is as it was");
+        emulator.process().signal(SIGKILL);
+        emulator.process().wait();
+    }
+    RunningProgram emulator({"--data", data});
+    BOOST_TEST(emulator.client().call("GET", users, key).status == 200U);
+}
+
 BOOST_AUTO_TEST_CASE(data_file_of_a_newer_version_stays_untouched)
 {
     {

@@ -184,6 +184,25 @@ BOOST_AUTO_TEST_CASE(log_of_a_newer_version_is_left_beside_its_file)
     BOOST_TEST((content_of(copy.string() + "-wal") == log));
 }
 
+BOOST_AUTO_TEST_CASE(file_is_for_one_store_at_a_time)
+{
+    {
+        Store store(file);
+        store.put_app("app", {}, now());
+        const fs::path link = folder.path() / "link.db";
+        fs::create_symlink(file, link);
+        for (const fs::path& name : {file, link}) {
+            BOOST_TEST(contains(refusal_to_open(name), "another program holds it"));
+        }
+        fs::remove(link);
+        BOOST_TEST(store.find_app("app").has_value());
+    }
+    BOOST_TEST(!fs::exists(file.string() + ".lock"));
+    // As a killed program leaves it.
+    write(file.string() + ".lock", "");
+    BOOST_TEST(Store(file).find_app("app").has_value());
+}
+
 BOOST_AUTO_TEST_CASE(missing_folder_is_named)
 {
     const fs::path nowhere = folder.path() / "none" / "users.db";
