@@ -98,6 +98,40 @@ bool is_same_file(const std::string& one, const std::string& other)
            fs::weakly_canonical(one, ignored) == fs::weakly_canonical(other, ignored);
 }
 
+std::string quoted_for_shell(const std::string& word)
+{
+    constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,@+%";
+    if (word.find_first_not_of(plain) == std::string::npos)
+        return word;
+    std::string result = "'";
+    for (const char c : word)
+        result += c == '\'' ? "'\\''" : std::string(1, c);
+    return result + '\'';
+}
+
+/// The options that say what is created of a record, as words for a shell; "default" if there are none. They are one
+/// line: no name of a column depends on its blanks.
+std::string decisive_options(const ImportOptions& options)
+{
+    std::string all;
+    const auto add = [&all](const char* name, const std::string& value) {
+        all += std::string{all.empty() ? "" : " "} + name + ' ' + quoted_for_shell(value);
+    };
+    const InputOptions& input = options.input;
+    if (input.format != InputOptions::Format::automatic)
+        add("--format", input.format == InputOptions::Format::csv ? "csv" : "jsonl");
+    if (input.delimiter != ',')
+        add("--delimiter", input.delimiter == '\t' ? "tab" : std::string(1, input.delimiter));
+    for (const std::string& map : input.maps)
+        add("--map", map);
+    if (input.unknown != Unknown::refuse)
+        add("--unknown", input.unknown == Unknown::metadata ? "metadata" : "skip");
+    if (options.existing != Existing::skip)
+        add("--existing", options.existing == Existing::update ? "update" : "fail");
+    std::ranges::replace(all, '\n', ' ');
+    return all.empty() ? "default" : all;
+}
+
 bool has_failed(RecordState state)
 {
     return state == RecordState::bad || state == RecordState::refused;
@@ -160,7 +194,8 @@ private:
     {
         prepare_failures();
         const Config& config = program_.config();
-        const ImportIdentity identity{survey_.hash, survey_.states.size(), config.base_url, config.app_id};
+        const ImportIdentity identity{survey_.hash, decisive_options(options_), survey_.states.size(), config.base_url,
+                                      config.app_id};
         Journal journal{journal_path_, identity, survey_.states};
         survey_.bad = count(RecordState::bad);
         const std::uint64_t open = count(RecordState::open);
@@ -289,9 +324,10 @@ private:
     ExitCode end(ExitCode ended)
     {
         const std::uint64_t left = count(RecordState::open);
-        const std::string again = input_.path() == options_.file ? "the same command goes on"
-                                                                 : "`passagectl import " + input_.path() +
-                                                                       " --journal " + journal_path_ + "` goes on";
+        const std::string again = input_.path() == options_.file
+                                      ? "the same command goes on"
+                                      : "`passagectl import " + input_.path() + " --journal " + journal_path_ +
+                                            "`, with the other options as they were, goes on";
         if (input_has_changed_)
             throw Failure{ExitCode::failed, changed_text(input_) + ": import it again, with another --journal"};
         if (ended != ExitCode::ok) {

@@ -87,6 +87,8 @@ InputFile::InputFile(const std::string& path, const std::string& copy)
     if (path != "-") {
         name_ = path;
         path_ = path;
+        std::error_code ignored;
+        is_copy_ = std::filesystem::equivalent(path, copy, ignored);
         descriptor_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
         if (descriptor_ < 0)
             throw failure(ExitCode::usage, path + " cannot be read");
@@ -99,6 +101,7 @@ InputFile::InputFile(const std::string& path, const std::string& copy)
     }
     name_ = "standard input";
     path_ = copy;
+    is_copy_ = true;
     // Without a name nothing of it is left, however the program ends.
     const std::string beside = copy.empty() ? (std::filesystem::temp_directory_path() / "passagectl").string() : copy;
     {
@@ -144,7 +147,7 @@ void InputFile::keep()
 
 void InputFile::discard()
 {
-    if (name_ != path_)
+    if (is_copy_)
         unlink(path_.c_str());
 }
 

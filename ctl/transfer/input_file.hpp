@@ -53,12 +53,13 @@ public:
 
     /// Keeps the copy of standard input, as the file `copy`. Only one process at a time may do this.
     void keep();
-    /// Removes the copy of standard input, which was kept.
+    /// Removes the copy of standard input that was kept, in this run or an earlier one whose copy is the file.
     void discard();
 
 private:
     std::string name_;
     std::string path_;
+    bool is_copy_ = false; ///< Whether `path_` is that of a copy of standard input.
     int descriptor_ = -1;
     struct stat opened_ = {}; ///< The status of the file when it was opened.
 };

@@ -127,13 +127,19 @@ void Journal::read(std::vector<RecordState>& states)
             check("the app", "app " + identity_.app, all, " is another one, " + std::string{line});
             continue;
         case 5:
+            if (word != "options")
+                break; // the first journals did not have them
+            check("the options", "options " + identity_.options, all, " were others, " + std::string{line});
+            continue;
+        default:
+            break;
+        }
+        if (!is_begun) {
             if (word != "begun" || !read_number(line, number))
                 throw damaged(count);
             begun_ = std::chrono::sys_seconds{std::chrono::seconds{static_cast<std::int64_t>(number)}};
             is_begun = true;
             continue;
-        default:
-            break;
         }
         if (word == "asked") {
             if (!read_number(line, number) || number > states.size())
@@ -180,7 +186,8 @@ void Journal::begin(std::chrono::sys_seconds now)
 {
     begun_ = now;
     append(std::string{first_line} + "\ninput " + identity_.input_hash + "\nserver " + identity_.server + "\napp " +
-           identity_.app + "\nbegun " + std::to_string(now.time_since_epoch().count()) + '\n');
+           identity_.app + "\noptions " + identity_.options + "\nbegun " +
+           std::to_string(now.time_since_epoch().count()) + '\n');
     is_empty_ = false;
     sync();
     sync_folder_of(path_);

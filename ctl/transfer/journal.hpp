@@ -20,6 +20,7 @@ enum class RecordState : std::uint8_t {
 struct ImportIdentity
 {
     std::string input_hash; ///< SHA-256, hexadecimal.
+    std::string options;    ///< Those that say what is created, in one line.
     std::uint64_t records = 0;
     std::string server;
     std::string app;

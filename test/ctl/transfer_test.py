@@ -591,6 +591,14 @@ def interrupted():
         expect(run(source, "import", users, "--app-id", "other"), 2, "is that of another import")
         check(journal.read_text() == text, "a refused import changed the journal")
 
+        # And for these options.
+        for different in (("--map", "id=metadata.old id"), ("--unknown", "skip"), ("--existing", "update")):
+            expect(run(target, "import", users, *different), 2, "is that of another import: the options were others")
+        check(journal.read_text() == text, "a refused import changed the journal")
+
+        # The first journals did not have the options.
+        text = text.replace("\noptions default\n", "\n")
+
         # A line that was never written to its end does not count.
         journal.write_text(text + "17 crea")
         expect(run(target, "import", users), 0, "were done before")
@@ -618,7 +626,7 @@ def interrupted():
             with users.open("rb") as standard_input:
                 process = start(
                     target,
-                    *("import", "-", "--journal", journal, "--rate", 500, "--existing", "skip"),
+                    *("import", "-", "--journal", journal, "--rate", 500, "--map", "id=metadata.old id"),
                     stdin=standard_input,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
@@ -629,16 +637,18 @@ def interrupted():
                 _, err = process.communicate(timeout=PATIENCE)
             check(process.returncode == 143, f"{process.returncode}: {err}")
             copy = work / f"{again}.journal.input"
-            check(f"passagectl import {copy} --journal {journal}" in err, err)
+            check(f"`passagectl import {copy} --journal {journal}`, with the other options as they were, goes" in err, err)
             check(copy.read_bytes() == users.read_bytes() and copy.stat().st_mode & 0o077 == 0, "it is no private copy")
+            more = ("--journal", journal, "--map", "id=metadata.old id")
             if again == "copy":
-                expect(run(target, "import", copy, "--journal", journal), 0, "were done before")
-                check(copy.exists(), "a file that was named was removed")
+                expect(run(target, "import", copy, "--journal", journal), 2, "--map 'id=metadata.old id'")
+                expect(run(target, "import", copy, *more), 0, "were done before")
             else:
                 with users.open("rb") as standard_input:
-                    expect(run(target, "import", "-", "--journal", journal, stdin=standard_input), 0, "were done before")
-                check(not copy.exists(), "the copy is still there")
+                    expect(run(target, "import", "-", *more, stdin=standard_input), 0, "were done before")
+            check(not copy.exists(), "the copy is still there")
         check(len(carried(target.users())) == 1000, "some are missing, or there twice")
+        check(all("old id" in user["user_metadata"] for user in target.users()), "some have no old id")
 
     with emulator("source", "--seed", 3000, "--fault", "latency=50") as source:
         process = start(source, "export", "--window", 8, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
