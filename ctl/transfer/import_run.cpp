@@ -261,6 +261,10 @@ asio::awaitable<expected<ImportRun::Outcome>> ImportRun::set_status(Outcome::Kin
             auto change = *record.status == UserStatus::active ? client_.activate_user(user.id, call)
                                                                : client_.deactivate_user(user.id, call);
             const auto changed = co_await std::move(change);
+            // Without the user the record begins anew.
+            if (!changed && is_refusal(changed.error()) && !is_not_found(changed.error()) &&
+                !is_of_the_batch(changed.error()))
+                co_return Outcome{Outcome::Kind::refused, "user " + user.id + ": " + to_string(changed.error())};
             if (!changed)
                 co_return unexpected{changed.error()};
         }

@@ -524,6 +524,14 @@ def existing():
         expect(run(target, "import", path, "--existing", "update"), 6, "1 user created, 1 refused", "line 1: update_user: 400")
         expect(run(target, "import", path, "--existing", "update"), 6, "0 users created", "taken.failed.jsonl")
 
+        # The server refuses to set a status.
+        path = file_of("status.jsonl", '{"email":"dan@example.com","status":"inactive"}\n{"email":"eve@example.com"}\n')
+        with emulator("refusing", "--fault", "error=409,route=PATCH /users/{id}/deactivate") as refusing:
+            expect(run(refusing, "import", path), 6, "1 user created, 1 refused", "line 1: user ", "deactivate_user: 409")
+            check(len(refusing.users()) == 2, refusing.users())
+            failed = (work / "status.failed.jsonl").read_text()
+            check(failed == path.read_text().splitlines(True)[0], f"failed: {failed}")
+
         # A summary for scripts.
         summary = json.loads(run(target, "import", file_of("json.jsonl", changed), "--json").out)
         check(summary["existed"] == 1 and summary["left"] == 0, summary)
