@@ -117,10 +117,9 @@ bool ImportRun::advance()
 
 asio::awaitable<std::optional<Error>> ImportRun::run()
 {
-    answered_at_ = Clock::now();
     BatchOptions options;
     options.window(options_.window).stop_when([this](const Error& error) {
-        return BatchOptions{}.stops(error) || (!is_rate_limited(error) && Clock::now() - answered_at_ > patience);
+        return BatchOptions{}.stops(error) || is_out_of_patience();
     });
     const auto begin = [this](Item& item, const CallOptions& call) { return import(item, call); };
     const auto take = [this](std::size_t index, expected<Outcome>&& result) { deliver(index, std::move(result)); };
@@ -136,19 +135,31 @@ asio::awaitable<expected<ImportRun::Outcome>> ImportRun::import(Item& item, cons
     unsigned tries = 0;
     for (unsigned failures = 0;; ++failures) {
         expected<Outcome> result = co_await import_once(item, call);
-        const auto now = Clock::now();
-        if (result) {
-            answered_at_ = now;
+        const std::uint64_t answers_before = answers_;
+        note(result);
+        if (result || is_of_the_batch(result.error()) || is_out_of_patience())
             co_return result;
-        }
-        if (is_of_the_batch(result.error()) || now - answered_at_ > patience)
-            co_return result;
-        const auto answered_before = answered_at_;
-        const bool may_go_on = co_await wait_until(now + wait_after(failures));
-        tries += answered_at_ != answered_before; // in an outage all records fail
+        const bool may_go_on = co_await wait_until(Clock::now() + wait_after(failures));
+        tries += answers_ != answers_before; // in an outage all records fail
         if (!may_go_on || tries == max_tries)
             co_return result;
     }
+}
+
+void ImportRun::note(const expected<Outcome>& result)
+{
+    const int status = result ? 200 : result.error().http_status;
+    if (status != 0 && status < 500) {
+        ++answers_;
+        failing_since_.reset();
+    } else if (!failing_since_) {
+        failing_since_ = Clock::now();
+    }
+}
+
+bool ImportRun::is_out_of_patience() const
+{
+    return failing_since_ && Clock::now() - *failing_since_ > patience;
 }
 
 asio::awaitable<expected<ImportRun::Outcome>> ImportRun::import_once(Item& item, const CallOptions& call)

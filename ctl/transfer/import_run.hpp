@@ -91,6 +91,11 @@ private:
     boost::asio::awaitable<bool> wait_for_turn();
     static boost::asio::awaitable<bool> wait_until(Clock::time_point time);
 
+    /// Takes note of whether the server has answered, in whatever way, or may be away.
+    void note(const expected<Outcome>& result);
+    /// Returns whether the server has been away for too long.
+    bool is_out_of_patience() const;
+
     void deliver(std::size_t index, expected<Outcome>&& result);
 
     Client& client_;
@@ -114,7 +119,8 @@ private:
     bool found_change_ = false;
 
     Clock::time_point next_turn_{};
-    Clock::time_point answered_at_{}; ///< The last time that the server has answered.
+    std::uint64_t answers_ = 0;                      ///< How often the server has answered.
+    std::optional<Clock::time_point> failing_since_; ///< Since when it has not.
 };
 
 } // namespace passage::ctl

@@ -18,6 +18,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -792,6 +793,24 @@ def failures_file():
         check((work / "failed").read_text() == text.splitlines(True)[1], "other records are in the file of failures")
 
 
+def patience():
+    """An outage begins at the first call that fails, however long ago the last answer was."""
+    arguments = ("--data", work / "users.db", "--api-key", "key", "--app", "app")
+    users = file_of("users.jsonl", '{"email":"ann@example.com"}\n{"email":"bob@example.com"}\n')
+    with emulator("target", *arguments) as target:
+        process = start(target, "import", users, "--rate", 0.016, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        wait_for_results(work / "users.jsonl.journal", process, 1)
+        target.stop()
+        with socket.create_server(("127.0.0.1", target.port)) as listener:
+            listener.settimeout(PATIENCE)
+            for _ in range(4):  # more than one call makes
+                listener.accept()[0].close()
+        target.start("--port", target.port)
+        out, _ = process.communicate(timeout=PATIENCE)
+        check(process.returncode == 0, out)
+        check(len(target.users()) == 2, target.users())
+
+
 cases = {
     case.__name__: case
     for case in (
@@ -808,6 +827,7 @@ cases = {
         changed_input,
         standard_input,
         failures_file,
+        patience,
     )
 }
 shutil.rmtree(work, ignore_errors=True)
