@@ -23,6 +23,7 @@ constexpr auto patience = 60s;
 constexpr unsigned max_tries = 5;
 constexpr std::chrono::milliseconds first_wait = 500ms;
 constexpr std::chrono::milliseconds longest_wait = 8s;
+constexpr std::chrono::milliseconds shortest_pause = 100ms;
 /// The service counts seconds where it says its time, and may say the next whole one.
 constexpr auto clock_tolerance = 2s;
 
@@ -34,10 +35,10 @@ bool is_refusal(const Error& error)
             error.http_status != 408 && !is_rate_limited(error));
 }
 
-/// Whether an error is another one's to handle: that of all further records, or the batch's.
+/// Whether an error is that of all further records.
 bool is_of_the_batch(const Error& error)
 {
-    return BatchOptions{}.stops(error) || is_rate_limited(error) || is_cancelled(error);
+    return BatchOptions{}.stops(error) || is_cancelled(error);
 }
 
 std::chrono::milliseconds wait_after(unsigned failures)
@@ -134,9 +135,16 @@ asio::awaitable<expected<ImportRun::Outcome>> ImportRun::import(Item& item, cons
     journal_.ask(item.record.number);
     unsigned tries = 0;
     for (unsigned failures = 0;; ++failures) {
+        if (!co_await wait_for_pause())
+            co_return unexpected{Error{Errc::cancelled}};
         expected<Outcome> result = co_await import_once(item, call);
         const std::uint64_t answers_before = answers_;
         note(result);
+        if (!result && is_rate_limited(result.error())) {
+            const auto wait = result.error().retry_after.value_or(wait_after(failures));
+            resume_at_ = std::max(resume_at_, Clock::now() + std::max(wait, shortest_pause));
+            continue;
+        }
         if (result || is_of_the_batch(result.error()) || is_out_of_patience())
             co_return result;
         const bool may_go_on = co_await wait_until(Clock::now() + wait_after(failures));
@@ -291,6 +299,17 @@ asio::awaitable<bool> ImportRun::wait_for_turn()
     const auto turn = std::max(next_turn_, Clock::now());
     next_turn_ = turn + interval;
     co_return co_await wait_until(turn);
+}
+
+asio::awaitable<bool> ImportRun::wait_for_pause()
+{
+    for (;;) { // another record may prolong it
+        const Clock::time_point end = resume_at_;
+        if (end <= Clock::now())
+            co_return true;
+        if (!co_await wait_until(end))
+            co_return false;
+    }
 }
 
 asio::awaitable<bool> ImportRun::wait_until(Clock::time_point time)

@@ -87,8 +87,10 @@ private:
                                                          const CallOptions& call);
     bool was_created_by_this_import(const Item& item, const UserInfo& user) const;
 
-    /// Waits for the turn of a record, by the rate. Returns false if the run is cancelled.
+    /// Waits for the turn of a record, by the rate. Returns false if the run is cancelled, as the functions below do.
     boost::asio::awaitable<bool> wait_for_turn();
+    /// Waits until the server may be asked.
+    boost::asio::awaitable<bool> wait_for_pause();
     static boost::asio::awaitable<bool> wait_until(Clock::time_point time);
 
     /// Takes note of whether the server has answered, in whatever way, or may be away.
@@ -119,6 +121,7 @@ private:
     bool found_change_ = false;
 
     Clock::time_point next_turn_{};
+    Clock::time_point resume_at_{};                  ///< The end of a pause that the server has asked for.
     std::uint64_t answers_ = 0;                      ///< How often the server has answered.
     std::optional<Clock::time_point> failing_since_; ///< Since when it has not.
 };

@@ -793,6 +793,24 @@ def failures_file():
         check((work / "failed").read_text() == text.splitlines(True)[1], "other records are in the file of failures")
 
 
+def throttled():
+    """The server takes nothing for a long time, and says that it throttles."""
+    arguments = ("--data", work / "users.db", "--api-key", "key", "--app", "app")
+    users = file_of("users.jsonl", '{"email":"ann@example.com"}\n{"email":"bob@example.com"}\n')
+    throttle = ("--fault", "throttle=0.0001/s,retry-after=0,route=POST /users")
+    with emulator("target", *arguments, *throttle) as target:
+        process = start(target, "import", users, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        # A call makes three attempts, and a batch of the library nine calls.
+        while process.poll() is None and target.creations()["429"] < 30:
+            time.sleep(0.01)
+        target.stop()
+        target.arguments = arguments
+        target.start("--port", target.port)
+        out, _ = process.communicate(timeout=PATIENCE)
+        check(process.returncode == 0, out)
+        check(len(target.users()) == 2, target.users())
+
+
 def patience():
     """An outage begins at the first call that fails, however long ago the last answer was."""
     arguments = ("--data", work / "users.db", "--api-key", "key", "--app", "app")
@@ -827,6 +845,7 @@ cases = {
         changed_input,
         standard_input,
         failures_file,
+        throttled,
         patience,
     )
 }
