@@ -4,12 +4,13 @@
 #include "exit_code.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <string_view>
 #include <system_error>
 
@@ -19,8 +20,12 @@ namespace {
 std::string read_file(const char* option, const std::string& name)
 {
     std::ifstream file{name, std::ios::binary};
-    std::string text{std::istreambuf_iterator<char>{file}, {}};
-    if (!file.is_open() || file.bad())
+    std::string text;
+    for (std::array<char, 4096> bytes{}; file;) {
+        file.read(bytes.data(), bytes.size());
+        text.append(bytes.data(), static_cast<std::size_t>(file.gcount()));
+    }
+    if (!file.eof())
         throw Failure{ExitCode::usage,
                       std::string{option} + ": " + name + ": " + std::generic_category().message(errno)};
     return text;

@@ -471,6 +471,9 @@ def settings(folder):
         run(env | {"PASSAGE_API_KEY": ""}, "users", "list", "--api-key-file", key_file)
         run(env, "users", "list", "--api-key-file", folder / "none", code=USAGE)
         run(env, "users", "list", "--api-key-file", "/dev/null", code=USAGE)
+        for option in ("--api-key-file", "--env-file"):
+            err = run(env, "users", "list", option, folder, code=USAGE).err
+            check(f"{option}: {folder}: " in err, err)
         check("--api-key " not in run(env, "--help").out, "the key is an option")
 
         # Options take precedence over the file, and the file over the environment.
