@@ -7,6 +7,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <clocale>
 #include <csignal>
 #include <exception>
@@ -135,6 +138,15 @@ ExitCode run(int argc, char** argv)
     }
 }
 
+/// Opens what is closed of the standard streams, or a file would become one of them, and get what is written to it.
+/// Writing still fails.
+void occupy_standard_descriptors()
+{
+    for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (fcntl(descriptor, F_GETFD) < 0)
+            open("/dev/null", O_RDONLY); // takes the lowest one that is free
+}
+
 } // namespace
 } // namespace passage::ctl
 
@@ -142,6 +154,7 @@ int main(int argc, char** argv)
 {
     using passage::ctl::ExitCode;
 
+    passage::ctl::occupy_standard_descriptors();
     std::signal(SIGPIPE, SIG_DFL);          // `| head` ends the program, also where the parent ignores the signal
     std::setlocale(LC_CTYPE, "C.UTF-8");    // widths of characters; texts of the API are UTF-8
     std::ios::sync_with_stdio(false);       // output is buffered

@@ -2,6 +2,7 @@
 
 #include <boost/program_options.hpp>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -317,6 +318,17 @@ std::string exported(std::initializer_list<std::pair<const char*, std::string>> 
     return lines;
 }
 
+/// Opens what is closed of the standard streams, or a file or a connection would become one of them, and get what is
+/// written to it. Writing still fails.
+void occupy_standard_descriptors()
+{
+    for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (fcntl(descriptor, F_GETFD) < 0) {
+            open("/dev/null", O_RDONLY); // takes the lowest one that is free
+        }
+    }
+}
+
 void raise_descriptor_limit()
 {
     rlimit limit{};
@@ -401,6 +413,7 @@ void run(const po::variables_map& given)
 
 int main(int argc, char** argv)
 {
+    occupy_standard_descriptors();
     try {
         const po::options_description options = describe_options();
         po::variables_map given;

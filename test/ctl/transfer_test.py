@@ -349,6 +349,24 @@ def shapes():
         expect(run(None, "import", path, "--dry-run", "--delimiter", "tab"), 0, "1 record, 1 can be imported")
 
 
+def closed_streams():
+    """Messages get into no file, also if the standard streams are closed."""
+    path = file_of("users.jsonl", '{"email":"no address"}\n{"email":"ann@example.com"}\n')
+    journal = work / "users.jsonl.journal"
+    with emulator("target", "--fault", "error=409,route=PATCH /users/{id}/deactivate") as target:
+        for closed in ("2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
+            path.write_text(path.read_text() + json.dumps({"email": f"{len(closed)}@b.c", "status": "inactive"}) + "\n")
+            journal.unlink(missing_ok=True)
+            command = f'exec "$0" import "$1" --skip-bad {closed}'
+            process = subprocess.run(
+                ["sh", "-c", command, given.passagectl, path], env=target.environment, cwd=work, stdout=subprocess.DEVNULL
+            )
+            check(process.returncode == (6 if closed == "2>&-" else 1), f"{closed}: {process.returncode}")
+            lines = journal.read_text().splitlines()[5:]
+            known = r"begun \d+|asked \d+|\d+ (created|existed) \w+|\d+ refused user .*409.*"
+            check(all(re.fullmatch(known, line) for line in lines) and lines, f"{closed}: {lines}")
+
+
 def bad_rows():
     rows = [
         "email,phone,status",
@@ -836,6 +854,7 @@ cases = {
         killed,
         shapes,
         bad_rows,
+        closed_streams,
         hostile_csv,
         large_file,
         existing,
