@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -170,6 +172,7 @@ private:
             record.problem = "is no JSON object";
             return;
         }
+        fields_.clear();
         for (auto& [name, member] : *object)
             take(record, name, std::move(member));
     }
@@ -189,7 +192,7 @@ private:
         case Use::email:
         case Use::phone:
         case Use::status:
-            if (text && !text->empty())
+            if (text && !text->empty() && is_first(record, name, column))
                 set(record, column.use, {text->data(), text->size()});
             else if (!text && !value.is_null())
                 record.problem = in_quotes(name) + " is no string";
@@ -201,7 +204,8 @@ private:
                 record.problem = in_quotes(name) + " is no object";
             break;
         case Use::metadata_field:
-            record.metadata[column.name] = std::move(value);
+            if (is_first(record, name, column))
+                record.metadata[column.name] = std::move(value);
             break;
         case Use::not_carried:
             if (says_something(value))
@@ -213,6 +217,15 @@ private:
         case Use::skipped:
             break;
         }
+    }
+
+    /// Returns whether no other member of the record has a value for the field.
+    bool is_first(Record& record, std::string_view name, const Column& column)
+    {
+        const bool is_first = fields_.emplace(column.use, column.name).second;
+        if (!is_first)
+            record.problem = in_quotes(name) + " is a second member for the same field";
+        return is_first;
     }
 
     static void set(Record& record, Use use, std::string_view text)
@@ -250,6 +263,7 @@ private:
     Pieces pieces_;
     Columns columns_;
     std::map<std::string, Column, std::less<>> uses_; ///< What became of the names so far.
+    std::set<std::pair<Use, std::string>> fields_;    ///< Those that the record has a value for.
     std::string text_;
     std::uint64_t count_ = 0;
 };

@@ -417,6 +417,9 @@ def bad_rows():
         "",
         '{"phone":"+15005550001","user_metadata":"x"}',
         '{"user_metadata":{}}',
+        '{"email":"dan@example.com","Mail":"dan2@example.com"}',
+        '{"email":"eve@example.com","Mail":null,"E-mail":""}',
+        '{"phone":"+15005550002","metadata.plan":1,"User_Metadata.plan":2}',
     ]
     path = file_of("bad.jsonl", "\n".join(lines))
     expect(
@@ -429,9 +432,11 @@ def bad_rows():
         "line 6: has the e-mail address of line 1",
         'line 8: "user_metadata" is no object',
         "line 9: has neither",
-        "7 records of 8 cannot",
+        'line 10: "Mail" is a second member for the same field',
+        'line 12: "User_Metadata.plan" is a second member for the same field',
+        "9 records of 11 cannot",
     )
-    expect(run(None, "import", path, "--dry-run", "--skip-bad", "--unknown", "metadata"), 0, "8 records, 2 can be")
+    expect(run(None, "import", path, "--dry-run", "--skip-bad", "--unknown", "metadata"), 0, "11 records, 3 can be")
 
 
 def hostile_csv():
