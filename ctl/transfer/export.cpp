@@ -60,6 +60,7 @@ public:
             } else {
                 next = co_await (read_chunk(range) && write_profiles(users));
                 program_.out << std::exchange(lines_, std::ostringstream{}).str();
+                written_ += std::exchange(line_count_, 0);
                 if (failed_)
                     throw Failure{*failed_};
             }
@@ -99,7 +100,8 @@ private:
                 program_.out << csv_row(user, options_.is_for_spreadsheets);
             else
                 write_line(program_.out, to_json(user));
-            count_written();
+            ++written_;
+            show_one();
         }
     }
 
@@ -112,7 +114,8 @@ private:
         const auto write = [this](std::size_t, expected<UserInfo>&& user) {
             if (user && !failed_) {
                 write_line(lines_, to_json(*user));
-                count_written();
+                ++line_count_;
+                show_one();
             } else if (!user && is_not_found(user.error())) {
                 ++deleted_;
             } else if (!user && !failed_) {
@@ -127,9 +130,8 @@ private:
             failed_ = summary.stopped;
     }
 
-    void count_written()
+    void show_one()
     {
-        ++written_;
         if (progress_)
             progress_->add();
     }
@@ -139,6 +141,7 @@ private:
     ListUsersRequest request_;
     std::optional<Progress> progress_;
     std::ostringstream lines_; ///< What is to be written.
+    std::uint64_t line_count_ = 0;
     std::optional<Error> failed_;
     std::uint64_t written_ = 0;
     std::uint64_t deleted_ = 0;

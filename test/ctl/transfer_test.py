@@ -690,6 +690,7 @@ def interrupted():
         err = process.stderr.read()
         check(process.wait(PATIENCE) == 130 and b"incomplete" in err, f"{process.returncode}: {err}")
         check(len(lines) < 3000, "it was not interrupted")
+        check(f"incomplete: it has {len(lines):,} users".encode() in err, f"{len(lines)} lines: {err}")
         for line in lines:
             json.loads(line)
 
