@@ -1,5 +1,7 @@
 #include "json_lines.hpp"
 
+#include "text.hpp"
+
 #include <passage/list_users.hpp>
 
 #include <boost/json/array.hpp>
@@ -122,6 +124,8 @@ bool is_dangerous(unsigned code)
 
 json::value json_text(std::string_view text)
 {
+    if (!is_utf8(text))
+        return json::string{made_utf8(text)};
     return json::string_view{text.data(), text.size()};
 }
 
@@ -236,7 +240,7 @@ void write_line(std::ostream& stream, const json::object& object)
     line.reserve(serialized.size() + 1);
     for (std::size_t at = 0; at < serialized.size();) {
         const auto byte = [&](std::size_t offset) { return static_cast<unsigned char>(serialized[at + offset]); };
-        // The library yields valid UTF-8 alone.
+        // All texts are valid UTF-8.
         const std::size_t bytes = byte(0) < 0xc0 ? 1 : byte(0) < 0xe0 ? 2 : byte(0) < 0xf0 ? 3 : 4;
         unsigned code = byte(0);
         if (bytes == 2)

@@ -24,7 +24,7 @@ boost::json::object to_json(const AppInfo& app);
 boost::json::object to_json(const Claims& claims);
 boost::json::object to_json(const Error& error);
 
-/// Returns a JSON string.
+/// Returns a JSON string, with U+FFFD in place of bytes that are not UTF-8.
 boost::json::value json_text(std::string_view text);
 
 /// Writes an object and a line feed. Everything that a terminal would obey is escaped (`\u009b`).

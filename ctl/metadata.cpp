@@ -1,7 +1,6 @@
 #include "metadata.hpp"
 
 #include "exit_code.hpp"
-#include "json_lines.hpp"
 
 #include <boost/json/parse.hpp>
 
@@ -38,7 +37,7 @@ json::object parse_metadata(const std::vector<std::string>& texts)
         if (text[equals - 1] == ':')
             metadata[text.substr(0, equals - 1)] = parse_json(value, text);
         else
-            metadata[text.substr(0, equals)] = json_text(value);
+            metadata[text.substr(0, equals)] = value; // the client checks it
     }
     return metadata;
 }

@@ -6,6 +6,12 @@
 
 namespace passage::ctl {
 
+/// Returns whether a text is UTF-8 (RFC 3629).
+bool is_utf8(std::string_view text);
+
+/// Returns a text with the replacement character, U+FFFD, in place of each byte that is not UTF-8.
+std::string made_utf8(std::string_view text);
+
 /// Returns a text as it may be shown on a terminal: control characters, characters that change the direction of text,
 /// and bytes that are not UTF-8 are escaped: `\x1b`, `\u202e`.
 std::string printable(std::string_view text);

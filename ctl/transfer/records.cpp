@@ -1,6 +1,7 @@
 #include "records.hpp"
 
 #include "../exit_code.hpp"
+#include "../text.hpp"
 #include "csv_reader.hpp"
 #include "pieces.hpp"
 
@@ -29,37 +30,6 @@ constexpr std::string_view unknown_advice =
 std::string in_quotes(std::string_view text)
 {
     return '"' + std::string{text} + '"';
-}
-
-/// The number of bytes of the UTF-8 character at the beginning of a text; 0 if there is none (RFC 3629).
-std::size_t utf8_character(std::string_view text)
-{
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(i < text.size() ? text[i] : 0); };
-    const unsigned char first = byte(0);
-    if (first < 0x80)
-        return 1;
-    const std::size_t size = first >= 0xC2 && first <= 0xDF   ? 2
-                             : first >= 0xE0 && first <= 0xEF ? 3
-                             : first >= 0xF0 && first <= 0xF4 ? 4
-                                                              : 0;
-    for (std::size_t i = 1; i < size; ++i)
-        if ((byte(i) & 0xC0U) != 0x80)
-            return 0;
-    const unsigned char second = byte(1);
-    const bool is_invalid = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
-                            (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F);
-    return is_invalid ? 0 : size;
-}
-
-bool is_utf8(std::string_view text)
-{
-    while (!text.empty()) {
-        const std::size_t size = utf8_character(text);
-        if (size == 0)
-            return false;
-        text.remove_prefix(size);
-    }
-    return true;
 }
 
 bool is_email(std::string_view text)

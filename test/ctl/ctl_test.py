@@ -351,6 +351,12 @@ def json_lines(folder):
         check_equal((failed[1]["item"], failed[1]["http_status"], failed[1]["api_code"]),
                     ("nobody", 404, "user_not_found"), "failed user")
 
+        # What is not UTF-8 does not make the JSON invalid, nor lets a terminal obey what is behind it.
+        for item, shown in (("\udcff", "\ufffd"), ("\udcf0\x9bx", "\ufffd\x9bx")):
+            failed = run(env, "users", "get", "--json", item, code=USAGE)
+            check_equal(failed.line()["item"], shown, "item")
+            check("\x9b" not in failed.out, repr(failed.out))
+
 
 EVIL = "a\x1b]0;title\x07b\x9b31mc\u202ed\x7fe\r\x08f"
 
