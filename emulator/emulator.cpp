@@ -13,6 +13,8 @@
 #include "store.hpp"
 #include "tokens.hpp"
 
+#include <boost/asio/ip/address.hpp>
+
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
@@ -20,6 +22,7 @@
 namespace passage {
 namespace {
 
+namespace asio = boost::asio;
 using namespace emulator;
 
 bool is_letter_or_digit(char c)
@@ -45,10 +48,20 @@ std::string checked_api_key(std::string_view key)
     return std::string{key};
 }
 
+std::string checked_address(std::string address)
+{
+    boost::system::error_code error;
+    asio::ip::make_address(address, error);
+    if (error && address != "localhost") {
+        throw std::invalid_argument("the address must be localhost or an IP address");
+    }
+    return address;
+}
+
 /// The named app, or else the first app of the data, or else a new one.
 std::string app_id_of(const std::string& named, Store& store)
 {
-    return checked_app_id(named.empty() ? store.first_app().value_or(new_id()) : named);
+    return named.empty() ? store.first_app().value_or(new_id()) : named;
 }
 
 /// The authority of the given files, or else that of the data, or else a new one. An authority of the data that expires
@@ -104,7 +117,7 @@ EmulatorOptions& EmulatorOptions::data_file(std::filesystem::path file)
 
 EmulatorOptions& EmulatorOptions::address(std::string address)
 {
-    address_ = std::move(address);
+    address_ = checked_address(std::move(address));
     return *this;
 }
 
@@ -116,13 +129,13 @@ EmulatorOptions& EmulatorOptions::port(std::uint16_t port)
 
 EmulatorOptions& EmulatorOptions::app_id(std::string id)
 {
-    app_id_ = std::move(id);
+    app_id_ = id.empty() ? id : checked_app_id(id);
     return *this;
 }
 
 EmulatorOptions& EmulatorOptions::api_key(std::string key)
 {
-    api_key_ = std::move(key);
+    api_key_ = key.empty() ? key : checked_api_key(key);
     return *this;
 }
 
@@ -204,7 +217,7 @@ class Emulator::Impl
 {
 public:
     explicit Impl(const EmulatorOptions& options)
-        : api_key_(checked_api_key(options.api_key_.empty() ? new_api_key() : options.api_key_)),
+        : api_key_(options.api_key_.empty() ? new_api_key() : options.api_key_),
           store_(options.data_file_),
           app_id_(app_id_of(options.app_id_, store_)),
           authority_(options.plain_ ? Identity{} : authority_of(options.ca_certificate_, options.ca_key_, store_)),

@@ -147,11 +147,7 @@ passage::Faults faults_of(const po::variables_map& given)
     passage::Faults faults;
     if (given.count("fault") != 0) {
         for (const std::string& text : given["fault"].as<std::vector<std::string>>()) {
-            try {
-                faults.add(text);
-            } catch (const std::invalid_argument& error) {
-                throw po::error(error.what());
-            }
+            faults.add(text);
         }
     }
     return faults;
@@ -409,6 +405,12 @@ void run(const po::variables_map& given)
     emulator.stop();
 }
 
+int report_wrong_option(const std::exception& error)
+{
+    std::cerr << "passage-emulator: " << error.what() << "; see --help\n";
+    return 2;
+}
+
 } // namespace
 
 int main(int argc, char** argv)
@@ -427,8 +429,9 @@ int main(int argc, char** argv)
         }
         return EXIT_SUCCESS;
     } catch (const po::error& error) {
-        std::cerr << "passage-emulator: " << error.what() << "; see --help\n";
-        return 2;
+        return report_wrong_option(error);
+    } catch (const std::invalid_argument& error) { // the library finds it
+        return report_wrong_option(error);
     } catch (const std::exception& error) {
         std::cerr << "passage-emulator: " << error.what() << '\n';
         return EXIT_FAILURE;

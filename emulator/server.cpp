@@ -284,9 +284,7 @@ Acceptors listen_on(asio::io_context& io, const std::string& address, std::uint1
         return acceptors;
     } catch (const boost::system::system_error& failure) {
         std::string advice = "give another address or port";
-        if (failure.code() == asio::error::invalid_argument) {
-            advice = "the address must be localhost or an IP address";
-        } else if (failure.code() == asio::error::address_in_use) {
+        if (failure.code() == asio::error::address_in_use) {
             advice = "another program has this port; end it, or give another one (0 takes any that "
                      "is free)";
         } else if (failure.code() == asio::error::access_denied) {

@@ -138,14 +138,15 @@ public:
     /// file existed before. While it runs, a file whose name ends in `.lock` keeps other emulators from the data file.
     EmulatorOptions& data_file(std::filesystem::path file);
     /// Sets the IP address to listen on. The default is `localhost`, which means both 127.0.0.1 and ::1.
+    /// Throws `std::invalid_argument` if it is neither.
     EmulatorOptions& address(std::string address);
     /// Sets the TCP port to listen on. The default is 0, which means a free port.
     EmulatorOptions& port(std::uint16_t port);
     /// Sets the id of the app that exists at the start: 1 to 64 letters, digits, `-` or `_`. The default is the app
-    /// that the data file was created with, or a generated id.
+    /// that the data file was created with, or a generated id. Throws `std::invalid_argument` if it has another form.
     EmulatorOptions& app_id(std::string id);
     /// Sets the API key of that app: visible ASCII characters. By default a key is generated. It replaces the key that
-    /// the data file has from an earlier run.
+    /// the data file has from an earlier run. Throws `std::invalid_argument` if it has another form.
     EmulatorOptions& api_key(std::string key);
     /// Sets the number of users to generate. The same number gives the same users.
     ///
