@@ -25,8 +25,9 @@ ExitCode exit_code_of(const Error& error) noexcept
     case Errc::cancelled:
     case Errc::shut_down:
         return ExitCode::interrupted;
-    case Errc::protocol:
     case Errc::too_large:
+        return error.attempts == 0 ? ExitCode::usage : ExitCode::failed; // a request, or a response
+    case Errc::protocol:
     case Errc::decode:
     case Errc::no_memory:
         break;
