@@ -247,16 +247,24 @@ void Doctor::check_tls()
         skipped("the URL is plain http");
         return;
     }
-    std::vector<std::string> protocols;
-    if (config_.http_version != HttpVersion::http1)
-        protocols.emplace_back("h2");
-    if (config_.http_version != HttpVersion::http2)
-        protocols.emplace_back("http/1.1");
-    try {
-        facts_ = Probe{target_, protocols}.tls();
-    } catch (const std::exception& error) {
+    std::vector<std::vector<std::string>> offers{{"h2", "http/1.1"}};
+    if (config_.http_version == HttpVersion::http1)
+        offers = {{"http/1.1"}};
+    else if (config_.http_version == HttpVersion::http2)
+        offers = {{"h2"}, {"http/1.1"}}; // a server without HTTP/2 refuses the first one
+    std::string reason;
+    for (const auto& protocols : offers) {
+        if (facts_)
+            break;
+        try {
+            facts_ = Probe{target_, protocols}.tls();
+        } catch (const std::exception& error) {
+            reason = error.what();
+        }
+    }
+    if (!facts_) {
         if (app_ || app_.error().http_status != 0)
-            skipped(std::string{"a second connection failed: "} + error.what());
+            skipped("a second connection failed: " + reason);
         else
             failed(to_string(app_.error()),
                    "Check that the port speaks TLS 1.2 or 1.3, and not plain HTTP or something else.",
@@ -345,11 +353,14 @@ void Doctor::check_app()
         return;
     }
     const Error& error = app_.error();
-    failed(to_string(error),
-           error.api_code == "app_not_found" ? "Check PASSAGE_APP_ID: the server has no app " + config_.app_id + '.'
-           : error.http_status == 404        ? "Check the path of PASSAGE_BASE_URL, which often ends in /v1."
-                                             : "Ask who runs the server: it refuses to show the app.",
-           exit_code_of(error));
+    std::string advice = "Check PASSAGE_BASE_URL: what responds there is not the API.";
+    if (error.api_code == "app_not_found")
+        advice = "Check PASSAGE_APP_ID: the server has no app " + config_.app_id + '.';
+    else if (error.http_status == 404)
+        advice = "Check the path of PASSAGE_BASE_URL, which often ends in /v1.";
+    else if (error.http_status >= 400)
+        advice = "Ask who runs the server: it refuses to show the app.";
+    failed(to_string(error), advice, exit_code_of(error));
 }
 
 void Doctor::check_key()

@@ -569,6 +569,16 @@ def doctor(folder):
                              failed=["chain"])
             check_equal(wrong["proxy"]["state"], "ok", "proxy")
 
+    with Emulator(folder, "--http1") as emulator:
+        steps = examined(emulator.environment, "--http-version", "2", code=UNREACHABLE, failed=["http"])
+        check("does not speak HTTP/2" in steps["http"]["advice"], steps["http"])
+
+    for status, fields in ((200, {"Content-Type": "text/html"}), (302, {"Location": "/login"})):
+        with server(lambda handler: handler.send(status, b"<html></html>", **fields)) as port:
+            plain = env | {"PASSAGE_BASE_URL": f"http://localhost:{port}/v1"}
+            steps = examined(plain, code=FAILED if status == 200 else REFUSED, failed=["app"])
+            check("is not the API" in steps["app"]["advice"], steps["app"])
+
     with Emulator(folder, "--fault", "error=503") as emulator:
         examined(emulator.environment, code=UNREACHABLE, failed=["http"])
 
