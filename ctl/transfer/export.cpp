@@ -48,10 +48,10 @@ public:
             const UserPage page = value_or_throw(co_await program_.client().list_users(first.limit(1)));
             progress_.emplace(program_.err, static_cast<std::uint64_t>(page.total_users));
         }
-        if (options_.format == ExportOptions::Format::csv)
-            program_.out << csv_header();
         UserRange range = program_.client().users(request_);
         Users users = co_await read_chunk(range);
+        if (options_.format == ExportOptions::Format::csv)
+            program_.out << csv_header();
         while (!users.empty()) {
             Users next;
             if (options_.format == ExportOptions::Format::csv || options_.is_brief) {

@@ -254,6 +254,9 @@ def exit_codes(folder):
             result = run(env, *words, code=USAGE)
             check(result.err and not result.out, f"{words}: {result.out}{result.err}")
 
+        for changed, code in (({"PASSAGE_APP_ID": ""}, USAGE), ({"PASSAGE_API_KEY": "wrong"}, REFUSED)):
+            check_equal(run(env | changed, "export", "--format", "csv", code=code).out, "", "a failed export")
+
         run(env | {"PASSAGE_API_KEY": "wrong"}, "users", "list", code=REFUSED)
         emulator.plant(email="taken@example.com", id="taken")
         run(env, "users", "create", "--email", "taken@example.com", code=REFUSED)
