@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <set>
 #include <string>
@@ -76,8 +77,27 @@ void set_metadata(Record& record, json::object fields)
         record.metadata[name] = std::move(value);
 }
 
-void require_identifier(Record& record)
+/// Whether the API can carry all numbers of a value: JSON has no infinite ones.
+bool is_finite(const json::value& value)
 {
+    switch (value.kind()) {
+    case json::kind::double_:
+        return std::isfinite(value.get_double());
+    case json::kind::array:
+        return std::ranges::all_of(value.get_array(), &is_finite);
+    case json::kind::object:
+        return std::ranges::all_of(value.get_object(), [](const auto& member) { return is_finite(member.value()); });
+    default:
+        return true;
+    }
+}
+
+/// Notes what is wrong with a record as a whole.
+void check(Record& record)
+{
+    for (const auto& [name, value] : record.metadata)
+        if (record.problem.empty() && !is_finite(value))
+            record.problem = "has a number that is too large in the metadata, " + in_quotes(name);
     if (record.problem.empty() && record.email.empty() && record.phone.empty())
         record.problem = "has neither an e-mail address nor a phone number";
 }
@@ -105,7 +125,7 @@ public:
             record.problem = "is longer than " + std::to_string(max_record_size >> 20U) + " MiB";
         else
             parse(record);
-        require_identifier(record);
+        check(record);
         return true;
     }
 
@@ -274,7 +294,7 @@ public:
         for (std::size_t i = 0; i < names_.size() && record.problem.empty(); ++i)
             if (!row_.fields[i].empty())
                 take(record, i);
-        require_identifier(record);
+        check(record);
         return true;
     }
 

@@ -420,6 +420,7 @@ def bad_rows():
         '{"email":"dan@example.com","Mail":"dan2@example.com"}',
         '{"email":"eve@example.com","Mail":null,"E-mail":""}',
         '{"phone":"+15005550002","metadata.plan":1,"User_Metadata.plan":2}',
+        '{"phone":"+15005550003","user_metadata":{"a":{"b":[1,-1e999]}}}',
     ]
     path = file_of("bad.jsonl", "\n".join(lines))
     expect(
@@ -434,9 +435,10 @@ def bad_rows():
         "line 9: has neither",
         'line 10: "Mail" is a second member for the same field',
         'line 12: "User_Metadata.plan" is a second member for the same field',
-        "9 records of 11 cannot",
+        'line 13: has a number that is too large in the metadata, "a"',
+        "10 records of 12 cannot",
     )
-    expect(run(None, "import", path, "--dry-run", "--skip-bad", "--unknown", "metadata"), 0, "11 records, 3 can be")
+    expect(run(None, "import", path, "--dry-run", "--skip-bad", "--unknown", "metadata"), 0, "12 records, 3 can be")
 
 
 def hostile_csv():
