@@ -32,14 +32,22 @@ void print_options(std::ostream& out, const CLI::App* command, const std::string
                 print_matching(out, "--" + name, start);
 }
 
-/// The values of an option whose type is a list of choices: "login|verify_identifier".
-void print_choices(std::ostream& out, const std::string& type, const std::string& start)
+/// The values of an option whose type is a list of choices, "login|verify_identifier", each behind `prefix`.
+void print_choices(std::ostream& out, const std::string& type, const std::string& prefix, const std::string& start)
 {
     for (std::size_t at = 0; at < type.size() && type.find('|') != type.npos;) {
         const std::size_t end = std::min(type.find('|', at), type.size());
-        print_matching(out, type.substr(at, end - at), start);
+        print_matching(out, prefix + type.substr(at, end - at), prefix + start);
         at = end + 1;
     }
+}
+
+/// The values of the option in a word such as "--type=lo".
+void print_assigned(std::ostream& out, const CLI::App* command, const std::string& word)
+{
+    const std::size_t equals = word.find('=');
+    if (const CLI::Option* const option = find_option(command, word.substr(0, equals)))
+        print_choices(out, option->get_type_name(), word.substr(0, equals + 1), word.substr(equals + 1));
 }
 
 } // namespace
@@ -52,7 +60,9 @@ void complete(const CLI::App& app, const std::vector<std::string>& words, std::o
     const CLI::Option* pending = nullptr; // an option whose value comes next
     for (std::size_t i = 0; i + 1 < words.size(); ++i) {
         const std::string& word = words[i];
-        if (pending) {
+        if (pending && word == "=") {
+            continue; // bash makes three words of "--type=lo"
+        } else if (pending) {
             pending = nullptr;
         } else if (word.starts_with('-')) {
             const CLI::Option* const option = find_option(command, word);
@@ -65,7 +75,9 @@ void complete(const CLI::App& app, const std::vector<std::string>& words, std::o
     }
     const std::string& last = words.back();
     if (pending)
-        print_choices(out, pending->get_type_name(), last);
+        print_choices(out, pending->get_type_name(), "", last == "=" ? "" : last);
+    else if (last.starts_with("--") && last.find('=') != last.npos)
+        print_assigned(out, command, last);
     else if (last.starts_with('-'))
         print_options(out, command, last);
     else

@@ -648,6 +648,9 @@ def completion(folder):
     check("--json" in candidates("users", "list", "--"), "no common options")
     check_equal(candidates("--http-version", ""), ["auto", "1.1", "2"], "values")
     check_equal(candidates("magic-link", "create", "--type", "lo"), ["login"], "values")
+    check_equal(candidates("magic-link", "create", "--type", "=", "lo"), ["login"], "values behind =, from bash")
+    check_equal(candidates("--http-version", "="), ["auto", "1.1", "2"], "values behind =, from bash")
+    check_equal(candidates("magic-link", "create", "--type=lo"), ["--type=login"], "values behind =, from zsh")
     check_equal(candidates("--env-file", ""), [], "files are for the shell")
     check_equal(candidates("users", "get", ""), [], "ids are not known")
 
