@@ -116,7 +116,11 @@ struct WithFolder
 std::string refusal(const std::vector<std::string>& arguments, int status = 1)
 {
     Program program(command(arguments));
-    const std::string said = program.read_rest();
+    std::string said = program.read_line() + '\n';
+    if (!said.starts_with("passage-emulator: ")) {
+        program.signal(SIGTERM); // it did start
+    }
+    said += program.read_rest();
     BOOST_TEST(program.wait() == status, said);
     BOOST_TEST(said.starts_with("passage-emulator: "), said);
     return said;
