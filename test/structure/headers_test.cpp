@@ -53,8 +53,10 @@ BOOST_AUTO_TEST_CASE(all_headers_together_cost_little_more_than_what_every_progr
     auto all = std::chrono::microseconds::max();
     auto base = std::chrono::microseconds::max();
     for (int run = 0; run < runs; ++run) {
+        // <chrono> is expensive with g++ 13 or newer, and programs that set a deadline include it anyway.
         base = std::min(base, structure::time_to_compile("#include <boost/asio/awaitable.hpp>\n"
-                                                         "#include <boost/json/object.hpp>\n"));
+                                                         "#include <boost/json/object.hpp>\n"
+                                                         "#include <chrono>\n"));
         all = std::min(all, structure::time_to_compile("#include <passage/passage.hpp>\n"));
     }
     const double ratio = std::chrono::duration<double>{all} / base;
