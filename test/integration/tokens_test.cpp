@@ -855,7 +855,7 @@ BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_takes_its_handlers_along)
         BOOST_TEST(witness.use_count() == 5);
         if (completed) {
             held.client.reset();
-            held.context.run();
+            held.context.poll(); // `run` would wait for the other context to complete the operations
         }
         other.reset();
         BOOST_TEST(witness.use_count() == 1);
