@@ -1861,8 +1861,8 @@ BOOST_AUTO_TEST_CASE(settings_are_followed)
                          if (!stream.whole) {
                              all_whole = false;
                              peer.send(window_update(id, 1));
-                             peer.await([&, id = id, size = stream.body.size()] {
-                                 return peer.seen().streams.at(id).body.size() > size;
+                             peer.await([&, upload = id, size = stream.body.size()] {
+                                 return peer.seen().streams.at(upload).body.size() > size;
                              });
                          }
                  }

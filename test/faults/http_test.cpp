@@ -428,11 +428,11 @@ BOOST_AUTO_TEST_CASE(a_server_that_drips_is_ended_by_the_total_deadline)
              {"chunks", head + "Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"},
              {"the body", head + "Content-Length: 1000000\r\n\r\n", "x"}}) {
         count_case();
-        const auto drip = [drop = drop](Peer& peer) {
-            peer.send(drop.substr(0, 1));
+        const auto drip = [bytes = drop](Peer& peer) {
+            peer.send(bytes.substr(0, 1));
             for (std::size_t i = 1; !peer.server().is_released(); ++i) {
                 peer.server().settled(); // the client takes each byte before the next one comes
-                peer.send(drop.substr(i % drop.size(), 1));
+                peer.send(bytes.substr(i % bytes.size(), 1));
             }
         };
         const Observed seen = driver.run(

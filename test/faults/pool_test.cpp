@@ -127,8 +127,8 @@ BOOST_AUTO_TEST_CASE(a_surplus_answer_does_not_go_to_a_waiting_call)
     // At these sizes a read, or OpenSSL's buffer, ends just where the answer does: what follows is not seen by reading.
     for (const auto& [size, secure] : {std::pair{std::size_t{16'384}, false}, std::pair{std::size_t{16'665}, true},
                                        std::pair{std::size_t{300}, false}, std::pair{std::size_t{300}, true}}) {
-        AtOnce both{[size = size](Peer& peer) {
-            peer.send(answer_of_size("first", size));
+        AtOnce both{[bytes = size](Peer& peer) {
+            peer.send(answer_of_size("first", bytes));
             peer.send(answer_with_user("surplus"));
         }};
         Crowd crowd{{both.script(secure)}, 1, secure};
@@ -157,9 +157,9 @@ BOOST_AUTO_TEST_CASE(a_waiting_creation_is_not_sent_on_a_connection_that_the_ser
     for (const auto& [name, end] : ends)
         BOOST_TEST_CONTEXT(name)
         {
-            AtOnce all{[&end = end](Peer& peer) {
+            AtOnce all{[&finish = end](Peer& peer) {
                 peer.send(answer_with_user("first"));
-                end(peer);
+                finish(peer);
             }};
             Crowd crowd{{all.script()}};
             crowd.start(get(*crowd.client, "first"));

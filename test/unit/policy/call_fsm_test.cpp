@@ -901,8 +901,8 @@ BOOST_AUTO_TEST_CASE(a_call_ends_as_it_is_stopped_in_each_state)
     const auto shut_down = [](Call& call) { return call.tell(ShutDown{}); };
     const std::pair<CallAction (*)(Call&), Errc> stops[]{{cancel, Errc::cancelled}, {shut_down, Errc::shut_down}};
     for (const auto& [stop, code] : stops) {
-        const auto check = [code = code](const Call& call, Effect effect, unsigned attempts) {
-            BOOST_TEST(call.error().code == code);
+        const auto check = [why = code](const Call& call, Effect effect, unsigned attempts) {
+            BOOST_TEST(call.error().code == why);
             BOOST_TEST(call.error().effect == effect);
             BOOST_TEST(!call.error().retryable);
             BOOST_TEST(call.fsm.attempts() == attempts);
