@@ -29,6 +29,7 @@
 #include <opentelemetry/trace/tracer.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <future>
 #include <map>
 #include <memory>
@@ -309,7 +310,7 @@ BOOST_FIXTURE_TEST_CASE(each_attempt_is_a_span_that_counts_what_was_resent, Fixt
     BOOST_TEST(outcome(*ended[3]) == "error 404");
     BOOST_TEST(attributes(*ended[3]).at("passage.effect") == "unknown");
     std::vector<std::string> places;
-    for (int i = 0; i < 3; ++i) {
+    for (std::size_t i = 0; i < 3; ++i) {
         BOOST_TEST(is_below(*ended[i], *ended[3]));
         places.push_back(field_of(ended[i]->GetSpanContext()));
     }
@@ -418,7 +419,7 @@ BOOST_FIXTURE_TEST_CASE(the_parent_is_the_callers_active_span_or_the_place_that_
     BOOST_TEST((ended[3]->GetTraceId() == other->GetContext().trace_id()));
     BOOST_TEST((ended[5]->GetParentSpanId() == active->GetContext().span_id()));
     BOOST_TEST(!ended[7]->GetParentSpanId().IsValid());
-    for (int i = 0; i < 8; i += 2)
+    for (std::size_t i = 0; i < 8; i += 2)
         BOOST_TEST(is_below(*ended[i], *ended[i + 1]));
     finish();
 }
