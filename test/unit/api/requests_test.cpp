@@ -120,7 +120,7 @@ const std::vector<OnUser> on_user{
 
 void check_refused(const expected<http::Request>& request, Errc code, std::string_view what)
 {
-    BOOST_TEST_REQUIRE(!request.has_value(), request->target);
+    BOOST_TEST_REQUIRE(!request.has_value(), line(request));
     BOOST_TEST((request.error().code == code), request.error());
     BOOST_TEST(request.error().message.starts_with(what), request.error());
     BOOST_TEST(request.error().message.size() >= what.size());
