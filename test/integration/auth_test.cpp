@@ -41,7 +41,7 @@ struct Fixture
     std::string reason(Authenticator& by, std::string_view token)
     {
         const auto claims = run(context, by.authenticate(token));
-        BOOST_TEST((claims || claims.error().code == Errc::jwt), claims.error());
+        BOOST_TEST((claims || claims.error().code == Errc::jwt), test::error_of(claims));
         return std::string{to_string(claims ? JwtReason::none : claims.error().jwt_reason)};
     }
 
