@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <regex>
 #include <string>
 
 using structure::Compiled;
@@ -122,17 +123,18 @@ BOOST_AUTO_TEST_CASE(function_of_the_wrong_shape_is_refused_by_the_name_of_what_
     const std::string operation =
         "[&](std::string& id, const CallOptions& options) { return psg.get_user(id, options); }";
     const std::string deliver = "[](std::size_t, expected<UserInfo>&&) {}";
+    const std::regex error_inside{R"(batch_run\.hpp:[0-9:]+ error:)"}; // a note may name it (clang 19)
     BOOST_TEST(messages(operation, deliver) == "");
     for (const char* wrong : {"[&](std::string& id) { return psg.get_user(id); }",
                               "[&](int, const CallOptions&) { return psg.get_user({}); }",
                               "[](std::string&, const CallOptions&) { return expected<UserInfo>{}; }", "0"}) {
         const std::string said = messages(wrong, deliver);
         BOOST_TEST(said.find("begins_call_for") != std::string::npos, said);
-        BOOST_TEST(said.find("batch_run.hpp") == std::string::npos, said);
+        BOOST_TEST(!std::regex_search(said, error_inside), said);
     }
     for (const char* wrong : {"[](expected<UserInfo>&&) {}", "[](std::size_t, expected<void>&&) {}", "0"}) {
         const std::string said = messages(operation, wrong);
         BOOST_TEST(said.find("delivers") != std::string::npos, said);
-        BOOST_TEST(said.find("batch_run.hpp") == std::string::npos, said);
+        BOOST_TEST(!std::regex_search(said, error_inside), said);
     }
 }
