@@ -33,9 +33,9 @@ foreach(passage_component IN LISTS passage_components)
     endif()
 endforeach()
 
+set(THREADS_PREFER_PTHREAD_FLAG ${passage_prefer_pthread_flag})
+unset(passage_prefer_pthread_flag)
 unset(passage_components)
 unset(passage_component)
 unset(passage_component_file)
 unset(passage_installed)
-
-set(THREADS_PREFER_PTHREAD_FLAG ${passage_prefer_pthread_flag})
