@@ -2166,23 +2166,26 @@ BOOST_AUTO_TEST_CASE(a_request_that_no_place_was_left_for_counts_as_not_sent)
     using namespace frames;
     Http2Driver driver;
     count_case();
+    std::promise<void> is_idle;
     std::promise<void> has_no_place;
     Result result;
-    const auto seen =
-        driver.run(Http2Driver::Plan{.name = "SETTINGS on an idle connection",
-                                     .scripts = {driver.frames().script([&](FramePeer& peer) {
-                                         peer.begin();
-                                         peer.answer(peer.request());
-                                         peer.send(settings({{max_concurrent_streams, 0}}));
-                                         has_no_place.set_value();
-                                         peer.expect_end();
-                                     })},
-                                     .calls = [&](Client& client) -> asio::awaitable<void> {
-                                         co_await warm_up(client);
-                                         has_no_place.get_future().wait();
-                                         result = co_await create(client, "created");
-                                     },
-                                     .configure = [](Config& config) { config.timeouts.attempt = 500ms; }});
+    const auto seen = driver.run(
+        Http2Driver::Plan{.name = "SETTINGS on an idle connection",
+                          .scripts = {driver.frames().script([&](FramePeer& peer) {
+                              peer.begin();
+                              peer.answer(peer.request());
+                              is_idle.get_future().wait();
+                              peer.send(settings({{max_concurrent_streams, 0}}));
+                              has_no_place.set_value();
+                              peer.expect_end();
+                          })},
+                          .calls = [&](Client& client) -> asio::awaitable<void> {
+                              co_await warm_up(client);
+                              is_idle.set_value();
+                              has_no_place.get_future().wait(); // the SETTINGS are read when the next call is made
+                              result = co_await create(client, "created");
+                          },
+                          .configure = [](Config& config) { config.timeouts.attempt = 500ms; }});
     BOOST_TEST(result.id == "created");
     BOOST_TEST(seen.connections[0].streams.size() == 1U);
 }
