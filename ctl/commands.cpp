@@ -139,7 +139,7 @@ void add_users(CLI::App& app, Program& program)
     add_clearing("--clear-metadata", change->fields.clear_metadata, "remove the metadata", "--metadata");
 
     add_for_ids("activate", "Let users sign in", &activate_users);
-    add_for_ids("deactivate", "Let users no longer sign in", &deactivate_users);
+    add_for_ids("deactivate", "Prevent users from signing in", &deactivate_users);
     add_for_ids("delete", "Delete users", &delete_users);
 }
 

@@ -117,7 +117,7 @@ po::options_description describe_options()
         "in a temporary folder that is removed at the end");
     add("ca-cert", po::value<std::string>(),
         "certificate (PEM) of the authority to use; if not given, one that is made at the first start and kept "
-        "in the data file, and replaced in the last 30 days of its year");
+        "in the data file; it is valid for 396 days, and a start in the last 30 of them replaces it");
     add("ca-key", po::value<std::string>(), "its private key (PEM)");
     add("client-ca", po::value<std::string>(),
         "certificates (PEM) of authorities; clients need a certificate that one of them has signed");

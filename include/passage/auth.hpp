@@ -68,7 +68,7 @@ struct AuthOptions
     /// How long fetched keys are used if no new ones can be fetched: at least `key_lifetime`.
     std::chrono::seconds key_lifetime_in_outage = std::chrono::hours{1};
     /// The minimum time between two fetches that are made because a key is not in the set, or that follow a failed
-    /// fetch. While there are no keys that may be used, it is 1 s.
+    /// fetch: at least 1 s. While no keys can be used, the interval is 1 s instead.
     std::chrono::seconds key_refetch_interval{30};
 };
 
@@ -93,8 +93,8 @@ struct AuthOptions
 /// when the keys reach the age that `AuthOptions` specifies, and when a token names a key that is not in the set.
 ///
 /// Only one fetch is in flight at a time, and all callers that need keys wait for it. A caller that is cancelled does
-/// not affect the others. While fetches fail, the previous keys are used for a bounded time. After that, tokens are
-/// refused with `Errc::jwks`, which says nothing about the token. Keys that are weak, private, or for another purpose
+/// not affect the others. While fetches fail, the previous keys are used for a bounded time. After that, operations
+/// complete with `Errc::jwks`, which says nothing about the token. Keys that are weak, private, or for another purpose
 /// are not used.
 ///
 /// \par Performance

@@ -57,8 +57,9 @@ concept delivers = std::invocable<Deliver&, std::size_t, Result>;
 /// it begins nothing.
 /// \par Throttling
 /// If the service throttles (429) a call that has used up its own retries, the batch pauses. It begins nothing for as
-/// long as the service asks for. If the service does not say how long, the pause takes 1 s, and twice as long each
-/// time. Then the batch calls `operation` for the item again, at most eight times.
+/// long as the service asks for. If the service does not say how long, the pause takes 1 s. Each further pause takes
+/// twice as long, up to 20 s; after an item has succeeded, a pause takes 1 s again. Then the batch calls `operation`
+/// for the item again, at most eight times.
 ///
 /// In the error of such an item, `attempts`, `effect` and `earlier_attempts` cover all its calls, and `elapsed` is that
 /// of the last call. The call options of a repeated call say what the earlier calls may have done
@@ -128,9 +129,9 @@ auto for_each(Range range, Operation operation, Deliver deliver, Token&& token)
 /// Reads users by their ids.
 ///
 /// \par Effects
-/// Calls `Client::get_user` for each id, as `for_each` does, and once for ids that are equal. Completes with the
-/// results in the order of the ids. If the batch stops, the result of an id that was not read is the error that stopped
-/// the batch, with no attempts and `Effect::none`.
+/// Calls `Client::get_user` once for each distinct id, as `for_each` does. Completes with the results in the order of
+/// the ids. If the batch stops, the result of an id that was not read is the error that stopped the batch, with no
+/// attempts and `Effect::none`.
 /// \par Errors
 /// Errors of the calls are results. Throws what a function of `options` throws, or `std::bad_alloc`.
 /// \par Cancellation
@@ -144,7 +145,7 @@ get_users(Client& client, std::vector<std::string> ids, BatchOptions options = {
 
 /// Deletes users by their ids.
 ///
-/// As `get_users`, with `Client::delete_user` for each id, and once for ids that are equal.
+/// As `get_users`, with `Client::delete_user` once for each distinct id.
 PASSAGE_EXPORT boost::asio::awaitable<std::vector<expected<void>>>
 delete_users(Client& client, std::vector<std::string> ids, BatchOptions options = {});
 

@@ -38,9 +38,9 @@ class SharedReads;
 /// common. The reference of each operation states what is specific to it, under the same headings.
 ///
 /// \par Effects
-/// An operation reads its arguments before the function returns, so they need not outlive it. It sends nothing before
-/// its awaitable is awaited, or its completion token initiates it. An awaitable may be awaited only once; to await it
-/// again is undefined behaviour.
+/// An operation reads its arguments before the function returns. The arguments need not live longer than that. It sends
+/// nothing before its awaitable is awaited, or its completion token initiates it. An awaitable may be awaited only
+/// once; to await it again is undefined behaviour.
 ///
 /// \par Completion tokens
 /// Without a completion token, an operation returns a `boost::asio::awaitable<expected<T>>`. With a completion token as
@@ -69,7 +69,8 @@ class SharedReads;
 /// All operations are idempotent except `create_user` and `create_magic_link`. The client retries idempotent operations
 /// after a lost connection, a timed-out attempt, and the statuses 408, 500, 502, 503 and 504. It retries every
 /// operation after 429, and after 421 once and on a new connection (RFC 9110, section 15.5.20). In all other cases it
-/// retries `create_user` and `create_magic_link` only if nothing was sent.
+/// retries `create_user` and `create_magic_link` only if nothing was sent, or if the server did not process the request
+/// (HTTP/2: REFUSED_STREAM, GOAWAY; RFC 9113, section 8.7).
 ///
 /// If the previous response on the same connection named no user, a 429 or 421 may be the response to another request.
 /// In this case, `Error::effect` of a creation is `Effect::unknown`. After 421 the client does not retry the creation.
@@ -80,8 +81,8 @@ class SharedReads;
 ///
 /// \par Deadlines
 /// The timers of deadlines run on the client's executor. While no thread runs the client's execution context, no
-/// deadline takes effect. A call whose completion handler belongs to another execution context then waits until a
-/// thread runs the client's.
+/// deadline takes effect. This also applies to a call whose completion handler belongs to another execution context: it
+/// does not complete until a thread runs the client's execution context.
 ///
 /// \par Cancellation
 /// Operations support per-operation cancellation with these values of `boost::asio::cancellation_type`:
@@ -94,8 +95,8 @@ class SharedReads;
 /// \par Cancellation of awaitables
 /// An operation without a completion token accepts all three types while it is awaited, whatever the cancellation
 /// filter of the awaiting coroutine is. It widens the filter of that coroutine to
-/// `boost::asio::enable_total_cancellation` and leaves it so. To keep a call from being cancelled, pass
-/// `boost::asio::bind_cancellation_slot(boost::asio::cancellation_slot{}, ...)` as the completion token.
+/// `boost::asio::enable_total_cancellation` and does not restore it afterwards. To keep a call from being cancelled,
+/// pass `boost::asio::bind_cancellation_slot(boost::asio::cancellation_slot{}, ...)` as the completion token.
 ///
 /// A cancelled call completes with a result and does not throw. The next `co_await` of a coroutine that was cancelled
 /// throws `boost::system::system_error` (`operation_aborted`), as always in Asio, unless the coroutine resets its
@@ -173,9 +174,9 @@ public:
     /// Replaces the TLS settings: certificates that were renewed, new CRLs, other pins.
     ///
     /// \par Effects
-    /// Reads the files of the settings. Calls in flight end on the connections that they use. Every call that is made
-    /// after this function has returned uses a connection that was made with the new settings. Connections that are not
-    /// in use are closed. TLS sessions of former connections are not resumed.
+    /// Reads the files of the settings. Calls in flight complete on the connections that they use. Every call that is
+    /// made after this function has returned uses a connection that was made with the new settings. Connections that
+    /// are not in use are closed. TLS sessions of former connections are not resumed.
     ///
     /// The settings for an `https://` proxy are replaced in the same way: see `ProxyOptions::url`. No-op if neither
     /// `Config::base_url` nor the URL of the proxy is `https://`, or after `close()`.
@@ -201,8 +202,8 @@ public:
     /// `Errc::api` with 400 `invalid_request` if another user of the app has the e-mail address or the phone number:
     /// both are unique in an app.
     /// \par Idempotency
-    /// Not idempotent: the client repeats the request only if nothing of it was sent, or after 429 or 421 (see the
-    /// retries of `Client`). If `Error::effect` is `Effect::unknown`, the user may have been created.
+    /// Not idempotent: the client repeats the request only if the service certainly did not process it (see the retries
+    /// of `Client`). If `Error::effect` is `Effect::unknown`, the user may have been created.
     boost::asio::awaitable<expected<UserInfo>> create_user(const CreateUserRequest& request,
                                                            const CallOptions& options = {});
 
@@ -330,8 +331,8 @@ public:
     /// Revokes all refresh tokens of a user.
     ///
     /// \par Effects
-    /// Sends `DELETE /apps/{app_id}/users/{user_id}/tokens`. Tokens that an `Authenticator` checks stay good until they
-    /// expire.
+    /// Sends `DELETE /apps/{app_id}/users/{user_id}/tokens`. Tokens that an `Authenticator` checks remain valid until
+    /// they expire.
     /// \par Errors
     /// - `Errc::api` with 403: The service does not allow the operation.
     /// - `Errc::api` with 404 `user_not_found`: There is no such user.
@@ -362,8 +363,8 @@ public:
 
     /// Returns a range of all users that the request selects, which it reads page by page.
     ///
-    /// The range begins at the page of `request`. `options` apply to the call for each page. The range shares ownership
-    /// of what it needs of the client: it may outlive the client, and then yields `Errc::shut_down`.
+    /// The range begins at the page of `request`. `options` apply to the call for each page. The range may outlive the
+    /// client; `next()` then completes with `Errc::shut_down`.
     UserRange users(const ListUsersRequest& request = {}, const CallOptions& options = {});
 
     /// Creates a magic link, and has the service send it if the request says so.
@@ -373,14 +374,14 @@ public:
     /// number, `MagicLink::user_id` is empty.
     /// \par Preconditions
     /// - Channel, type and language, where set, are not `unknown`.
-    /// - The life of the link, if set, is at least 1 minute.
+    /// - The lifetime of the link, if set, is at least 1 minute.
     /// - The path and the redirect URL, if set, are valid UTF-8 of at most 2048 bytes without control characters.
     /// \par Errors
     /// - `Errc::api` with 403: The service does not allow the operation.
     /// - `Errc::api` with 404 `user_not_found`: The request names a user by an id that no user has.
     /// \par Idempotency
-    /// Not idempotent: the client repeats the request only if nothing of it was sent, or after 429 or 421 (see the
-    /// retries of `Client`). If `Error::effect` is `Effect::unknown`, the link may have been created and sent.
+    /// Not idempotent: the client repeats the request only if the service certainly did not process it (see the retries
+    /// of `Client`). If `Error::effect` is `Effect::unknown`, the link may have been created and sent.
     boost::asio::awaitable<expected<MagicLink>> create_magic_link(const CreateMagicLinkRequest& request,
                                                                   const CallOptions& options = {});
 
@@ -631,8 +632,8 @@ private:
 /// counts this time in whole seconds.
 ///
 /// By default the range follows the time at which users were created, oldest first. It misses no user and yields none
-/// twice, even if users are created or deleted in the meantime. The users that it yields may therefore be deleted while
-/// it is read.
+/// twice, even if users are created or deleted in the meantime. A program may therefore delete the users that the range
+/// yields while it reads the range.
 ///
 /// A request with an order, a page, or a condition on `created_at` is read by page number instead. Each user that is
 /// deleted between two pages then makes the range miss one user.

@@ -31,7 +31,7 @@ class Observer;
 /// All files and texts are PEM (RFC 7468), and at most 64 MiB each.
 ///
 /// \par Session resumption
-/// TLS sessions are resumed only within the settings that they were made with, and for an hour at most. After
+/// A TLS session is resumed only with the settings that it was made with, and for at most an hour. After
 /// `Client::reload_tls` the first connection makes a full handshake, with all checks of the new settings.
 struct TlsOptions
 {
@@ -40,9 +40,9 @@ struct TlsOptions
     /// A file of certificates to trust. If this, `ca_path` and `ca_pem` are empty, the root certificates of the system
     /// are trusted.
     std::string ca_file;
-    /// A folder of files of certificates to trust, besides those of `ca_file`. All files in the folder are read, with
-    /// any name; names that begin with a dot, and subfolders, are ignored. So the folder may have the hashed names that
-    /// `openssl rehash` makes, or plain ones. Contents that are not certificates are ignored.
+    /// A folder of files of certificates to trust, besides those of `ca_file`. All files in the folder are read,
+    /// whatever their names, except those whose names begin with a dot. Subfolders are ignored. The hashed names that
+    /// `openssl rehash` makes are not needed, but permitted. Contents that are not certificates are ignored.
     std::string ca_path;
     /// Certificates to trust, besides those of `ca_file` and `ca_path`.
     std::string ca_pem;
@@ -87,7 +87,7 @@ struct TlsOptions
     std::vector<std::string> pinned_keys;
 };
 
-/// Settings of the connection pool.
+/// Settings of the connection pool. Times are 0 to 365 days.
 struct PoolOptions
 {
     PoolOptions() = default;
@@ -110,7 +110,8 @@ struct PoolOptions
     std::chrono::milliseconds max_lifetime = std::chrono::minutes{10};
 };
 
-/// Time limits of a call. Each limit applies separately; `total` applies to the whole call.
+/// Time limits of a call. Each limit applies separately; `total` applies to the whole call. Each is longer than 0 and
+/// at most 365 days.
 struct TimeoutOptions
 {
     TimeoutOptions() = default;
@@ -123,12 +124,12 @@ struct TimeoutOptions
     std::chrono::milliseconds connect = std::chrono::seconds{5};
 };
 
-/// Settings that say when a failed attempt is retried.
+/// Settings that say whether and when failed attempts are retried. Times are 0 to 365 days.
 struct RetryOptions
 {
     RetryOptions() = default;
 
-    /// The maximum number of attempts of a call, including the first; 1 turns retries off.
+    /// The maximum number of attempts of a call, including the first. At least 1; 1 turns retries off.
     unsigned max_attempts = 3;
     /// The base of the wait. The wait before attempt n + 1 is random(0, 1) · min(base · 2ⁿ⁻¹, cap).
     std::chrono::milliseconds base = std::chrono::milliseconds{50};
@@ -140,8 +141,9 @@ struct RetryOptions
 
 /// Limits on the size of requests and responses.
 ///
-/// A call that exceeds a limit ends with `Errc::too_large` and a message that names the limit. If the service responded
-/// that it acted, `Error::effect` is `Effect::done`.
+/// A call that exceeds a limit ends with `Errc::too_large` and a message that names the limit. All limits are at least
+/// 1, except `request_bytes` and `interim_responses`, which may be 0. If the service responded that it acted,
+/// `Error::effect` is `Effect::done`.
 struct LimitOptions
 {
     LimitOptions() = default;
@@ -181,7 +183,8 @@ struct Http2Options
     std::uint32_t connection_window = 16 * 1024 * 1024;
     /// How long a connection with calls in flight may be silent before the client sends a PING (RFC 9113, section 6.7).
     std::chrono::milliseconds ping_after = std::chrono::seconds{15};
-    /// How long the server may take to answer a PING before the connection is given up as lost.
+    /// How long the server may take to answer a PING before the connection is treated as lost. `ping_after` and
+    /// `ping_timeout` are longer than 0 and at most 365 days.
     std::chrono::milliseconds ping_timeout = std::chrono::seconds{5};
 };
 
@@ -192,11 +195,12 @@ struct Http2Options
 /// resolves the server's name. It sees neither the API key nor anything else of a call, unless
 /// `Config::allow_plain_http` permits plain HTTP; the server does not see the proxy's credentials.
 ///
-/// Until the tunnel is open, a failure is that of the proxy, and its message names the proxy. `Errc::dns`: its name
-/// cannot be resolved. `Errc::connect`: it cannot be reached, or it does not open the tunnel; `Error::http_status` is
-/// then the status of its response, if it sent one. `Errc::tls`: its certificate is refused. `Errc::timeout`: it took
-/// too long. The call is retried after the statuses 502, 503 and 504 and after the loss of a connection. It is not
-/// retried after other statuses, such as 403 and 407, or a response that is malformed or exceeds `LimitOptions`.
+/// Until the tunnel is open, an error describes a failure of the proxy, and its message names the proxy. `Errc::dns`:
+/// its name cannot be resolved. `Errc::connect`: it cannot be reached, or it does not open the tunnel;
+/// `Error::http_status` is then the status of its response, if it sent one. `Errc::tls`: its certificate is refused.
+/// `Errc::timeout`: it took too long. The call is retried after the statuses 502, 503 and 504 and after the loss of a
+/// connection. It is not retried after other statuses, such as 403 and 407, or a response that is malformed or exceeds
+/// `LimitOptions`.
 struct ProxyOptions
 {
     ProxyOptions() = default;
@@ -227,9 +231,10 @@ struct Config
 {
     Config() = default;
 
-    /// The app's id.
+    /// The app's id: 1 to 256 letters, digits, `-`, `.`, `_` or `~`. Required.
     std::string app_id;
-    /// The management API key.
+    /// The management API key: at most 4,096 bytes of printable ASCII without spaces. Required for a `Client`; an
+    /// `Authenticator` does not use it.
     Secret api_key;
     /// The URL of the management API: `https://host[:port][/prefix]`, with a port from 1 to 65535. Required.
     ///
@@ -238,7 +243,8 @@ struct Config
     std::string base_url;
     /// The URL of the token keys, if it differs from `base_url`: `https://host[:port][/prefix]`.
     std::string auth_url;
-    /// The product that precedes the library's own in the `User-Agent` field, such as "shop/2.1". May be empty.
+    /// The product that precedes the library's own in the `User-Agent` field, such as "shop/2.1". At most 4,096 bytes
+    /// of printable ASCII, without a space at either end; may be empty.
     std::string user_agent;
     /// Permits plain `http://` to any host. By default plain `http://` is permitted only to `localhost`, 127.0.0.0/8
     /// and ::1 if no proxy is used, and through `unix_socket`, because the network could read the API key.

@@ -49,8 +49,8 @@ public:
     /// Closes each connection after the response to its request number `count`, 1 or more, without announcing it. Over
     /// HTTP/2 there is no GOAWAY, and other requests in flight get no response.
     Faults& close_after(std::uint64_t count);
-    /// Resets the connection (RST) instead of sending the response; closes it if it is one over a Unix domain socket.
-    /// The request has been carried out. Over HTTP/2 this ends all requests of the connection.
+    /// Resets the connection (RST) instead of sending the response; a connection over a Unix domain socket is closed
+    /// instead. The request has been carried out. Over HTTP/2 this ends all requests of the connection.
     Faults& reset(double rate = 1);
     /// Cuts off the response after this number of bytes, header included, and closes the connection without a TLS
     /// `close_notify`. The request has been carried out. A response that is not longer is sent unchanged. Over HTTP/2
@@ -167,7 +167,7 @@ public:
     /// Sets whether the emulator serves plain HTTP, without TLS. By default it does not.
     ///
     /// A client may speak HTTP/1.1, or HTTP/2 by prior knowledge (RFC 9113, section 3.3). API keys and users are not
-    /// encrypted then, so `address()` should name other than loopback addresses only in a network that is trusted.
+    /// encrypted then, so set `address()` to an address other than loopback only on a network that you trust.
     EmulatorOptions& plain(bool on);
     /// Sets the path of a Unix domain socket to listen on, instead of a TCP port. `mode` specifies the permissions of
     /// the file. Processes that may write to the file may connect.

@@ -17,11 +17,11 @@ namespace passage {
 
 /// The kind of failure that ended a call. Converts to `boost::system::error_code`.
 enum class Errc {
-    invalid_argument = 1, ///< The arguments cannot be sent, and nothing was sent. The message says which and why.
+    invalid_argument = 1, ///< An argument or a setting is invalid; nothing was sent. The message says which and why.
     dns,                  ///< The host name could not be resolved.
     connect,              ///< The connection could not be established, or the proxy did not open a tunnel.
-    tls,                  ///< The TLS handshake or a verification failed, of the server, the proxy or the client.
-    timeout,              ///< A deadline passed; `Error::stage` says at which stage.
+    tls,                  ///< The TLS handshake failed, or the certificate of the server, proxy or client was refused.
+    timeout,              ///< The time limit of the call, of an attempt or of a connection passed; see `Error::stage`.
     pool_timeout,         ///< No connection became available: too many calls wait already, or the deadline passed while
                           ///< other calls used the connections. The message and the cause say if no more could be
                           ///< established.
@@ -131,11 +131,13 @@ struct Error
     unsigned attempts = 0;
     /// The attempts before the last one, in order.
     std::vector<FailedAttempt> earlier_attempts;
-    /// The name of the operation, which is that of the member function of `Client`. Refers to static storage.
+    /// The name of the operation: that of the member function of `Client`, or "authenticate" for those of
+    /// `Authenticator`. Empty if there was no operation. Refers to static storage.
     std::string_view operation;
     /// The error code of the service, such as "user_not_found", if it sent one.
     std::string api_code;
-    /// A message of the service or of the library. At most 512 bytes; control bytes are escaped.
+    /// A message from the service or from the library. A message from the service has at most 512 bytes, and its
+    /// control bytes are escaped.
     std::string message;
     /// The id of the request in the server's logs (`X-Request-Id`), if the server sent one.
     std::string request_id;
@@ -167,7 +169,8 @@ PASSAGE_EXPORT bool is_forbidden(const Error& error) noexcept;
 PASSAGE_EXPORT bool is_invalid_argument(const Error& error) noexcept;
 /// Returns true if the service throttles (429). Returns false for 503, although a 503 may also ask to wait.
 PASSAGE_EXPORT bool is_rate_limited(const Error& error) noexcept;
-/// Returns true if a deadline passed, at any stage.
+/// Returns true for `Errc::timeout` and `Errc::pool_timeout`: a time limit passed, or too many calls already wait for a
+/// connection.
 PASSAGE_EXPORT bool is_timeout(const Error& error) noexcept;
 /// Returns true if the caller cancelled the call.
 PASSAGE_EXPORT bool is_cancelled(const Error& error) noexcept;

@@ -41,8 +41,8 @@ struct CallStarted
     /// The host of the server. Valid while the hook runs.
     std::string_view server_address;
     std::uint16_t server_port = 0; ///< The port of the server.
-    /// The URL of the app, which the paths of all requests are below: `https://host[:port][/prefix]/apps/my_app`. Valid
-    /// while the hook runs.
+    /// The URL of the app, to which the path of each request is appended: `https://host[:port][/prefix]/apps/my_app`.
+    /// Valid while the hook runs.
     std::string_view app_url;
     /// The position that the caller set with `CallOptions::trace_parent`, if any.
     std::optional<TraceParent> trace_parent;

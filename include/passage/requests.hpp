@@ -139,8 +139,8 @@ public:
         metadata_ = Change<boost::json::object>::set(std::move(fields));
         return *this;
     }
-    /// Sets one field of the metadata that is sent. It depends on the service what happens to fields of the user's
-    /// metadata that are not sent.
+    /// Sets one field of the metadata that is sent. Whether the user's other metadata fields are kept depends on the
+    /// service.
     UpdateUserRequest& metadata(std::string_view key, boost::json::value value)
     {
         boost::json::object fields = metadata_.value().value_or(boost::json::object{});
