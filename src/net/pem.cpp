@@ -1,12 +1,14 @@
 #include "net/pem.hpp"
 
 #include "model/invalid.hpp"
+#include "model/text.hpp"
 
 #include <boost/asio/ssl/error.hpp>
 
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <limits.h> // PATH_MAX
 #include <new>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -138,7 +140,7 @@ unexpected<Error> invalid_for_openssl(std::string_view name, std::string_view wh
 
 expected<Pem> Pem::read(std::string_view setting, const std::string& path)
 {
-    std::string name = std::string{setting}.append(" \"").append(path).append("\"");
+    std::string name = std::string{setting}.append(" \"").append(printable(path, PATH_MAX)).append("\"");
     const File file{path};
     struct stat about
     {};

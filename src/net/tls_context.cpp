@@ -1,12 +1,14 @@
 #include "net/tls_context.hpp"
 
 #include "model/invalid.hpp"
+#include "model/text.hpp"
 #include "net/pem.hpp"
 
 #include <boost/asio/ssl/error.hpp>
 
 #include <cstdint>
 #include <filesystem>
+#include <limits.h> // PATH_MAX
 #include <new>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -95,7 +97,7 @@ expected<void> trust(X509_STORE* store, expected<Pem> pem)
 expected<void> trust_folder(X509_STORE* store, const std::string& path)
 {
     namespace fs = std::filesystem;
-    const std::string name = "tls.ca_path \"" + path + "\"";
+    const std::string name = "tls.ca_path \"" + printable(path, PATH_MAX) + "\"";
     std::size_t total = 0;
     std::error_code error;
     fs::directory_iterator file{path, error};
