@@ -98,8 +98,10 @@ Decision decide(const Attempt& attempt, const Situation& situation, const RetryR
     const bool if_in_step = is_doubtful(attempt, situation.idempotent);
     if (if_in_step)
         wait = std::max(wait, time_to_show);
-    if (wait >= situation.left)
-        return {throttled && attempt.retry_after ? Next::out_of_time : Next::stop, wait};
+    if (wait >= situation.left) {
+        const bool asked = throttled && attempt.retry_after && *attempt.retry_after >= situation.left;
+        return {asked ? Next::out_of_time : Next::stop, wait};
+    }
     // Retrying a request that was never sent puts no load on the service.
     if (attempt.status == 0 && !attempt.request_sent)
         return {Next::repeat, wait};

@@ -153,8 +153,9 @@ BOOST_AUTO_TEST_CASE(every_situation_is_decided_by_the_rules)
                                         const Next expected = dead || elsewhere ? Next::replay
                                                               : !again          ? Next::stop
                                                               : wait < left     ? (paid ? Next::repeat : Next::stop)
-                                                              : throttled && attempt.retry_after ? Next::out_of_time
-                                                                                                 : Next::stop;
+                                                              : throttled && attempt.retry_after >= left
+                                                                  ? Next::out_of_time
+                                                                  : Next::stop;
 
                                         bool right = decision.next == expected;
                                         if (expected == Next::repeat)
