@@ -58,8 +58,8 @@ class SharedReads;
 /// - `Errc::api`: The service refused the request. `Error::http_status` and `Error::api_code` say why: 400 if it finds
 ///   the request invalid, 401 if the API key is wrong, 404 if there is no such app or user.
 /// - `Errc::protocol` with `Effect::unknown`: The response names another user, identifier or app than the request, or
-///   has a success status that the operation does not have. The client closes the connection, and another call that
-///   uses the connection at that moment fails in the same way.
+///   has a success status that the operation does not have. No further call uses the connection. Over HTTP/1.1, a
+///   call that already uses it fails in the same way; over HTTP/2, the calls in flight on it complete.
 ///
 /// If memory runs out, the awaitable of an operation without a completion token throws `std::bad_alloc`. An operation
 /// with a completion token completes with `Errc::no_memory`. The initiating function may also throw `std::bad_alloc`.

@@ -216,6 +216,8 @@ CallAction Call::end_attempt(const CallAction& action, Clock::time_point now)
     if (lease_) {
         if (action.in_step)
             (*lease_)->set_in_step(*action.in_step);
+        if (action.distrust_connection)
+            (*lease_)->distrust();
         lease_->can_return = action.keep_connection;
         lease_.reset();
     }

@@ -64,6 +64,7 @@ CallAction CallFsm::stop_between_attempts()
     if (error_) {
         failure.error.http_status = error_->http_status;
         failure.error.api_code = error_->api_code;
+        failure.error.request_id = error_->request_id;
         failure.error.cause = error_->cause;
         failure.error.retry_after = error_->retry_after;
     }
@@ -175,7 +176,10 @@ CallAction CallFsm::resume(Answered event, Clock::time_point)
     if (succeeded && !api::is_success_of(operation_, response.status)) {
         Failure failure{Error{Errc::protocol, "the answer is not one to this request"}, false};
         failure.error.http_status = response.status;
-        return end_attempt(std::move(failure), false);
+        failure.error.request_id = response.request_id;
+        CallAction action = end_attempt(std::move(failure), false);
+        action.distrust_connection = true;
+        return action;
     }
     attempt_.status = response.status;
     attempt_.request_sent = progress_.request_sent;

@@ -149,6 +149,8 @@ struct CallAction
     bool begins_attempt = false;
     /// For `end_attempt`: whether the connection may be used again.
     bool keep_connection = false;
+    /// For `end_attempt`: no response on this connection can be trusted any more.
+    bool distrust_connection = false;
     /// For `end_attempt`: `Attempt::in_step` of the next response on the connection; unchanged if null.
     std::optional<bool> in_step;
 };

@@ -148,6 +148,7 @@ public:
         http::Response response;
         response.status = reply.status;
         response.body = reply.body;
+        response.request_id = "r-1";
         const CallAction action = tell(Answered{response, answered, reply.retry_after, reply.in_step});
         BOOST_TEST(action.kind == Kind::end_attempt);
         return action;
@@ -458,6 +459,12 @@ BOOST_AUTO_TEST_CASE(a_wait_beyond_the_deadline_is_not_begun)
     BOOST_TEST((throttled.error().retry_after == 31s));
     BOOST_TEST(throttled.error().retryable);
 
+    Call short_of_time; // it is the library's own wait that takes too long
+    short_of_time.now = deadline - 1ms;
+    short_of_time.start_sending();
+    BOOST_TEST(short_of_time.answer({429, 0s}).kind == Kind::complete);
+    BOOST_TEST(short_of_time.error().code == Errc::api);
+
     Call down;
     down.start_sending();
     BOOST_TEST(down.answer({503, 31s}).kind == Kind::complete);
@@ -660,6 +667,7 @@ BOOST_AUTO_TEST_CASE(an_operation_succeeds_by_its_own_statuses)
         call.start_sending();
         const CallAction end = call.take({test.status});
         BOOST_TEST(end.keep_connection == test.succeeds);
+        BOOST_TEST(end.distrust_connection == !test.succeeds);
         BOOST_TEST(
             (end.in_step == (test.succeeds ? std::optional{test.operation->answer_names_subject} : std::nullopt)));
         BOOST_TEST(call.tell(AttemptEnded{}).kind == Kind::complete);
@@ -668,6 +676,7 @@ BOOST_AUTO_TEST_CASE(an_operation_succeeds_by_its_own_statuses)
             continue;
         BOOST_TEST(call.error().code == Errc::protocol);
         BOOST_TEST(call.error().http_status == test.status);
+        BOOST_TEST(call.error().request_id == "r-1");
         BOOST_TEST(call.error().effect == Effect::unknown);
         BOOST_TEST(!call.error().retryable);
     }
@@ -727,6 +736,7 @@ BOOST_AUTO_TEST_CASE(the_deadline_ends_a_call_wherever_it_is)
     BOOST_TEST(backing_off.error().code == Errc::timeout);
     BOOST_TEST(backing_off.error().stage == Stage::backoff);
     BOOST_TEST(backing_off.error().http_status == 503);
+    BOOST_TEST(backing_off.error().request_id == "r-1");
     BOOST_TEST(backing_off.error().api_code == "down");
     BOOST_TEST((backing_off.error().retry_after == 2s));
     BOOST_TEST(backing_off.error().retryable);

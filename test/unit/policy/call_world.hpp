@@ -633,6 +633,7 @@ private:
         const bool may_keep = answered ? status != 500 && status != 502 && status != 504 : untouched;
         require(action.keep_connection == (holds_ && may_keep),
                 "a connection is kept that is spoiled, or a good one not");
+        require(action.distrust_connection == (last_ == Last::wrong_answer), "the wrong connections are distrusted");
         require(action.in_step.has_value() == (answered && !is_refusal()), "the wrong answers are told apart");
         if (action.in_step)
             require(*action.in_step == (api::is_success(status) && settings_->operation->answer_names_subject),
@@ -656,7 +657,8 @@ private:
         require(error->code != Errc::timeout || stopped_ == Errc::timeout || attempt_expired_ || late_,
                 "out of time in time");
         require(!expected_ || error->code == *expected_, "the error is another one");
-        require(error->code != Errc::rate_limited || (last_status() == 429 && replies()[last_reply_].retry_after),
+        require(error->code != Errc::rate_limited ||
+                    (last_status() == 429 && replies()[last_reply_].retry_after >= deadline_ - now()),
                 "rate_limited");
         if (event.kind == Event::Kind::backoff_over)
             require(error->http_status == last_status(), "the last cause is lost");
