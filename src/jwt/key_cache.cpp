@@ -36,6 +36,10 @@ KeyCache::Answer KeyCache::find(std::string_view key_id, Time now) const
 
 void KeyCache::fetched(KeySet keys, Time now)
 {
+    if (keys.size() == 0) { // Former keys are withdrawn, but without any key no token can be called wrong.
+        keys_ = nullptr;
+        return failed(Error{Errc::decode, "the set has no key that can verify tokens"}, now);
+    }
     keys_ = std::make_shared<const KeySet>(std::move(keys));
     fetched_at_ = now;
     fetching_ = false;

@@ -48,7 +48,7 @@ public:
     void fetched(KeySet keys, Time now);
     void failed(Error error, Time now);
 
-    /// The error of the last fetch; null if it succeeded.
+    /// The error of the last fetch; null if it brought keys.
     const std::optional<Error>& last_failure() const noexcept { return failure_; }
 
 private:

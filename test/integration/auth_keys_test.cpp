@@ -355,6 +355,7 @@ BOOST_AUTO_TEST_CASE(callers_are_told_why_there_are_no_keys)
         {"a redirect", test::response(302, "Location: https://keys.example/\r\n"), 302, "302"},
         {"HTML", test::response(200, "Content-Type: text/html\r\n", "<html>"), 200, "not JSON"},
         {"no key set", test::response(200, {}, "{}"), 200, "no JWK set"},
+        {"no usable key", test::response(200, {}, R"({"keys":[{"kty":"EC","kid":"k"}]})"), 0, "no key that can verify"},
         {"two keys of one id", test::response(200, {}, test::key_set({signer().jwk(), signer().jwk()})), 200,
          "no JWK set"},
         {"too much", test::response(200, {}, std::string(2'000'000, ' ') + keys()), 0, "too_large"},

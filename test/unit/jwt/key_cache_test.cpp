@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(a_key_that_is_no_longer_listed_is_refused)
     BOOST_TEST(ask("a") == "unknown");
     BOOST_TEST(ask("b") == "use");
     now += 8min;
-    fetched({});
+    fetched({"c"});
     BOOST_TEST(ask("b") == "unknown");
 }
 
@@ -182,6 +182,18 @@ BOOST_AUTO_TEST_CASE(without_any_keys_a_fetch_that_failed_is_repeated_after_a_se
     cache.failed(Error{Errc::dns}, now);
     BOOST_TEST(ask("a") == "unavailable");
     BOOST_TEST((cache.last_failure()->code == Errc::dns));
+}
+
+BOOST_AUTO_TEST_CASE(a_set_without_a_key_says_nothing_about_a_token)
+{
+    fetched({"a"});
+    fetched({});
+    BOOST_TEST(ask("a") == "unavailable");
+    now += 1s;
+    BOOST_TEST(ask("a") == "wait!");
+    fetched({"a"});
+    BOOST_TEST(ask("a") == "use");
+    BOOST_TEST(ask("b") == "unknown");
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_keeps_its_key_when_the_set_changes)
