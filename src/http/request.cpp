@@ -33,6 +33,11 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
 
 } // namespace
 
+bool states_length(const Request& request) noexcept
+{
+    return request.has_body || request.method == "PATCH" || request.method == "POST";
+}
+
 CommonFields::CommonFields(std::string_view host_field, const Secret& api_key, std::string_view product)
     : host{host_field},
       user_agent{product},
@@ -60,10 +65,10 @@ Secret RequestWriter::write(const Request& request, std::string_view trace_paren
         append_field(fields, trace_parent_field, trace_parent);
     for (const auto& [name, value] : request.extra)
         append_field(fields, name, value);
-    if (request.has_body) {
+    if (request.has_body)
         append_field(fields, "Content-Type", json_type);
+    if (states_length(request))
         append_field(fields, "Content-Length", std::to_string(request.body.size()));
-    }
     return Secret::join(
         {request.method, " ", request.target, " HTTP/1.1\r\n", common_fields_.reveal(), fields, "\r\n", request.body});
 }

@@ -24,6 +24,10 @@ struct Request
     ExtraFields extra; ///< Fields that the caller adds.
 };
 
+/// Whether the request says how long its body is: also if it has none, but the method expects one (RFC 9110, section
+/// 8.6).
+bool states_length(const Request& request) noexcept;
+
 inline constexpr std::string_view json_type = "application/json";
 inline constexpr std::string_view trace_parent_field = "traceparent";
 

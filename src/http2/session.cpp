@@ -347,9 +347,10 @@ void Session::begin(Stream& stream, const http::Request& request, std::string_vi
     lower_names.reserve(request.extra.size());
     for (const auto& [name, value] : request.extra)
         fields.push_back(field(lower_names.emplace_back(lower_case(name)), value, NGHTTP2_NV_FLAG_NO_INDEX));
-    if (request.has_body) {
-        length = std::to_string(request.body.size());
+    if (request.has_body)
         fields.push_back(field("content-type", http::json_type, lasting));
+    if (http::states_length(request)) {
+        length = std::to_string(request.body.size());
         fields.push_back(field("content-length", length, passing));
     }
 

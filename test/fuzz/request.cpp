@@ -75,7 +75,7 @@ void check_bytes(const http::Request& request, const http::BaseUrl& url, std::st
     require(end != bytes.npos && bytes.substr(end + 4) == request.body, "after the header comes the body alone");
     std::vector<std::string_view> lines = split(bytes.substr(0, end), "\r\n");
     require(lines.front() == std::string{request.method} + " " + request.target + " HTTP/1.1", "the first line");
-    const std::size_t fields_of_body = request.has_body ? 2 : 0;
+    const std::size_t fields_of_body = (request.has_body ? 1 : 0) + (states_length(request) ? 1 : 0);
     require(lines.size() == 1 + 6 + extra.size() + fields_of_body, "no field too many");
     require(lines[1] == "Host: " + url.host_field(), "the host is the base URL's");
     for (std::size_t i = 0; i < extra.size(); ++i)

@@ -55,6 +55,15 @@ BOOST_AUTO_TEST_CASE(an_empty_body_has_a_length)
     BOOST_TEST(writer.write(post, {}).reveal().ends_with("Content-Length: 0\r\n\r\n"));
 }
 
+BOOST_AUTO_TEST_CASE(a_method_that_expects_a_body_says_that_there_is_none)
+{
+    const RequestWriter writer{CommonFields{"h", key, ""}};
+    for (const std::string_view method : {"PATCH", "POST"})
+        BOOST_TEST(writer.write(plain(method, "/"), {}).reveal().ends_with("\r\nContent-Length: 0\r\n\r\n"));
+    for (const std::string_view method : {"GET", "DELETE"})
+        BOOST_TEST(writer.write(plain(method, "/"), {}).reveal().find("Content-Length") == std::string_view::npos);
+}
+
 BOOST_AUTO_TEST_CASE(without_a_product_of_ones_own_the_librarys_stands_alone)
 {
     const RequestWriter writer{CommonFields{"h", key, ""}};

@@ -143,6 +143,19 @@ BOOST_FIXTURE_TEST_CASE(a_body_a_trace_and_the_callers_fields_go_along, Fixture)
     session.reset(stream);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_method_that_expects_a_body_says_that_there_is_none, Fixture)
+{
+    http::Request request;
+    request.method = "PATCH";
+    request.target = "/users/u/activate";
+    Stream stream;
+    session.begin(stream, request, {});
+    peer.read_from(session);
+    BOOST_TEST(value_of(peer.requests.at(1), "content-length") == "0");
+    BOOST_TEST(peer.requests.at(1).complete);
+    session.reset(stream);
+}
+
 BOOST_FIXTURE_TEST_CASE(the_session_says_its_windows_and_that_it_takes_no_pushes, Fixture)
 {
     peer.read_from(session);
