@@ -158,9 +158,16 @@ expected<Query> encode(const ListUsersRequest& request)
     if (request.created_before())
         add(query, "created_before", std::to_string(request.created_before()->time_since_epoch().count()));
 
+    const auto too_large = [] {
+        return unexpected{
+            Error{Errc::too_large, "the list's conditions exceed " + std::to_string(max_query) + " bytes"}};
+    };
     std::string order;
-    for (const UserOrder& by : request.orders())
+    for (const UserOrder& by : request.orders()) {
         order.append(order.empty() ? "" : ",").append(by.field).append(by.descending ? ":DESC" : ":ASC");
+        if (order.size() > max_query)
+            return too_large();
+    }
     if (!order.empty())
         add(query, "order_by", order);
 
@@ -173,10 +180,11 @@ expected<Query> encode(const ListUsersRequest& request)
             return invalid(filter.field,
                            "is compared with a text that begins with '<', which the service reads as a comparison");
         add(query, filter.field, filter_value(filter));
+        if (query.text.size() > max_query)
+            return too_large();
     }
     if (query.text.size() > max_query)
-        return unexpected{
-            Error{Errc::too_large, "the list's conditions exceed " + std::to_string(max_query) + " bytes"}};
+        return too_large();
     return query;
 }
 
