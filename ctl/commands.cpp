@@ -126,7 +126,7 @@ void add_users(CLI::App& app, Program& program)
 
     const auto change = std::make_shared<UserChange>();
     CLI::App* const update = add_command(
-        users, program, "update", "Change the fields of a user that are given", change,
+        users, program, "update", "Change the given fields of a user", change,
         [](Program& with, const UserChange& wanted) { return update_user(with, wanted.id, wanted.fields); });
     add_argument(update, "ID", change->id, "id of the user");
     add_fields(update, change->fields);
@@ -205,7 +205,7 @@ void add_magic_links(CLI::App& app, Program& program)
     add_option(create, "--ttl", options->ttl, "MINUTES", "how long the link is valid")
         ->check(CLI::Range(1, 525'600).description(""));
     add_option(create, "--path", options->path, "PATH", "path of the app that the link leads to");
-    add_option(create, "--redirect", options->redirect, "URL", "where the user goes after the link was opened");
+    add_option(create, "--redirect", options->redirect, "URL", "where the user is redirected after opening the link");
 }
 
 void add_app(CLI::App& app, Program& program)
@@ -216,7 +216,7 @@ void add_app(CLI::App& app, Program& program)
 
 void add_doctor(CLI::App& app, Program& program)
 {
-    add_command(&app, program, "doctor", "Look for what is wrong with a set-up, step by step",
+    add_command(&app, program, "doctor", "Check a set-up step by step, and say what is wrong",
                 std::make_shared<std::byte>(), [](Program& with, std::byte) { return diagnose(with); });
 }
 

@@ -16,7 +16,7 @@ struct Selection
 };
 
 /// The texts of `Selection::filters` and `Selection::orders`, for the help of their options.
-inline constexpr const char* filter_help = "FIELD=VALUE, or with != > < ~ (like) !~; all of several must match";
+inline constexpr const char* filter_help = "FIELD=VALUE, or with != > < ~ (like) !~; repeatable: all must match";
 inline constexpr const char* order_help = "FIELD, FIELD:asc or FIELD:desc; several separated by commas";
 
 /// Adds a selection to a request. Throws `Failure` with `ExitCode::usage` if a text is invalid.

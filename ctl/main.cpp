@@ -22,18 +22,18 @@
 namespace passage::ctl {
 namespace {
 
-constexpr const char* description = "passagectl - users of a Passage app, from a shell";
+constexpr const char* description = "passagectl - manages the users of a Passage app";
 
 constexpr const char* notes =
     R"(Settings come from the environment, from the file of --env-file and from options; the last one wins.
-PASSAGE_APP_ID, PASSAGE_API_KEY and PASSAGE_BASE_URL are needed. The API key is never an argument:
+PASSAGE_APP_ID, PASSAGE_API_KEY and PASSAGE_BASE_URL are required. No option takes the API key itself:
 
     passage-emulator --data users.db --seed 100 --env-out passage.env &
     passagectl --env-file passage.env users list
 
 Exit status: 0 success; 1 other failure; 2 wrong command line or setting; 3 refused by the server;
-4 no such user or device; 5 server unreachable or out of order; 6 partly failed; 130 Ctrl-C.
-`man passagectl` has all of it. If nothing works: passagectl doctor)";
+4 no such user or device; 5 server unreachable or failing; 6 some items failed; 130 Ctrl-C.
+`man passagectl` has the details. `passagectl doctor` looks for what is wrong with a set-up.)";
 
 void add_common_options(CLI::App& app, CommonOptions& options)
 {
@@ -62,10 +62,10 @@ void add_common_options(CLI::App& app, CommonOptions& options)
         {"auto", HttpVersion::automatic}, {"1.1", HttpVersion::http1}, {"2", HttpVersion::http2}};
     option("--http-version", settings.http_version, "auto|1.1|2", "version of HTTP; auto by default")
         ->transform(choice_of(versions));
-    option("--timeout", settings.timeout, "SECONDS", "longest time of a call, with its retries; 30 by default")
+    option("--timeout", settings.timeout, "SECONDS", "maximum time of a call, with its retries; 30 by default")
         ->check(CLI::Range(0.001, 86400.0).description(""));
     flag("--allow-plain-http", settings.allow_plain_http,
-         "permit http:// to other hosts: shows the key to the network");
+         "permit http:// to other hosts; the network can read the key");
 }
 
 /// What the list of commands is called.

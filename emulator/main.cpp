@@ -26,11 +26,11 @@ namespace {
 namespace fs = std::filesystem;
 namespace po = boost::program_options;
 
-constexpr const char* usage = R"(passage-emulator - a stand-in for the Passage management API
+constexpr const char* usage = R"(passage-emulator - an emulator of the Passage management API
 
-Serves HTTPS with a certificate authority of its own, kept with the data, and prints the environment
-variables that point a client at it. Clients choose HTTP/2 or HTTP/1.1 by ALPN; without TLS they may
-begin with HTTP/2 (prior knowledge). Ctrl-C, SIGTERM or SIGHUP ends it.
+Serves HTTPS with a certificate authority of its own, which it keeps with the data, and prints the
+environment variables that a client needs. Clients choose HTTP/2 or HTTP/1.1 by ALPN; without TLS
+they may begin with HTTP/2 (prior knowledge). Ctrl-C, SIGTERM or SIGHUP ends it.
 
 )";
 
@@ -40,51 +40,51 @@ To run a client against it, in two shells:
     passage-emulator --data users.db --seed 100 --env-out passage.env
     . ./passage.env && your-program
 
-The file of --env-out appears when the emulator is ready, and is gone when it has ended.
+The file of --env-out is created when the emulator is ready, and removed when it ends.
 
-What the service would bring about can be planted over HTTPS, with the API key of the app; bodies
-have the shape in which the service shows the same thing, and any member may be missing:
+Administrative requests, with the API key of the app, add what clients cannot add. A body has the
+form in which the API returns the same object; all members are optional, except where noted:
 
     POST /admin/apps/APP/users                        a user in any state; needs email or phone
     POST /admin/apps/APP/users/USER/devices           a device
     POST /admin/apps/APP/users/USER/events            an event
     PUT  /admin/apps/APP/users/USER/social/PROVIDER   apple, github or google
 
-Tokens for tests of what users sign in with. The body of the first is a JSON object of claims in
-place of the usual ones; null leaves one out: {"exp":1600000000} has expired. The keys that sign
-are kept in the data file, private halves included, so that tokens are good beyond a restart.
+Tokens with which users sign in. The body of the first request is a JSON object of claims that
+replace the default claims; null omits a claim: {"exp":1600000000} has expired. The signing keys
+are kept in the data file, including the private keys, so tokens stay valid after a restart.
 
     POST   /admin/apps/APP/users/USER/tokens          a token of the user
-    POST   /admin/apps/APP/keys                       a new key, which signs from now on
-    DELETE /admin/apps/APP/keys/KID                   one of them, listed no more
+    POST   /admin/apps/APP/keys                       a new key, which signs all further tokens
+    DELETE /admin/apps/APP/keys/KID                   removes a key from the list
 
     curl --cacert "$PASSAGE_CA_FILE" -H "Authorization: Bearer $PASSAGE_API_KEY" \
         -d '{"friendly_name":"Chrome on Mac"}' \
         "${PASSAGE_BASE_URL%/v1}/admin/apps/$PASSAGE_APP_ID/users/USER/devices"
 
-Faults, to test a program against; a RATE is the share of requests hit, from 0 to 1, and 1 if not
-given. The same chances are drawn in each run. Requests to /admin/ are spared.
+Faults, to test a program with them. A RATE is the share of requests that have the fault, from 0 to
+1; the default is 1. Each run draws the same random numbers. Requests to /admin/ have no faults.
 
-    --fault latency=MS[,jitter=MS]            each request waits so many milliseconds, up to jitter more
-    --fault error=STATUS[@RATE]               answered with a status of 400 to 599; nothing is done
-    --fault close=COUNT                       connections end unannounced after so many requests
-    --fault reset[@RATE]                      done, and the connection reset (RST) in place of an answer
-    --fault cut=BYTES[@RATE]                  done, and the answer cut after so many bytes
-    --fault throttle=COUNT/s[,retry-after=S]  429 for what exceeds it, with Retry-After (1 s)
-    --fault seed=NUMBER                       draws other chances
+    --fault latency=MS[,jitter=MS]            delay each request by MS, and at random by up to jitter
+    --fault error=STATUS[@RATE]               respond with a status from 400 to 599, and do nothing
+    --fault close=COUNT                       close connections, unannounced, after so many requests
+    --fault reset[@RATE]                      carry out the request, then reset the connection (RST)
+    --fault cut=BYTES[@RATE]                  carry out the request, cut the response after so many bytes
+    --fault throttle=COUNT/s[,retry-after=S]  respond with 429 beyond this rate; Retry-After is 1 s
+    --fault seed=NUMBER                       draw other random numbers
 
-Of HTTP/2 alone; requests over HTTP/1.1 are spared:
+Only over HTTP/2; requests over HTTP/1.1 are not affected:
 
-    --fault refuse[@RATE]                     the stream refused (REFUSED_STREAM); nothing is done
+    --fault refuse[@RATE]                     refuse the stream (REFUSED_STREAM), and do nothing
     --fault goaway=COUNT                      GOAWAY after so many requests; later ones are ignored
-    --fault streams=COUNT                     so many requests of a connection at a time; 0 to 1000
+    --fault streams=COUNT                     requests of a connection at a time; 0 to 1000
 
 Over HTTP/2, close, reset and cut end the connection with all its requests; cut counts the bytes of
-the frames of one answer. Requests that wait do not hold up others.
+the frames of one response. Delayed requests do not hold up others.
 
-Each fault but seed and streams may end in ",route=METHOD PATH": it hits the requests of that operation
-alone. The path is what follows /apps/APP, and names in braces stand for any id. close and goaway end a
-connection at such a request if it is at least the COUNT-th of its connection.
+Each fault but seed and streams may end in ",route=METHOD PATH". It then affects only the requests
+of that operation. The path is what follows /apps/APP; text in braces stands for any id. close and
+goaway end a connection at such a request if it is at least the COUNT-th of its connection.
 
     passage-emulator --fault error=503@0.1 --fault latency=50,jitter=20 --fault reset@0.01
     passage-emulator --fault 'error=503@0.1,route=GET /users/{id}' --fault 'reset,route=POST /users'
@@ -98,33 +98,33 @@ po::options_description describe_options()
         "IP address to listen on, or localhost for 127.0.0.1 and ::1");
     add("port", po::value<long>()->default_value(0), "port; 0 takes any free one");
     add("unix-socket", po::value<std::string>(),
-        "path of a Unix domain socket to listen on in place of a port; one that a dead process left behind is "
-        "replaced, and it is removed at the end. Clients need PASSAGE_UNIX_SOCKET besides the URL");
+        "path of a Unix domain socket to listen on instead of a port; a socket that no process listens on is "
+        "replaced, and the file is removed at the end. Clients need PASSAGE_UNIX_SOCKET besides the URL");
     add("unix-socket-mode", po::value<std::string>()->default_value("600"),
-        "its permissions, octal; processes that may write to it may connect");
-    add("plain", "serve HTTP without TLS: keys and users are not encrypted, so give other addresses than those of "
-                 "loopback only in a network you trust");
+        "permissions of the socket, octal; processes that may write to it may connect");
+    add("plain", "serve HTTP without TLS: keys and users are not encrypted, so use addresses other than loopback "
+                 "only in a network that you trust");
     add("data", po::value<std::string>(),
-        "SQLite file to keep users in, with the private keys of tokens and of the CA: it is made "
-        "readable by its owner alone, also if it was open to others; in memory if not given");
-    add("app", po::value<std::string>(), "id of the app; if not given, the first of the data file, or made up");
-    add("api-key", po::value<std::string>(), "API key of the app; a new one is made up at each start if not given");
+        "SQLite file for users and the private keys of tokens and of the CA; only its owner can read it: "
+        "an existing file loses the permissions of everybody else. The default is memory");
+    add("app", po::value<std::string>(), "id of the app; the default is the first app of the data file, or a new id");
+    add("api-key", po::value<std::string>(), "API key of the app; the default is a new key at each start");
     add("seed", po::value<long>()->default_value(0),
-        "number of users to invent, the same ones each time; each once for a data file: what a client "
-        "changed or deleted stays so");
+        "number of users to generate, the same ones each time; each is generated once for a data file: a user "
+        "that a client changed or deleted stays so");
     add("ca-out", po::value<std::string>(),
-        "file for the CA certificate, written only if it does not hold it already; if not given, one "
-        "in a temporary folder that is removed at the end");
+        "file for the CA certificate, written only if its content differs; the default is a file in a "
+        "temporary folder, which is removed at the end");
     add("ca-cert", po::value<std::string>(),
-        "certificate (PEM) of the authority to use; if not given, one that is made at the first start and kept "
-        "in the data file; it is valid for 396 days, and a start in the last 30 of them replaces it");
-    add("ca-key", po::value<std::string>(), "its private key (PEM)");
+        "certificate (PEM) of the authority to use; the default is created at the first start and kept in the "
+        "data file; it is valid for 396 days, and a start in its last 30 days replaces it");
+    add("ca-key", po::value<std::string>(), "private key (PEM) of --ca-cert");
     add("client-ca", po::value<std::string>(),
         "certificates (PEM) of authorities; clients need a certificate that one of them has signed");
-    add("env-out", po::value<std::string>(), "file for the environment variables, readable by its owner alone");
+    add("env-out", po::value<std::string>(), "file for the environment variables; only its owner can read it");
     add("threads", po::value<long>()->default_value(1), "threads that serve connections");
-    add("http1", "serve HTTP/1.1 alone, no HTTP/2");
-    add("fault", po::value<std::vector<std::string>>(), "what to do wrong, see below; may be given several times");
+    add("http1", "serve only HTTP/1.1");
+    add("fault", po::value<std::vector<std::string>>(), "inject a fault, see below; may be given several times");
     add("verbose", "log a line for each request to standard error");
     add("version", "print the version");
     add("help", "print this text");

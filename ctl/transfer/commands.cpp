@@ -19,24 +19,24 @@ namespace {
 constexpr const char* export_notes =
     R"(JSON lines have all fields of a user, with passkeys, events and social connections, which takes
 a request for each user; --brief leaves these out. CSV has the columns of the list. A spreadsheet
-takes a text that begins with = + - or @ for a formula; --spreadsheet puts an apostrophe before it.
+treats a text that begins with = + - or @ as a formula; --spreadsheet puts an apostrophe before it.
 
     passagectl export > users.jsonl
     passagectl export --format csv --filter status=active > active.csv)";
 
 constexpr const char* import_notes =
     R"(The file has JSON objects, one a line, as `passagectl export` writes them, or CSV in UTF-8 with a
-header, as the console wrote it. Columns are known by their names, in any order and case: email (or
-e-mail, mail, ...), phone, status, metadata (a JSON object) and metadata.NAME. The API cannot set
-ids, times, counts, verified marks, passkeys, events and social connections. They are left out,
-unless --map makes them metadata:
+header, as the console exported it. Columns are recognized by their names, in any order and case:
+email (or e-mail, mail, ...), phone, status, metadata (a JSON object) and metadata.NAME. The API
+cannot set ids, times, counts, verified marks, passkeys, events and social connections. They are
+left out, unless --map keeps them as metadata:
 
     passagectl import users.csv --dry-run
     passagectl import users.csv --map 'Customer no=metadata.customer' --map id=metadata.old_id
 
 The whole file is checked before anything is sent. The journal records what was done: after Ctrl-C
-or a crash the same command goes on, and creates nobody twice. Records that the server refuses, and
-bad ones, go to a file that can be corrected and imported.)";
+or a crash the same command continues, and creates no user twice. Records that the server refuses,
+and with --skip-bad bad ones, are written to a file that can be corrected and imported.)";
 
 CLI::Option* add_option(CLI::App* command, const char* name, auto& value, const char* type, const char* help)
 {
@@ -90,7 +90,7 @@ void add_export(CLI::App& app, Program& program)
                "only users created before it: 2024-01-31 or 2024-01-31T12:00:00Z");
     command->add_flag("--brief", options->is_brief, "only the fields that lists have: one request for 500 users");
     command->add_flag("--spreadsheet", options->is_for_spreadsheets,
-                      "CSV in which no text is a formula; not to be imported");
+                      "CSV in which no text is a formula; do not import it");
     add_window(command, options->window);
     command->callback(
         [&program, options] { program.command = [&program, options] { return export_users(program, *options); }; });
@@ -114,17 +114,17 @@ void add_import(CLI::App& app, Program& program)
     const std::map<std::string, Unknown> unknown{
         {"metadata", Unknown::metadata}, {"skip", Unknown::skip}, {"refuse", Unknown::refuse}};
     add_choice(command, "--unknown", options->input.unknown, unknown, "metadata|skip|refuse",
-               "other columns become metadata, are left out, or end it (the default)");
+               "other columns become metadata, are left out, or are refused (the default)");
     const std::map<std::string, Existing> existing{
         {"skip", Existing::skip}, {"update", Existing::update}, {"fail", Existing::fail}};
     add_choice(command, "--existing", options->existing, existing, "skip|update|fail",
-               "users who exist stay (the default), get the new fields, or fail");
+               "existing users are kept (the default), updated, or count as failed");
     command->add_flag("--dry-run", options->is_dry_run, "only check the file; needs no server");
     command->add_flag("--skip-bad", options->skips_bad, "import the other records if some are bad");
     add_option(command, "--journal", options->journal, "FILE", "journal; FILE.journal by default");
     add_option(command, "--failures", options->failures, "FILE",
                "records that fail; FILE.failed.csv or .jsonl by default");
-    add_option(command, "--rate", options->rate, "NUMBER", "users a second at most")
+    add_option(command, "--rate", options->rate, "NUMBER", "maximum number of users per second")
         ->check(CLI::Range(0.001, 1e6).description(""));
     add_window(command, options->window);
     command->callback(

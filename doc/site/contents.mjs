@@ -52,13 +52,13 @@ export const topics = [
     {
         id: 'operations',
         title: 'Operations',
-        about: 'The client, and the calls that it makes.',
+        about: 'The client and its operations.',
         headers: ['client.hpp', 'client_stats.hpp'],
     },
     {
         id: 'requests',
         title: 'Requests and results',
-        about: 'What operations take and yield.',
+        about: 'Arguments and results of operations.',
         headers: ['user.hpp', 'requests.hpp', 'list_users.hpp', 'magic_link.hpp', 'app.hpp', 'open_enum.hpp'],
     },
     {
@@ -84,7 +84,7 @@ export const topics = [
     {
         id: 'tokens',
         title: 'Tokens',
-        about: 'Whether a request comes from a user who has signed in.',
+        about: 'Checks whether a request comes from a user who has signed in.',
         headers: ['auth.hpp', 'claims.hpp'],
     },
     {
@@ -102,7 +102,7 @@ export const topics = [
     {
         id: 'emulator',
         title: 'Emulator',
-        about: 'The service inside a test program.',
+        about: 'The emulator of the service, inside a test program.',
         headers: ['emulator.hpp'],
     },
 ];

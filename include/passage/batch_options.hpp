@@ -16,8 +16,8 @@ struct BatchProgress
 {
     BatchProgress() = default;
 
-    std::size_t done = 0;   ///< Items that have a result.
-    std::size_t failed = 0; ///< Items whose result is an error; also counted in `done`.
+    std::size_t done = 0;   ///< The number of items that have a result.
+    std::size_t failed = 0; ///< The number of items whose result is an error; included in `done`.
 };
 
 /// The outcome of a batch.
@@ -25,7 +25,7 @@ struct BatchSummary : BatchProgress
 {
     BatchSummary() = default;
 
-    /// Why the batch stopped before all items were done; absent if it did not.
+    /// The error that stopped the batch before all items were done; absent if it did not stop.
     std::optional<Error> stopped;
 };
 
@@ -65,15 +65,16 @@ public:
         each_ = std::move(options);
         return *this;
     }
-    /// Sets a function that is called after each item. It must not block.
+    /// Sets a function that is called after each item, on the executor on which `for_each` calls its functions. It must
+    /// not block.
     BatchOptions& on_progress(std::function<void(const BatchProgress&)> callback)
     {
         on_progress_ = std::move(callback);
         return *this;
     }
-    /// Sets the rule that says which errors of an item stop the batch. By default these are the errors that every other
-    /// item would get too: a refused API key (401), an operation that is not allowed (403), and a closed client
-    /// (`Errc::shut_down`).
+    /// Sets a function that returns whether an error of an item stops the batch. By default these are the errors that
+    /// every other item would get too: a refused API key (401), an operation that is not allowed (403), and a closed
+    /// client (`Errc::shut_down`).
     BatchOptions& stop_when(std::function<bool(const Error&)> rule)
     {
         stop_when_ = std::move(rule);

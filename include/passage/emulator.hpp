@@ -20,8 +20,8 @@ namespace emulator {
 class FaultPlan;
 }
 
-/// The faults that an `Emulator` injects, so that a program can be tested with them. By default there are none; faults
-/// can be combined.
+/// The faults that an `Emulator` injects, to test how a program handles them. By default there are none. Faults can be
+/// combined.
 ///
 /// A rate is the share of requests, from 0 to 1, that a fault affects at random. The random numbers come from a
 /// generator with a fixed seed, in the order in which requests arrive. A program that makes its calls one after another
@@ -86,7 +86,7 @@ public:
     ///
     /// \par Errors
     /// Throws `std::invalid_argument` if there is no such route; the message lists the routes. `max_streams` affects
-    /// whole connections, and `seed` all faults, so they cannot be set in `faults`; nor can `for_route`.
+    /// whole connections, and `seed` all faults, so they cannot be set in `faults`. `for_route` cannot be nested.
     Faults& for_route(std::string_view route, const Faults& faults);
 
     /// Adds a fault in the syntax of `passage-emulator --fault`:
@@ -158,8 +158,8 @@ public:
     EmulatorOptions& threads(unsigned count);
     /// Sets the PEM files of a certificate authority and of its private key.
     ///
-    /// By default the emulator creates an authority at the first start and keeps it in the data file, so that clients
-    /// that trust it still do after a restart. It is valid for 396 days. A start in the last 30 days replaces it.
+    /// By default the emulator creates an authority at the first start and keeps it in the data file, so clients can
+    /// still trust it after a restart. It is valid for 396 days. A start in the last 30 days replaces it.
     EmulatorOptions& authority(std::filesystem::path certificate, std::filesystem::path key);
     /// Sets a PEM file with certificate authorities, and demands from each client a certificate that one of them has
     /// signed. The TLS handshake with any other client fails. By default clients need no certificate.
@@ -181,14 +181,14 @@ public:
     EmulatorOptions& idle_timeout(std::chrono::milliseconds time);
     /// Sets the maximum time from the first byte of a request to its last, and of a TLS handshake. The default is 30 s.
     /// A request that takes longer gets 408; a handshake that takes longer is aborted. Over HTTP/2 the other requests
-    /// of the connection go on, unless a header has no end.
+    /// of the connection continue, unless the incomplete part is a header.
     EmulatorOptions& request_timeout(std::chrono::milliseconds time);
     /// Sets the maximum time that a client may take to accept a response. The default is 30 s. After that the
-    /// connection is closed. Over HTTP/2 a response whose window stays closed is cancelled, and the other requests go
-    /// on.
+    /// connection is closed. Over HTTP/2 a response whose window stays closed is cancelled, and the other requests
+    /// continue.
     EmulatorOptions& response_timeout(std::chrono::milliseconds time);
-    /// Sets whether only HTTP/1.1 is served. By default a client may choose HTTP/2 (ALPN), if the emulator was built
-    /// with it.
+    /// Sets whether only HTTP/1.1 is served. By default a client may also choose HTTP/2 (ALPN), if the emulator was
+    /// built with it.
     EmulatorOptions& http1(bool alone);
     /// Sets the faults that are injected from the start. By default there are none.
     EmulatorOptions& faults(Faults faults);
@@ -292,8 +292,8 @@ public:
     /// `aud` is an array of the app's id and its origin `https://localhost`, `iss` is the app's id, and the token
     /// expires after 24 hours.
     std::string issue_token(std::string_view user_id, std::string_view claims = "{}");
-    /// Creates a key that signs all further tokens, and lists it besides the previous keys. Returns the id of the key,
-    /// which tokens name as their `kid`.
+    /// Creates a key that signs all further tokens, and adds it to the list of keys. Returns the id of the key, which
+    /// is the `kid` of its tokens.
     std::string rotate_key();
     /// Removes a key from the list. Tokens that it signed are no longer valid.
     ///

@@ -12,12 +12,12 @@
 namespace passage {
 
 #if PASSAGE_STD_EXPECTED
-/// A `T`, or an `Error` in its place. An alias of `std::expected`, because the library was built with it.
+/// A `T`, or an `Error` in its place. An alias of `std::expected` in this build of the library.
 template <class T, class E = Error>
 using expected = std::expected<T, E>;
 using std::unexpected;
 #else
-/// A `T`, or an `Error` in its place. An alias of `tl::expected`, because the library was built with it.
+/// A `T`, or an `Error` in its place. An alias of `tl::expected` in this build of the library.
 template <class T, class E = Error>
 using expected = tl::expected<T, E>;
 using tl::unexpected;

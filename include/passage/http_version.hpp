@@ -4,9 +4,9 @@
 
 namespace passage {
 
-/// Which version of HTTP a client speaks.
+/// The version of HTTP that a client uses.
 enum class HttpVersion {
-    automatic, ///< HTTP/2 if the server chooses it in the TLS handshake (ALPN, RFC 7301), else HTTP/1.1.
+    automatic, ///< HTTP/2 if the server chooses it in the TLS handshake (ALPN, RFC 7301), otherwise HTTP/1.1.
     http1,     ///< HTTP/1.1 (RFC 9112).
     http2,     ///< HTTP/2 (RFC 9113): over TLS the server must choose it; over plain TCP the client begins with it
                ///< (prior knowledge; RFC 9113, section 3.3).

@@ -153,8 +153,8 @@ public:
         limit_ = users;
         return *this;
     }
-    /// Selects only users that were created before this time. This fixes the set of users while it is read page by
-    /// page.
+    /// Selects only users that were created before this time. Users that are created later then do not shift the pages
+    /// while the list is read page by page.
     ListUsersRequest& created_before(std::chrono::sys_seconds time)
     {
         created_before_ = time;

@@ -51,7 +51,7 @@ struct MagicLink
 
 /// The request of `Client::create_magic_link`: for an e-mail address, a phone number, or a user and a channel.
 ///
-/// Settings that are not set have the values that the app is configured with.
+/// The service uses the configuration of the app for settings that are not set.
 class CreateMagicLinkRequest
 {
 public:
@@ -65,7 +65,8 @@ public:
     {
         return CreateMagicLinkRequest{Recipient::phone, std::move(number), MagicLinkChannel::phone};
     }
-    /// Returns a request for a user, who gets the link at the e-mail address or phone number that the service has.
+    /// Returns a request for a user. The link is for the e-mail address or the phone number of the user, as `channel`
+    /// says.
     static CreateMagicLinkRequest for_user(std::string user_id, MagicLinkChannel channel)
     {
         return CreateMagicLinkRequest{Recipient::user, std::move(user_id), channel};
@@ -89,7 +90,7 @@ public:
         language_ = language;
         return *this;
     }
-    /// Sets how long the link is valid: at least 1 minute.
+    /// Sets how long the link is valid. Less than 1 minute is an error (`Errc::invalid_argument`).
     CreateMagicLinkRequest& ttl(std::chrono::minutes duration)
     {
         ttl_ = duration;

@@ -21,7 +21,7 @@ struct ConnectionTimings
 
     std::chrono::microseconds dns{0};     ///< To resolve the name of the server, or of the proxy; almost 0 if cached.
     std::chrono::microseconds connect{0}; ///< To connect the socket to the server, or to the proxy.
-    std::chrono::microseconds proxy{0};   ///< To have the proxy open the tunnel; 0 without a proxy.
+    std::chrono::microseconds proxy{0};   ///< To open the tunnel through the proxy; 0 without a proxy.
     std::chrono::microseconds tls{0};     ///< To perform the TLS handshake with the server; 0 for plain HTTP.
 };
 
@@ -199,8 +199,8 @@ public:
 
 /// Returns an observer that passes each event on to several observers, in their order. Null pointers are ignored.
 ///
-/// A call is observed by those of them that return an observer of it. If several return a position for an attempt, the
-/// first one is sent.
+/// A call is observed by the observers whose `call_started` does not return null. If several of them return a position
+/// for an attempt, the first position is sent.
 PASSAGE_EXPORT std::shared_ptr<Observer> join_observers(std::vector<std::shared_ptr<Observer>> observers);
 
 } // namespace passage

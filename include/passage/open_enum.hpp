@@ -16,8 +16,8 @@ inline constexpr std::array<std::string_view, 0> enum_texts{};
 
 /// A value of an enumeration that the service may extend.
 ///
-/// If the service sends a text that this version does not know, the value is `Enum::unknown` (0) and the text stays
-/// available. A value that the service does not send is `Enum::unknown` with an empty text.
+/// If the service sends a text that this version of the library does not know, the value is `Enum::unknown` (0) and
+/// `text()` returns the text. If the service sends no value, it is `Enum::unknown` with an empty text.
 template <class Enum>
 class OpenEnum
 {

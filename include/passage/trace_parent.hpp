@@ -22,10 +22,10 @@ struct TraceParent
     /// Whether the trace is recorded.
     bool sampled = false;
 
-    /// Parses the value of the header field, in version 00 or later. Returns an empty optional if it is not valid.
+    /// Parses the value of the header field, in version 00 or later. Returns `std::nullopt` if it is not valid.
     PASSAGE_EXPORT static std::optional<TraceParent> parse(std::string_view field) noexcept;
 
-    /// Returns whether it is valid, that is, neither id is all zeros. An invalid one is not sent.
+    /// Returns whether the position is valid, that is, neither id is all zeros. An invalid position is not sent.
     PASSAGE_EXPORT bool is_valid() const noexcept;
 
     /// Returns whether both are the same position.

@@ -18,7 +18,7 @@ namespace passage {
 /// A time in UTC, in microseconds since the epoch. The API uses RFC 3339; digits beyond microseconds are cut off.
 using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 
-/// The time 0001-01-01T00:00:00Z, with which the service says that something never happened. Also stands for a time
+/// The time 0001-01-01T00:00:00Z, which the service sends for something that never happened. Also the value of a time
 /// that the service omits.
 inline constexpr Timestamp never{std::chrono::seconds{-62'135'596'800}};
 

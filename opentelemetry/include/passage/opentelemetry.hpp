@@ -11,7 +11,7 @@
 #include <memory>
 
 /// \file
-/// Spans and metrics of calls by the API of OpenTelemetry. A library of its own: `passage::opentelemetry`.
+/// Spans and metrics of calls by the API of OpenTelemetry, in the separate library `passage::opentelemetry`.
 
 namespace passage {
 
@@ -34,7 +34,7 @@ inline constexpr std::array<double, 14> opentelemetry_duration_boundaries{0.005,
 /// Returns an observer that makes spans and metrics by the semantic conventions for HTTP clients. See
 /// `Config::observer`.
 ///
-/// The providers are asked for a tracer and a meter named "passage" now, so global providers must be set before.
+/// Gets a tracer and a meter named "passage" from the providers. Set global providers before you call this function.
 ///
 /// \par Spans
 /// A call has a span of kind INTERNAL with the name `passage.<operation>`. Its parent is the position of
@@ -50,7 +50,7 @@ inline constexpr std::array<double, 14> opentelemetry_duration_boundaries{0.005,
 /// `error.type`, `passage.effect` ("none", "done" or "unknown"), `passage.api_code` and `passage.request_id`.
 /// \par Errors
 /// `error.type` is the HTTP status if the service responded with an error, otherwise the name of the `Errc`. If it is
-/// set, the status of the span is Error. An attempt or a call that its caller cancelled is no error: it has
+/// set, the status of the span is Error. An attempt or a call that its caller cancelled is not an error: it has
 /// `passage.cancelled` = true instead.
 /// \par Metrics
 /// - The histogram `http.client.request.duration`, in seconds, of attempts: the duration of the CLIENT span.
@@ -59,10 +59,10 @@ inline constexpr std::array<double, 14> opentelemetry_duration_boundaries{0.005,
 /// \par Exceptions
 /// Throws nothing but `std::bad_alloc`. A span or a value that cannot be made for lack of memory is lost.
 /// \par Thread safety
-/// The observer may be shared by clients of any threads.
+/// Clients on any threads may share the observer.
 PASSAGE_EXPORT std::shared_ptr<Observer> make_opentelemetry_observer(const OpenTelemetryOptions& options = {});
 
-/// Returns the position of a span, for `CallOptions::trace_parent`. It is not valid if the span is not.
+/// Returns the position of a span, for `CallOptions::trace_parent`. It is valid if the span context is valid.
 ///
 /// In a coroutine, pass the position of its span this way. A span that is active on the thread does not follow a
 /// coroutine that is suspended.
