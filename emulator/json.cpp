@@ -1,5 +1,7 @@
 #include "json.hpp"
 
+#include "limits.hpp"
+
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -8,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <iterator>
 #include <limits>
 
@@ -106,6 +109,14 @@ bool is_exponent_too_long(std::string_view number)
     return digits != number.npos && number.size() - digits > 9;
 }
 
+/// Whether a number is beyond the range of a double. Numbers too close to 0 are not: they are read as 0.
+bool is_out_of_range(std::string_view number, double approximation)
+{
+    double exact = 0;
+    const auto error = std::from_chars(number.data(), number.data() + number.size(), exact).ec;
+    return error == std::errc::result_out_of_range && std::fabs(approximation) >= 1;
+}
+
 /// A handler of the parser that keeps each member of the outermost object as it was written.
 class MemberHandler
 {
@@ -173,10 +184,10 @@ public:
     bool on_number_part(json::string_view part, Error&) { return gather(part); }
     bool on_int64(std::int64_t, json::string_view part, Error&) { return finish_number(part); }
     bool on_uint64(std::uint64_t, json::string_view part, Error&) { return finish_number(part); }
-    bool on_double(double, json::string_view part, Error& error)
+    bool on_double(double approximation, json::string_view part, Error& error)
     {
         gather(part);
-        if (is_exponent_too_long(token_)) {
+        if (is_exponent_too_long(token_) || is_out_of_range(token_, approximation)) {
             error = json::error::exponent_overflow;
             return false;
         }
@@ -236,7 +247,9 @@ private:
 
 std::optional<JsonMembers> parse_members(std::string_view text)
 {
-    json::basic_parser<MemberHandler> parser{json::parse_options{}};
+    json::parse_options options;
+    options.max_depth = max_body_depth;
+    json::basic_parser<MemberHandler> parser{options};
     boost::system::error_code error;
     const std::size_t used = parser.write_some(false, text.data(), text.size(), error);
     if (error || used != text.size() || !parser.handler().is_object()) {

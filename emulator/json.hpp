@@ -54,7 +54,8 @@ private:
 /// user stored is served unchanged.
 using JsonMembers = std::map<std::string, std::string, std::less<>>;
 
-/// The members of `text`. Of equal names the last one counts. Nullopt if it is not a JSON object.
+/// The members of `text`. Of equal names the last one counts. Nullopt if it is not a JSON object, nests deeper than
+/// `max_body_depth`, or has a number beyond the range of a double, which clients can't decode.
 std::optional<JsonMembers> parse_members(std::string_view text);
 
 /// The elements of a JSON array, as JSON text. Nullopt if it is another value.

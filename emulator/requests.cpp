@@ -2,6 +2,7 @@
 
 #include "api_error.hpp"
 #include "json.hpp"
+#include "limits.hpp"
 #include "random.hpp"
 
 #include <algorithm>
@@ -51,7 +52,8 @@ public:
     {
         auto members = parse_members(text);
         if (!members) {
-            throw invalid_request("The body must be a JSON object.");
+            throw invalid_request("The body must be a JSON object of at most " + std::to_string(max_body_depth) +
+                                  " levels, with numbers in the range of a double.");
         }
         members_ = *std::move(members);
     }

@@ -18,6 +18,13 @@ std::string text(const json::value& value)
     return {value.as_string().data(), value.as_string().size()};
 }
 
+/// A user whose metadata nests this deep, itself included.
+std::string with_nested_metadata(std::size_t depth)
+{
+    const std::string arrays = std::string(depth - 1, '[') + std::string(depth - 1, ']');
+    return R"({"email":"deep@example.com","user_metadata":{"x":)" + arrays + "}}";
+}
+
 struct Refused
 {
     std::string method;
@@ -56,6 +63,8 @@ const std::vector<Refused> refused_calls{
     {"POST", "/v1/apps/app/users", R"({"phone":"+1;ext=5"})", 400, "invalid_request"},
     {"POST", "/v1/apps/app/users", R"({"email":"a@b.c","user_metadata":[]})", 400, "invalid_request"},
     {"POST", "/v1/apps/app/users", R"({"email":"a@b.c","user_metadata":"{}"})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/users", R"({"email":"a@b.c","user_metadata":{"x":1e400}})", 400, "invalid_request"},
+    {"POST", "/v1/apps/app/users", with_nested_metadata(30), 400, "invalid_request"},
     {"POST", "/v1/apps/app/users", R"({"email":"TAKEN@example.com"})", 400, "invalid_request"},
     {"POST", "/v1/apps/app/users", R"({"email":"b@b.c","phone":"+15005550001"})", 400, "invalid_request"},
     {"POST", "/v1/apps/none/users", R"({"email":"a@b.c"})", 404, "app_not_found"},
@@ -66,6 +75,8 @@ const std::vector<Refused> refused_calls{
     {"PATCH", "/v1/apps/app/users/USER", R"({"email":null,"phone":null})", 400, "invalid_request"},
     {"PATCH", "/v1/apps/app/users/USER", R"({"email":null,"phone":""})", 400, "invalid_request"},
     {"PATCH", "/v1/apps/app/users/USER", R"({"user_metadata":7})", 400, "invalid_request"},
+    {"PATCH", "/v1/apps/app/users/USER", R"({"user_metadata":{"x":-1e400}})", 400, "invalid_request"},
+    {"PATCH", "/v1/apps/app/users/USER", with_nested_metadata(30), 400, "invalid_request"},
     {"PATCH", "/v1/apps/app/users/none", R"({"email":"c@b.c"})", 404, "user_not_found"},
     {"PATCH", "/v1/apps/app/users/none/activate", "", 404, "user_not_found"},
     {"PATCH", "/v1/apps/app/users/none/deactivate", "", 404, "user_not_found"},
@@ -155,6 +166,8 @@ const std::vector<Refused> refused_calls{
     {"POST", "/admin/apps/app/users", "{}", 400, "invalid_request"},
     {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","webauthn_devices":{}})", 400, "invalid_request"},
     {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","recent_events":[1]})", 400, "invalid_request"},
+    {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","user_metadata":{"x":1e400}})", 400, "invalid_request"},
+    {"POST", "/admin/apps/app/users", with_nested_metadata(30), 400, "invalid_request"},
 };
 
 /// A call of an endpoint. USER stands for the id of a user that exists.
@@ -751,6 +764,13 @@ BOOST_AUTO_TEST_CASE(metadata_of_a_megabyte_comes_back)
     const std::string metadata = R"({"x":")" + std::string(1'000'000, 'y') + R"("})";
     BOOST_TEST(users("PATCH", "/" + id, R"({"user_metadata":)" + metadata + "}").status == 200U);
     BOOST_TEST((users("GET", "/" + id).body.find(metadata) != std::string::npos));
+}
+
+BOOST_AUTO_TEST_CASE(deepest_metadata_comes_back)
+{
+    const std::string arrays = std::string(28, '[') + std::string(28, ']');
+    BOOST_TEST(users("PATCH", "/" + id, with_nested_metadata(29)).status == 200U);
+    BOOST_TEST((users("GET", "/" + id).body.find(R"({"x":)" + arrays + "}") != std::string::npos));
 }
 
 BOOST_AUTO_TEST_CASE(too_many_filters_are_refused)

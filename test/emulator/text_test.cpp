@@ -93,10 +93,10 @@ BOOST_AUTO_TEST_CASE(writer_separates_and_escapes)
 BOOST_AUTO_TEST_CASE(members_keep_their_text_without_white_space)
 {
     const auto members =
-        parse_members(" { \"a\" : [ 1.10, -0, 1E400, 12345678901234567890123 ] , \"b\":{\"c\":{\"d\":\"\\u00e9\\n\"}},"
+        parse_members(" { \"a\" : [ 1.10, -0, 1E300, 12345678901234567890123 ] , \"b\":{\"c\":{\"d\":\"\\u00e9\\n\"}},"
                       "\"e\":true,\"f\":null,\"g\":\"x\" } ");
     BOOST_REQUIRE(members.has_value());
-    BOOST_TEST(members->at("a") == "[1.10,-0,1E400,12345678901234567890123]");
+    BOOST_TEST(members->at("a") == "[1.10,-0,1E300,12345678901234567890123]");
     BOOST_TEST(members->at("b") == "{\"c\":{\"d\":\"é\\u000a\"}}");
     BOOST_TEST(members->at("e") == "true");
     BOOST_TEST(members->at("f") == "null");
@@ -120,8 +120,29 @@ BOOST_DATA_TEST_CASE(what_is_no_object_has_no_members,
 
 BOOST_AUTO_TEST_CASE(depth_is_bounded)
 {
-    const std::string deep(100'000, '[');
-    BOOST_TEST(!parse_members("{\"a\":" + deep).has_value());
+    const auto is_read = [](std::size_t depth) {
+        return parse_members("{\"a\":" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}").has_value();
+    };
+    BOOST_TEST(is_read(30));
+    BOOST_TEST(!is_read(31));
+    BOOST_TEST(!is_read(100'000));
+}
+
+BOOST_DATA_TEST_CASE(number_in_the_range_of_a_double_is_kept,
+                     data::make({"1.7976931348623158e308", "-1.7976931348623158e308", "1e-400", "-0e400",
+                                 "0.00000000000000000000000000000000000000001e340"}),
+                     number)
+{
+    BOOST_TEST(parse_members(std::string{"{\"a\":["} + number + "]}").value().at("a") ==
+               std::string{"["} + number + "]");
+}
+
+BOOST_DATA_TEST_CASE(number_beyond_the_range_of_a_double_is_refused,
+                     data::make({"1.7976931348623159e308", "-1.7976931348623159e308", "1e400", "-1E400",
+                                 "100000000000000000000000000000e300"}),
+                     number)
+{
+    BOOST_TEST(!parse_members(std::string{"{\"a\":["} + number + "]}").has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

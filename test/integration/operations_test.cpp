@@ -9,8 +9,10 @@
 #include <exception>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <tuple>
+#include <vector>
 
 using namespace passage;
 using passage::test::run;
@@ -184,6 +186,24 @@ BOOST_FIXTURE_TEST_CASE(what_the_service_refuses_is_told_with_status_and_code, F
             BOOST_TEST(is_not_found(error(co_await psg.get_user(nobody))));
         BOOST_TEST((value(co_await psg.get_user(id)).id == id));
     }(client));
+}
+
+BOOST_FIXTURE_TEST_CASE(metadata_that_the_emulator_accepts_can_be_decoded, Fixture)
+{
+    int planted = 0;
+    const auto plant = [&](const std::string& metadata) {
+        return service.emulator.plant_user(R"({"email":")" + std::to_string(++planted) +
+                                           R"(@example.com","user_metadata":)" + metadata + "}");
+    };
+    const auto nested = [](std::size_t depth) {
+        return R"({"x":)" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
+    };
+    BOOST_CHECK_THROW(plant(nested(30)), std::invalid_argument);
+    BOOST_CHECK_THROW(plant(R"({"x":1.7976931348623159e308})"), std::invalid_argument);
+    const std::vector<std::string> ids{plant(nested(29)), plant(R"({"x":[1.7976931348623158e308,1e-400,-0e400]})")};
+    for (const std::string& id : ids)
+        BOOST_TEST(value(run(context, client.get_user(id))).id == id);
+    BOOST_TEST(run(context, all(client.users())).size() == ids.size());
 }
 
 BOOST_FIXTURE_TEST_CASE(a_wrong_key_is_refused, Fixture)
