@@ -189,10 +189,20 @@ User read_user(const Body& body, Time now)
     return user;
 }
 
+/// The id of a user or a device: clients can't decode one without.
+std::string read_id(const Body& body)
+{
+    std::string id = body.text("id").value_or(new_id());
+    if (id.empty()) {
+        throw invalid_request(member_must_be("id", "a string that is not empty"));
+    }
+    return id;
+}
+
 Device read_device(const Body& body, Time now)
 {
     Device device;
-    device.id = body.text("id").value_or(new_id());
+    device.id = read_id(body);
     device.cred_id = body.text("cred_id").value_or(new_id());
     device.friendly_name = body.text("friendly_name").value_or("Chrome on Mac");
     device.type = body.text("type").value_or("passkey");
@@ -329,7 +339,7 @@ User read_planted_user(std::string_view text, Time now)
     const Body body(text);
     User user = read_user(body, now);
     UserRecord& record = user.record;
-    record.id = body.text("id").value_or(record.id);
+    record.id = read_id(body);
     record.email_verified = body.flag("email_verified").value_or(false);
     record.phone_verified = body.flag("phone_verified").value_or(false);
     record.external_id = body.text("external_id").value_or("");

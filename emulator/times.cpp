@@ -89,7 +89,7 @@ std::string to_text(Time time)
 std::optional<Time> parse_time(std::string_view text)
 {
     const auto year = take_digits(text, 4);
-    if (!year || !take(text, '-')) {
+    if (!year || *year == 0 || !take(text, '-')) {
         return std::nullopt;
     }
     const auto month = take_digits(text, 2);

@@ -166,8 +166,13 @@ const std::vector<Refused> refused_calls{
     {"POST", "/admin/apps/app/users", "{}", 400, "invalid_request"},
     {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","webauthn_devices":{}})", 400, "invalid_request"},
     {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","recent_events":[1]})", 400, "invalid_request"},
+    {"POST", "/admin/apps/app/users", R"({"id":"","email":"x@y.z"})", 400, "invalid_request"},
+    {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","created_at":"0000-01-01T00:00:00Z"})", 400,
+     "invalid_request"},
+    {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","webauthn_devices":[{"id":""}]})", 400, "invalid_request"},
     {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","user_metadata":{"x":1e400}})", 400, "invalid_request"},
     {"POST", "/admin/apps/app/users", with_nested_metadata(30), 400, "invalid_request"},
+    {"POST", "/admin/apps/app/users/USER/devices", R"({"id":""})", 400, "invalid_request"},
 };
 
 /// A call of an endpoint. USER stands for the id of a user that exists.
