@@ -1,5 +1,7 @@
 #include "store.hpp"
 
+#include <boost/beast/core/string.hpp>
+
 #include <algorithm>
 
 namespace passage::emulator {
@@ -426,7 +428,9 @@ std::optional<User> Store::update_user(std::string_view app_id, std::string_view
     }
     UserRecord& record = user->record;
     if (changes.email) {
-        record.email_verified = record.email_verified && record.email == *changes.email;
+        // Without regard to case, as the table compares e-mail addresses.
+        const bool is_same = boost::beast::iequals(record.email.value_or(""), changes.email->value_or(""));
+        record.email_verified = record.email_verified && is_same;
         record.email = *changes.email;
     }
     if (changes.phone) {

@@ -339,6 +339,14 @@ BOOST_AUTO_TEST_CASE(user_may_keep_its_own_identifiers)
     BOOST_TEST(text(user_of(users("GET", "/" + id)).at("email")) == "JANE@example.com");
 }
 
+BOOST_AUTO_TEST_CASE(e_mail_stays_verified_if_only_its_case_changes)
+{
+    call("POST", "/admin/apps/app/users", R"({"id":"v","email":"v@x.y","email_verified":true})");
+    const json::object user = user_of(users("PATCH", "/v", R"({"email":"V@X.y"})"));
+    BOOST_TEST(text(user.at("email")) == "V@X.y");
+    BOOST_TEST(user.at("email_verified").as_bool());
+}
+
 BOOST_AUTO_TEST_CASE(changed_identifier_is_not_verified_any_more)
 {
     call("POST", "/admin/apps/app/users",
