@@ -14,6 +14,8 @@
 namespace passage {
 
 /// The request of `Client::create_user`. It must have an e-mail address, a phone number, or both.
+///
+/// The metadata may nest at most 29 levels deep, itself included, and must contain neither NaN nor infinity.
 class CreateUserRequest
 {
 public:
@@ -103,7 +105,7 @@ private:
 /// The request of `Client::update_user`.
 ///
 /// The service changes the fields that the request sets or clears, and keeps the others as they are. The request must
-/// set or clear at least one field.
+/// set or clear at least one field. The limits of the metadata are those of `CreateUserRequest`.
 class UpdateUserRequest
 {
 public:

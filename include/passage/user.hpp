@@ -127,7 +127,8 @@ struct SocialConnections
 
 /// A user as an item of a list.
 ///
-/// Strings that the service omits, or sends as null, are empty.
+/// Strings that the service omits, or sends as null, are empty. Metadata that nests more than 29 levels deep, or that
+/// has a number beyond the range of a double, may fail to be decoded (`Errc::decode`).
 struct UserSummary
 {
     UserSummary() = default;
