@@ -61,7 +61,10 @@ Response refuse(const passage::Error& error)
                         : passage::is_invalid_argument(error) ? http::status::bad_request
                         : passage::is_timeout(error)          ? http::status::gateway_timeout
                                                               : http::status::bad_gateway;
-    return respond(status, {{"error", http::obsolete_reason(status)}});
+    Response response = respond(status, {{"error", http::obsolete_reason(status)}});
+    if (status == http::status::unauthorized)
+        response.set(http::field::www_authenticate, "Bearer");
+    return response;
 }
 
 /// Used by connections on all threads.

@@ -9,6 +9,7 @@ using namespace passage;
 using namespace std::chrono_literals;
 using passage::test::Browser;
 using passage::test::Server;
+namespace http = boost::beast::http;
 
 namespace {
 
@@ -30,8 +31,11 @@ BOOST_FIXTURE_TEST_CASE(a_user_signs_up_and_is_known_by_the_token, Served)
     BOOST_TEST(me.result_int() == 200u);
     BOOST_TEST((boost::json::parse(me.body()).at("email") == "jane.doe@example.com"));
 
-    BOOST_TEST(browser.ask("GET /me HTTP/1.1").result_int() == 401u);
-    BOOST_TEST(browser.ask("GET /me HTTP/1.1\r\nAuthorization: Bearer x").result_int() == 401u);
+    for (const char* request : {"GET /me HTTP/1.1", "GET /me HTTP/1.1\r\nAuthorization: Bearer x"}) {
+        const auto refused = browser.ask(request);
+        BOOST_TEST(refused.result_int() == 401u);
+        BOOST_TEST(refused[http::field::www_authenticate] == "Bearer");
+    }
     BOOST_TEST(browser.ask("POST /sign-up HTTP/1.1", "{}").result_int() == 400u);
     BOOST_TEST(browser.ask("POST /sign-up HTTP/1.1", R"({"email":"nobody"})").result_int() == 400u);
     BOOST_TEST(browser.ask("POST /sign-up HTTP/1.1", R"({"email":"jane.doe@example.com"})").result_int() == 400u);
