@@ -278,6 +278,20 @@ using Clock = std::chrono::steady_clock;
 
 } // namespace
 
+BOOST_AUTO_TEST_SUITE(sign_in)
+
+BOOST_FIXTURE_TEST_CASE(refused_token_is_asked_for_again_without_a_challenge, Served)
+{
+    for (const char* const token : {"", "not.a.token"}) {
+        const Response response = Visitor{application}.post("/sign-in", {{"token", token}});
+        BOOST_TEST(response.result_int() == 403U);
+        BOOST_TEST(response.count(http::field::set_cookie) == 0U);
+        BOOST_TEST((response.body().find("name=\"token\"") != std::string::npos));
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 BOOST_AUTO_TEST_SUITE(sign_out)
 
 BOOST_FIXTURE_TEST_CASE(signing_out_clears_the_cookie, Served)

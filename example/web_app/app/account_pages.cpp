@@ -52,9 +52,10 @@ asio::awaitable<web::Response> AccountPages::sign_in(const web::Request& request
     const auto claims = co_await authenticator_.authenticate(token);
     if (!claims && !passage::is_token_refused(claims.error()))
         co_return view_.failure(request, nullptr, claims.error());
+    // Not 401, which needs a challenge (WWW-Authenticate): a form is no authentication scheme of HTTP.
     if (!claims)
         co_return view_.page(
-            http::status::unauthorized, "sign_in", "Sign in", request, nullptr,
+            http::status::forbidden, "sign_in", "Sign in", request, nullptr,
             {{"error", explain(token.empty() ? passage::JwtReason::missing : claims.error().jwt_reason)}});
 
     const auto left = std::chrono::floor<std::chrono::seconds>(claims->expires_at - std::chrono::system_clock::now());
