@@ -1,11 +1,11 @@
 #include "records.hpp"
 
 #include "../exit_code.hpp"
+#include "../parse_json.hpp"
 #include "../text.hpp"
 #include "csv_reader.hpp"
 #include "pieces.hpp"
 
-#include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
 #include <unistd.h>
@@ -151,13 +151,12 @@ private:
 
     void parse(Record& record)
     {
-        boost::system::error_code error;
-        json::value value = json::parse(text_, error);
-        if (error) {
-            record.problem = "is no JSON: " + error.message();
+        auto value = parse_json(text_);
+        if (!value) {
+            record.problem = value.error();
             return;
         }
-        json::object* const object = value.if_object();
+        json::object* const object = value->if_object();
         if (!object) {
             record.problem = "is no JSON object";
             return;
@@ -370,12 +369,13 @@ private:
             set_status(record, text);
             break;
         case Use::metadata: {
-            boost::system::error_code error;
-            json::value value = json::parse(text, error);
-            if (error || !value.is_object())
+            auto value = parse_json(text);
+            if (!value)
+                record.problem = in_quotes(names_[index]) + ' ' + value.error();
+            else if (!value->is_object())
                 record.problem = in_quotes(names_[index]) + " is no JSON object";
             else
-                set_metadata(record, std::move(value.get_object()));
+                set_metadata(record, std::move(value->get_object()));
             break;
         }
         case Use::metadata_field:

@@ -313,9 +313,11 @@ def json_lines(folder):
             same_user(user, emulator.user(user["id"]))
 
         created = run(env, "users", "create", "--json", "--email", "jane@example.com", "--metadata", "plan=pro",
-                      "--metadata", "seats:=5", "--metadata", '{"beta":true}').line()
+                      "--metadata", "seats:=5", "--metadata", '{"beta":true}',
+                      "--metadata", "longitude:=-126.41228839374281").line()
         same_user(created, emulator.user(created["id"]))
-        check_equal(created["user_metadata"], {"plan": "pro", "seats": 5, "beta": True}, "metadata")
+        check_equal(created["user_metadata"], {"plan": "pro", "seats": 5, "beta": True, "longitude": -126.41228839374281},
+                    "metadata")
         jane = created["id"]
         check_equal(run(env, "users", "find", "--json", "jane@example.com").line()["id"], jane, "found user")
         changed = run(env, "users", "update", "--json", jane, "--phone", "+15005550007", "--clear-email").line()

@@ -440,6 +440,14 @@ def bad_rows():
     )
     expect(run(None, "import", path, "--dry-run", "--skip-bad", "--unknown", "metadata"), 0, "12 records, 3 can be")
 
+    rows = ["email,metadata", "ann@example.com,", "bob@example.com,[1]", "cy@example.com,{"]
+    expect(
+        run(None, "import", file_of("bad_metadata.csv", "\n".join(rows)), "--dry-run"),
+        2,
+        'line 3: "metadata" is no JSON object',
+        'line 4: "metadata" is no JSON: ',
+    )
+
 
 def hostile_csv():
     header = b"email,note\n"
@@ -561,6 +569,23 @@ def existing():
         # A summary for scripts.
         summary = json.loads(run(target, "import", file_of("json.jsonl", changed), "--json").out)
         check(summary["existed"] == 1 and summary["left"] == 0, summary)
+
+
+def numbers():
+    """Metadata is carried over without a change of a number."""
+    doubles = [dice.uniform(-180, 180) for _ in range(200)]
+    doubles += [dice.uniform(1, 10) * 10.0 ** dice.randint(-300, 300) for _ in range(200)]
+    doubles += [5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, -0.0]
+    metadata = {"doubles": doubles, "integers": [0, -(2**63), 2**64 - 1]}
+    line = json.dumps({"email": "ann@example.com", "user_metadata": metadata}) + "\n"
+    with emulator("target") as target:
+        expect(run(target, "import", file_of("numbers.jsonl", line)), 0, "1 user created")
+        ann = target.users()[0]
+        check(ann["user_metadata"] == metadata, f"{ann['user_metadata']} in place of {metadata}")
+        for form in ("jsonl", "csv"):
+            path = file_of(f"own.{form}", run(target, "export", "--format", form).out)
+            expect(run(target, "import", path, "--existing", "update"), 0, "0 users created")
+            check(target.users() == [ann], f"{target.users()} in place of {ann}")
 
 
 def lost_answers():
@@ -866,6 +891,7 @@ cases = {
         hostile_csv,
         large_file,
         existing,
+        numbers,
         lost_answers,
         outage,
         interrupted,
