@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -61,6 +62,8 @@ public:
     bool on_comment(json::string_view, error_code&) { return true; }
 
     json::value release() { return std::move(result_); }
+    /// A name that an object has twice, if there is one.
+    const std::optional<json::string>& repeated() const { return repeated_; }
 
 private:
     bool add_part(json::string_view part)
@@ -89,7 +92,8 @@ private:
         } else if (json::array* const array = open_.back().if_array()) {
             array->push_back(std::move(value));
         } else {
-            open_.back().get_object().insert_or_assign(keys_.back(), std::move(value));
+            if (!open_.back().get_object().emplace(keys_.back(), std::move(value)).second)
+                repeated_ = keys_.back();
             keys_.pop_back();
         }
         return true;
@@ -99,6 +103,7 @@ private:
     std::vector<json::string> keys_; ///< Of members whose values have not ended.
     json::string text_;              ///< The string that is being read.
     json::value result_;
+    std::optional<json::string> repeated_;
 };
 
 } // namespace
@@ -112,7 +117,10 @@ expected<json::value, std::string> parse_json(std::string_view text)
         error = json::error::extra_data;
     if (error)
         return unexpected{"is no JSON: " + error.message()};
-    return parser.handler().release();
+    Builder& builder = parser.handler();
+    if (const auto& name = builder.repeated())
+        return unexpected{"has two members \"" + std::string{name->begin(), name->end()} + '"'};
+    return builder.release();
 }
 
 } // namespace passage::ctl

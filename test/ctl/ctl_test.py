@@ -248,6 +248,7 @@ def exit_codes(folder):
                       ["users", "list", "--filter", "size>3"], ["users", "list", "--filter", "status>active"],
                       ["users", "list", "--order-by", "identifier"], ["users", "list", "--created-before", "today"],
                       ["users", "create", "--email", "a@b.c", "--metadata", "plan"], ["users", "create"],
+                      ["users", "create", "--email", "a@b.c", "--metadata", '{"plan":1,"plan":2}'],
                       ["users", "update", ids[0]], ["users", "get", "."], ["users", "get", "x" * 300],
                       ["users", "list", "--proxy", "http://u:p@h"],
                       ["magic-link", "create"], ["magic-link", "create", "--user", ids[0]]):

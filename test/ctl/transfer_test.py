@@ -421,6 +421,8 @@ def bad_rows():
         '{"email":"eve@example.com","Mail":null,"E-mail":""}',
         '{"phone":"+15005550002","metadata.plan":1,"User_Metadata.plan":2}',
         '{"phone":"+15005550003","user_metadata":{"a":{"b":[1,-1e999]}}}',
+        '{"email":"fay@example.com","phone":"","email":"gus@example.com"}',
+        '{"email":"fay@example.com","user_metadata":{"a":{"b":1,"\\u0062":1}}}',
     ]
     path = file_of("bad.jsonl", "\n".join(lines))
     expect(
@@ -436,14 +438,17 @@ def bad_rows():
         'line 10: "Mail" is a second member for the same field',
         'line 12: "User_Metadata.plan" is a second member for the same field',
         'line 13: has a number that is too large in the metadata, "a"',
-        "10 records of 12 cannot",
+        'line 14: has two members "email"',
+        'line 15: has two members "b"',
+        "12 records of 14 cannot",
     )
-    expect(run(None, "import", path, "--dry-run", "--skip-bad", "--unknown", "metadata"), 0, "12 records, 3 can be")
+    expect(run(None, "import", path, "--dry-run", "--skip-bad", "--unknown", "metadata"), 0, "14 records, 3 can be")
 
-    rows = ["email,metadata", "ann@example.com,", "bob@example.com,[1]", "cy@example.com,{"]
+    rows = ["email,metadata", 'ann@example.com,"{""a"":1,""a"":2}"', "bob@example.com,[1]", "cy@example.com,{"]
     expect(
         run(None, "import", file_of("bad_metadata.csv", "\n".join(rows)), "--dry-run"),
         2,
+        'line 2: "metadata" has two members "a"',
         'line 3: "metadata" is no JSON object',
         'line 4: "metadata" is no JSON: ',
     )
