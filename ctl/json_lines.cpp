@@ -5,7 +5,6 @@
 #include <passage/list_users.hpp>
 
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
@@ -220,11 +219,6 @@ json::object to_json(const AppInfo& app)
             {"dark_logo_url", text(app.dark_logo_url)}};
 }
 
-json::object to_json(const Claims& claims)
-{
-    return json::parse(json::string_view{claims.payload}).as_object();
-}
-
 json::object to_json(const Error& error)
 {
     return {{"error", text(to_string(error))},         {"operation", text(error.operation)},
@@ -233,13 +227,22 @@ json::object to_json(const Error& error)
             {"request_id", text(error.request_id)}};
 }
 
+std::string_view to_json(const Claims& claims)
+{
+    return claims.payload;
+}
+
 void write_line(std::ostream& stream, const json::object& object)
 {
-    const std::string serialized = json::serialize(object);
+    write_line(stream, json::serialize(object));
+}
+
+void write_line(std::ostream& stream, std::string_view text)
+{
     std::string line;
-    line.reserve(serialized.size() + 1);
-    for (std::size_t at = 0; at < serialized.size();) {
-        const auto byte = [&](std::size_t offset) { return static_cast<unsigned char>(serialized[at + offset]); };
+    line.reserve(text.size() + 1);
+    for (std::size_t at = 0; at < text.size();) {
+        const auto byte = [&](std::size_t offset) { return static_cast<unsigned char>(text[at + offset]); };
         // All texts are valid UTF-8.
         const std::size_t bytes = byte(0) < 0xc0 ? 1 : byte(0) < 0xe0 ? 2 : byte(0) < 0xf0 ? 3 : 4;
         unsigned code = byte(0);
@@ -251,8 +254,10 @@ void write_line(std::ostream& stream, const json::object& object)
             std::array<char, 8> escaped{};
             std::snprintf(escaped.data(), escaped.size(), "\\u%04x", code);
             line += escaped.data();
+        } else if (code < ' ') {
+            line += ' '; // a line end or tab between values, as JSON has none within texts
         } else {
-            line.append(serialized, at, bytes);
+            line.append(text.substr(at, bytes));
         }
         at += bytes;
     }

@@ -1,5 +1,6 @@
 """ctl_test.py CASE PASSAGECTL EMULATOR SOURCE: passagectl as its users run it, against the emulator."""
 
+import base64
 import contextlib
 import datetime
 import fcntl
@@ -236,6 +237,22 @@ def certificate(folder, name, days):
     return folder / "certificate.pem", context
 
 
+def token_of(folder, claims):
+    """A token that has these claims as they are written, and the keys that it is checked with."""
+    def openssl(*words, **more):
+        return subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder, **more).stdout
+
+    def encoded(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+    openssl("genrsa", "-out", "token.pem", "2048")
+    modulus = openssl("rsa", "-in", "token.pem", "-noout", "-modulus").decode().strip().removeprefix("Modulus=")
+    signed = encoded(b'{"alg":"RS256","kid":"1"}') + "." + encoded(claims.encode())
+    signature = openssl("dgst", "-sha256", "-sign", "token.pem", input=signed.encode())
+    key = {"kty": "RSA", "kid": "1", "alg": "RS256", "use": "sig", "n": encoded(bytes.fromhex(modulus)), "e": "AQAB"}
+    return f"{signed}.{encoded(signature)}", json.dumps({"keys": [key]}).encode()
+
+
 def exit_codes(folder):
     with Emulator(folder, "--seed", "3") as emulator:
         env = emulator.environment
@@ -340,6 +357,13 @@ def json_lines(folder):
 
         token = emulator.call("POST", f"/admin/apps/demo/users/{jane}/tokens", {})["token"]
         check_equal(run(env, "tokens", "verify", "--json", stdin=token).line()["sub"], jane, "claims")
+        # Claims are printed as they were signed, but on one line, and no terminal obeys them.
+        claims = (f'{{\n\t"sub": "jane",\r\n\t"aud": "demo", "exp": {int(time.time()) + 600},\n'
+                  '\t"x": [1e400, -126.41228839374281, 123456789012345678901234567890, "\x9bé"]}')
+        token, keys = token_of(folder, claims)
+        with server(lambda handler: handler.send(200, keys)) as port:
+            verified = run(env | {"PASSAGE_AUTH_URL": f"http://127.0.0.1:{port}"}, "tokens", "verify", "--json", stdin=token)
+        check_equal(verified.out, re.sub(r"[\n\r\t]", " ", claims).replace("\x9b", "\\u009b") + "\n", "claims")
         expired = emulator.call("POST", f"/admin/apps/demo/users/{jane}/tokens", {"exp": 1600000000})["token"]
         check("expired" in run(env, "tokens", "verify", stdin=expired, code=REFUSED).err, "not called expired")
         check_equal(run(env, "tokens", "revoke", "--json", "-y", jane).line(), {"user_id": jane, "revoked": True}, "revoked")
