@@ -271,11 +271,22 @@ BioPtr start_tls(BioPtr transport, const std::string& host, const std::string& c
     return secured;
 }
 
+/// In brackets if it is an IPv6 address.
+std::string bracketed(const std::string& host)
+{
+    return host.find(':') != host.npos ? '[' + host + ']' : host;
+}
+
+/// The value of the field `Host` (RFC 9110, section 7.2): a port only if the scheme has another one by default.
+std::string host_field(const ProbeTarget& target)
+{
+    return bracketed(target.host) + (target.port == (target.tls ? "443" : "80") ? "" : ':' + target.port);
+}
+
 /// Has a proxy open a tunnel.
 void open_tunnel(BIO* proxy, const ProbeTarget& target)
 {
-    const bool is_v6 = target.host.find(':') != target.host.npos;
-    const std::string authority = (is_v6 ? '[' + target.host + ']' : target.host) + ':' + target.port;
+    const std::string authority = bracketed(target.host) + ':' + target.port;
     std::string request = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n";
     if (!target.proxy_authorization.empty())
         request += "Proxy-Authorization: " + target.proxy_authorization + "\r\n";
@@ -309,7 +320,7 @@ struct Probe::Stream
 };
 
 Probe::Probe(const ProbeTarget& target, const std::vector<std::string>& protocols)
-    : host_{target.host}, stream_{std::make_unique<Stream>()}
+    : host_field_{host_field(target)}, stream_{std::make_unique<Stream>()}
 {
     if (!target.unix_socket.empty())
         stream_->bio = connect_unix(target.unix_socket);
@@ -335,7 +346,7 @@ std::optional<std::chrono::seconds> Probe::clock_difference(const std::string& p
     using namespace std::chrono;
 
     const auto sent = system_clock::now();
-    write_all(stream_->bio.get(), "GET " + path + " HTTP/1.1\r\nHost: " + host_ +
+    write_all(stream_->bio.get(), "GET " + path + " HTTP/1.1\r\nHost: " + host_field_ +
                                       "\r\nUser-Agent: passagectl/" PASSAGE_VERSION "\r\nConnection: close\r\n\r\n");
     const auto date = date_of(read_head(stream_->bio.get()));
     if (!date)

@@ -73,7 +73,7 @@ public:
 private:
     struct Stream;
 
-    std::string host_;
+    std::string host_field_;
     std::unique_ptr<Stream> stream_;
     std::optional<TlsFacts> tls_;
 };

@@ -576,8 +576,8 @@ def doctor(folder):
         def refuse(handler):
             handler.send(403)
 
-        def tunnel(handler):
-            upstream = socket.create_connection(("127.0.0.1", emulator.port))
+        def tunnel(handler, port=emulator.port):
+            upstream = socket.create_connection(("127.0.0.1", port))
             handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
             sockets = [handler.connection, upstream]
             while ready := select.select(sockets, [], [], PATIENCE)[0]:
@@ -634,6 +634,20 @@ def doctor(folder):
         plain = env | {"PASSAGE_CA_FILE": ""}
         with server(lambda handler: answer(handler, Date=date.strftime("%a, %d %b %Y %H:%M:%S GMT"))) as port:
             examined(plain | {"PASSAGE_BASE_URL": f"http://127.0.0.1:{port}/v1"}, code=FAILED if late else OK, failed=late)
+
+    # All requests name the server as its URL does.
+    hosts = set()
+
+    def note_host(handler):
+        hosts.add(handler.headers["Host"])
+        answer(handler)
+
+    with server(note_host) as port, server(lambda handler: tunnel(handler, port)) as proxy:
+        for host in ("[::1]:8080", "[::1]", "127.0.0.1:8080"):
+            hosts.clear()
+            examined(plain | {"PASSAGE_BASE_URL": f"http://{host}/v1"}, "--proxy", f"http://127.0.0.1:{proxy}",
+                     "--allow-plain-http", code=OK, failed=[])
+            check_equal(hosts, {host}, "hosts")
 
 
 def options_of(help_text):
