@@ -10,6 +10,8 @@ CreateMagicLinkRequest request_for(const MagicLinkOptions& options)
 {
     if (options.email.has_value() + options.phone.has_value() + options.user_id.has_value() != 1)
         throw Failure{ExitCode::usage, "a magic link needs one of --email, --phone and --user"};
+    if (!options.user_id && options.channel != MagicLinkChannel::unknown)
+        throw Failure{ExitCode::usage, "--channel goes with --user, not with --email or --phone"};
     if (options.email)
         return CreateMagicLinkRequest::for_email(*options.email);
     if (options.phone)

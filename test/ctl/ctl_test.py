@@ -268,7 +268,8 @@ def exit_codes(folder):
                       ["users", "create", "--email", "a@b.c", "--metadata", '{"plan":1,"plan":2}'],
                       ["users", "update", ids[0]], ["users", "get", "."], ["users", "get", "x" * 300],
                       ["users", "list", "--proxy", "http://u:p@h"],
-                      ["magic-link", "create"], ["magic-link", "create", "--user", ids[0]]):
+                      ["magic-link", "create"], ["magic-link", "create", "--user", ids[0]],
+                      ["magic-link", "create", "--email", "a@b.c", "--channel", "phone"]):
             result = run(env, *words, code=USAGE)
             check(result.err and not result.out, f"{words}: {result.out}{result.err}")
 
