@@ -37,7 +37,6 @@ struct Operator
     Comparison comparison;
 };
 
-// Longest first.
 constexpr std::array<Operator, 6> operators{{{"!=", Comparison::not_equal},
                                              {"!~", Comparison::not_like},
                                              {"=", Comparison::equal},
@@ -90,12 +89,15 @@ std::string value_of(Kind kind, const std::string& value, const std::string& fil
 
 UserFilter parse_filter(const std::string& text)
 {
-    const std::size_t end = std::min(text.find_first_of("!=<>~"), text.size());
+    // All of them, so that "==" and ">=" are refused, and not taken for an operator and a value that begins with "=".
+    constexpr const char* operator_characters = "!=<>~";
+    const std::size_t end = std::min(text.find_first_of(operator_characters), text.size());
+    const std::size_t value = std::min(text.find_first_not_of(operator_characters, end), text.size());
     const Field* const field = find_field(std::string_view{text}.substr(0, end));
     if (!field)
         refuse(text, "does not begin with a field: " + field_names(""));
     for (const Operator& op : operators) {
-        if (!std::string_view{text}.substr(end).starts_with(op.text))
+        if (std::string_view{text}.substr(end, value - end) != op.text)
             continue;
         const bool is_pattern = op.comparison == Comparison::like || op.comparison == Comparison::not_like;
         const bool is_order = op.comparison == Comparison::greater || op.comparison == Comparison::less;
@@ -103,9 +105,9 @@ UserFilter parse_filter(const std::string& text)
             refuse(text, "has an operator for identifier and id only");
         if (is_order && field->kind == Kind::status)
             refuse(text, "has an operator for numbers and times only");
-        return {field->name, op.comparison, value_of(field->kind, text.substr(end + op.text.size()), text)};
+        return {field->name, op.comparison, value_of(field->kind, text.substr(value), text)};
     }
-    refuse(text, "has no operator: = != > < ~ !~");
+    refuse(text, "must have one of the operators = != > < ~ !~");
 }
 
 UserOrder parse_order(const std::string& text)

@@ -263,6 +263,7 @@ def exit_codes(folder):
 
         for words in ([], ["users"], ["fly"], ["users", "list", "--fly"], ["users", "list", "--limit", "0"],
                       ["users", "list", "--filter", "size>3"], ["users", "list", "--filter", "status>active"],
+                      ["users", "list", "--filter", "identifier==jane@example.com"], ["users", "list", "--filter", "id=~a%"],
                       ["users", "list", "--order-by", "identifier"], ["users", "list", "--created-before", "today"],
                       ["users", "create", "--email", "a@b.c", "--metadata", "plan"], ["users", "create"],
                       ["users", "create", "--email", "a@b.c", "--metadata", '{"plan":1,"plan":2}'],
