@@ -512,6 +512,18 @@ BOOST_FIXTURE_TEST_CASE(saving_what_another_administrator_changed_too_is_refused
     }
 }
 
+BOOST_FIXTURE_TEST_CASE(metadata_is_saved_whatever_its_numbers_are, Served)
+{
+    // As Boost.JSON 1.81 reads it, this is another number.
+    const std::string path =
+        "/admin/users/" +
+        emulator.plant_user(R"({"email":"joe@example.com","user_metadata":{"longitude":-126.41228839374281}})");
+    Form form = ada.form(path);
+    form["metadata"] = R"({"plan":"pro"})";
+    BOOST_TEST(ada.post(path, form).result_int() == 303U);
+    BOOST_TEST(ada.form(path).at("metadata") == R"({"plan":"pro"})");
+}
+
 BOOST_FIXTURE_TEST_CASE(cancelled_import_lists_no_line_that_was_not_tried, Served)
 {
     emulator.set_faults(Faults{}.latency(200ms));

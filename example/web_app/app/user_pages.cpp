@@ -164,7 +164,9 @@ passage::expected<Edit> read_edit(const web::Fields& form, const passage::UserIn
         email.empty() ? edit.request.clear_email() : edit.request.email(email);
     if (changes("phone", "phone", form["was_phone"], phone, user.phone))
         phone.empty() ? edit.request.clear_phone() : edit.request.phone(phone);
-    if (changes("metadata", "metadata", read_metadata(form["was_metadata"]), *metadata, user.user_metadata))
+    // From text as well: Boost.JSON may read a double as the next one, and all must be alike.
+    const std::optional<json::object> metadata_now = read_metadata(to_text(user.user_metadata));
+    if (changes("metadata", "metadata", read_metadata(form["was_metadata"]), *metadata, metadata_now))
         edit.request.metadata(*metadata);
     return edit;
 }
