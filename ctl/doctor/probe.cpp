@@ -328,9 +328,13 @@ Probe::Probe(const ProbeTarget& target, const std::vector<std::string>& protocol
         stream_->bio = connect_tcp(target.host, target.port);
     else {
         stream_->bio = connect_tcp(target.proxy_host, target.proxy_port);
-        if (target.proxy_tls)
-            stream_->bio =
-                start_tls(std::move(stream_->bio), target.proxy_host, target.ca_file, {}, stream_->proxy_tls);
+        if (target.proxy_tls) {
+            TlsFacts& facts = stream_->proxy_tls;
+            stream_->bio = start_tls(std::move(stream_->bio), target.proxy_host, target.ca_file, {}, facts);
+            // Unlike the server, it would get credentials.
+            if (facts.chain_fault || facts.time_fault || facts.name_fault)
+                throw std::runtime_error{"the proxy's certificate is refused"};
+        }
         open_tunnel(stream_->bio.get(), target);
     }
     if (target.tls) {

@@ -53,7 +53,7 @@ struct TlsFacts
 };
 
 /// A connection that looks at a server more closely than a client does. It verifies the server's certificates and goes
-/// on if they are bad, so it must never carry the API key.
+/// on if they are bad, so it must never carry the API key. A proxy whose certificate is bad gets no request.
 ///
 /// All functions block, for some seconds at most each. They throw `std::runtime_error`.
 class Probe

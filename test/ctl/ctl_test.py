@@ -592,6 +592,8 @@ def doctor(folder):
                     (upstream if each is handler.connection else handler.connection).sendall(data)
 
         with server(refuse) as port:
+                    while isinstance(each, ssl.SSLSocket) and each.pending():
+                        data += each.recv(65536)
             examined(env, "--proxy", f"http://127.0.0.1:{port}", code=UNREACHABLE, failed=["proxy"])
         examined(env, "--proxy", f"http://127.0.0.1:{closed_port()}", code=UNREACHABLE, failed=["tcp"])
         with server(tunnel) as port:
@@ -609,6 +611,32 @@ def doctor(folder):
         with server(lambda handler: handler.send(status, b"<html></html>", **fields)) as port:
             plain = env | {"PASSAGE_BASE_URL": f"http://localhost:{port}/v1"}
             steps = examined(plain, code=FAILED if status == 200 else REFUSED, failed=["app"])
+        # A proxy that shows the client a good certificate, and doctor's own connections another one, gets no request there.
+        file, context = certificate(folder, "localhost", 9)
+        trusted = folder / "trusted.pem"
+        trusted.write_text(pathlib.Path(env["PASSAGE_CA_FILE"]).read_text() + file.read_text())
+        _, stranger = certificate(folder, "localhost", 9)
+        shown, asked = [], []
+
+        def show(connection, *_):
+            if shown:
+                connection.context = stranger
+            shown.append(connection.context)
+
+        def note(handler):
+            asked.append(handler.connection.context)
+            tunnel(handler)
+
+        context.sni_callback = show
+        with server(note, context) as port:
+            proxy = f"https://localhost:{port}"
+            steps = {line["step"]: line for line in run(
+                env, "doctor", "--json", "--ca-file", trusted, "--proxy", proxy, code=OK).lines()}
+        check(stranger in shown, "doctor made no connection of its own")
+        check(stranger not in asked, "a proxy that was refused got a request")
+        check_equal((steps["proxy"]["state"], steps["tls"]["state"]), ("ok", "skipped"), "steps")
+        check("the proxy's certificate is refused" in steps["tls"]["detail"], steps["tls"])
+
             check("is not the API" in steps["app"]["advice"], steps["app"])
 
     with Emulator(folder, "--fault", "error=503") as emulator:
