@@ -116,8 +116,10 @@ expected<ProxyVariable> parse_proxy_variable(std::string_view text, std::string_
         if (auto good = check_proxy_credentials(result.credentials.reveal(), variable); !good)
             return unexpected{std::move(good.error())};
     }
-    if (auto url = parse_proxy_url(result.url, variable); !url)
-        return unexpected{std::move(url.error())};
+    // The value is not shown: what is malformed may have credentials anywhere.
+    if (!parse_proxy_url(result.url, variable))
+        return invalid(variable, "is not of the form [http[s]://][user:password@]host[:port], with the user and the "
+                                 "password percent-encoded");
     return result;
 }
 

@@ -25,7 +25,7 @@ struct ProxyVariable
     Secret credentials; ///< The user information, percent-decoded, as "user:password"; empty if there is none.
 };
 
-/// Parses the value of an environment variable. Fails as `parse_proxy_url`; no message shows the credentials.
+/// Parses the value of an environment variable. Fails as `parse_proxy_url`; no message shows any part of the value.
 expected<ProxyVariable> parse_proxy_variable(std::string_view text, std::string_view variable);
 
 /// Checks that credentials are empty or "user:password" (RFC 7617, section 2).

@@ -115,9 +115,12 @@ BOOST_AUTO_TEST_CASE(credentials_are_taken_out_of_a_variable)
 BOOST_AUTO_TEST_CASE(a_variable_that_is_refused_is_named_and_not_shown)
 {
     for (const std::string text :
-         {"socks5://canary:canary@proxy", "http://canary:canary%@proxy", "http://canary:%zz@proxy",
-          "http://can%3Aary:pass@proxy", "http://canary:a%0D%0Ab@proxy", "http://canary:can/ary@proxy",
-          "http://canary:canary@", "http://canary:canary@a b", "http://canary:canary@proxy:99999"}) {
+         {"socks5://canary:canary@proxy", "socks5://canary:canary", "canary:canary", "http://canary:canary",
+          "http://canary:99999", "http://canary:canary/", "http://canary:canary?canary", "canary canary",
+          "canary:canary%40proxy:3128", "http://canary:canary%40proxy:3128", "canary:canary://canary@proxy:3128",
+          "http://canary:canary%@proxy", "http://canary:%zz@proxy", "http://can%3Aary:pass@proxy",
+          "http://canary:a%0D%0Ab@proxy", "http://canary:can/ary@proxy", "http://canary:canary@",
+          "http://canary:canary@a b", "http://canary:canary@proxy:99999"}) {
         const auto read = http::parse_proxy_variable(text, "HTTPS_PROXY");
         BOOST_TEST_REQUIRE(!read, text);
         BOOST_TEST((read.error().code == Errc::invalid_argument));
