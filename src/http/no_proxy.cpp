@@ -53,13 +53,13 @@ std::optional<Bytes> read_address(std::string_view text)
     return std::nullopt;
 }
 
-/// Returns the address of a server. An IPv4-mapped IPv6 address becomes the IPv4 address.
-std::optional<Bytes> address_of(const BaseUrl& server)
+/// Returns the IPv4 address that an IPv6 address is mapped from (RFC 4291, section 2.5.5.2). Other addresses are
+/// returned unchanged.
+Bytes unmapped(Bytes address)
 {
-    std::optional<Bytes> address = server.host_is_address ? read_address(server.host) : std::nullopt;
     constexpr std::array<unsigned char, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    if (address && address->size() > mapped.size() && std::equal(mapped.begin(), mapped.end(), address->begin()))
-        address->erase(address->begin(), address->begin() + mapped.size());
+    if (address.size() > mapped.size() && std::equal(mapped.begin(), mapped.end(), address.begin()))
+        address.erase(address.begin(), address.begin() + mapped.size());
     return address;
 }
 
@@ -136,7 +136,7 @@ bool matches(const Entry& entry, const BaseUrl& server, const std::optional<Byte
     if (entry.is_all)
         return true;
     if (address)
-        return is_within(*address, entry);
+        return is_within(*address, entry) || is_within(unmapped(*address), entry);
     const std::string_view host = server.host;
     return !entry.name.empty() && host.ends_with(entry.name) &&
            (host.size() == entry.name.size() || host[host.size() - entry.name.size() - 1] == '.');
@@ -147,7 +147,7 @@ bool matches(const Entry& entry, const BaseUrl& server, const std::optional<Byte
 expected<bool> is_without_proxy(const BaseUrl& server, std::string_view list, std::string_view setting)
 {
     constexpr std::string_view separators = ", \t\r\n";
-    const std::optional<Bytes> address = address_of(server);
+    const std::optional<Bytes> address = server.host_is_address ? read_address(server.host) : std::nullopt;
     bool found = false;
     for (;;) {
         list.remove_prefix(std::min(list.find_first_not_of(separators), list.size()));

@@ -315,6 +315,10 @@ BOOST_AUTO_TEST_CASE(servers_are_matched_by_the_list)
         {"2001:db8::1", "https://[2001:db8::2]", false},
         {"10.0.0.1", "https://[::ffff:10.0.0.1]", true},
         {"::ffff:10.0.0.1", "https://10.0.0.1", false},
+        {"::ffff:10.0.0.1", "https://[::ffff:10.0.0.1]", true},
+        {"::ffff:a00:1", "https://[::ffff:10.0.0.1]", true},
+        {"[::ffff:10.0.0.1]:8443", "https://[::ffff:10.0.0.1]:8443", true},
+        {"::ffff:10.0.0.1", "https://[::ffff:10.0.0.2]", false},
         // networks
         {"10.0.0.0/8", "https://10.255.3.4", true},
         {"10.0.0.0/8", "https://11.0.0.1", false},
@@ -332,6 +336,9 @@ BOOST_AUTO_TEST_CASE(servers_are_matched_by_the_list)
         {"::/0", "https://[2001:db8::1]", true},
         {"::/0", "https://10.0.0.1", false},
         {"::1/128", "https://[::1]", true},
+        {"::ffff:10.0.0.0/104", "https://[::ffff:10.9.9.9]", true},
+        {"::ffff:10.0.0.0/104", "https://[::ffff:11.0.0.1]", false},
+        {"10.0.0.0/8", "https://[::ffff:10.9.9.9]", true},
         // all
         {"*", "https://a.example", true},
         {"*", "https://10.0.0.1", true},
