@@ -69,6 +69,10 @@ void set_environment(const SettingOptions& options)
     set("PASSAGE_AUTH_URL", options.auth_url);
     set("PASSAGE_CA_FILE", options.ca_file);
     set("PASSAGE_UNIX_SOCKET", options.unix_socket);
+    // The library refuses some values of these, which the options override.
+    if (options.no_proxy || options.proxy)
+        for (const char* const name : {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})
+            unsetenv(name);
 }
 
 std::vector<std::string> missing_settings()
@@ -96,13 +100,10 @@ Config read_config(const SettingOptions& options)
     config.tls.key_file = options.client_key;
     config.http_version = options.http_version;
     config.allow_plain_http = options.allow_plain_http;
-    if (options.no_proxy)
-        config.proxy = {};
     if (options.proxy) {
         // Other users of the machine can read the arguments.
         if (options.proxy->find('@') != options.proxy->npos)
             throw Failure{ExitCode::usage, "--proxy takes no credentials; set https_proxy instead"};
-        config.proxy = {};
         config.proxy.url = *options.proxy;
     }
     if (options.timeout) {

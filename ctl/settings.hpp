@@ -28,8 +28,8 @@ struct SettingOptions
     bool allow_plain_http = false;
 };
 
-/// Sets the environment variables that the files and options stand for. Options take precedence over the file of
-/// `--env-file`, and that over the environment.
+/// Sets the environment variables that the files and options stand for, and unsets those for which `--proxy` and
+/// `--no-proxy` stand. Options take precedence over the file of `--env-file`, and that over the environment.
 ///
 /// Throws `Failure` if a file cannot be read or is invalid. The message shows nothing of its values.
 void set_environment(const SettingOptions& options);

@@ -527,6 +527,11 @@ def settings(folder):
         run(env, "users", "list", "--http-version", "3", code=USAGE)
         run(env, "users", "list", "--proxy", f"http://127.0.0.1:{closed_port()}", code=UNREACHABLE)
         run(env | {"all_proxy": "http://127.0.0.1:1", "no_proxy": ""}, "users", "list", "--no-proxy")
+        # The options take precedence over variables that the library refuses, too.
+        for variables in ({"all_proxy": "socks5h://127.0.0.1:1"}, {"HTTPS_PROXY": "http://h:1", "NO_PROXY": "192.168.*"}):
+            run(env | variables, "users", "list", code=USAGE)
+            run(env | variables, "users", "list", "--no-proxy")
+            run(env | variables, "users", "list", "--proxy", f"http://127.0.0.1:{closed_port()}", code=UNREACHABLE)
 
     path = folder / "socket"
     with server(lambda handler: None) as port:
