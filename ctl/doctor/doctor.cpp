@@ -93,6 +93,15 @@ private:
         report_.failed(step_, detail, advice, code);
     }
 
+    std::string proxy() const { return target_.proxy_host + ':' + target_.proxy_port; }
+    /// What the client connects to.
+    std::string peer() const
+    {
+        if (!config_.unix_socket.empty())
+            return config_.unix_socket;
+        return is_proxied_ ? proxy() : target_.host + ':' + target_.port;
+    }
+
     /// Whether the first call failed before it had a response.
     bool has_no_response() const { return !app_ && (app_.error().http_status == 0 || is_at_proxy_); }
     bool has_failed_with(Errc code) const { return !app_ && app_.error().code == code; }
@@ -217,8 +226,7 @@ void Doctor::check_tcp()
                ExitCode::unreachable);
         return;
     }
-    ok((watch_->peer().empty() ? target_.host + ':' + target_.port : watch_->peer()) + " in " +
-       text_of(watch_->timings().connect));
+    ok((watch_->peer().empty() ? peer() : watch_->peer()) + " in " + text_of(watch_->timings().connect));
 }
 
 void Doctor::check_proxy()
@@ -227,9 +235,8 @@ void Doctor::check_proxy()
         skipped("none is used");
         return;
     }
-    const std::string proxy = target_.proxy_host + ':' + target_.proxy_port;
     if (!is_at_proxy_) {
-        ok(proxy + " opened a tunnel in " + text_of(watch_->timings().proxy));
+        ok(proxy() + " opened a tunnel in " + text_of(watch_->timings().proxy));
         return;
     }
     const int status = app_.error().http_status;

@@ -34,6 +34,8 @@ UrlParts split(std::string_view url)
     }
     if (bracket != 0)
         authority = authority.substr(1, bracket - 1);
+    if (authority.ends_with('.')) // the library drops it, too
+        authority.remove_suffix(1);
     parts.host = authority;
     while (parts.path.ends_with('/'))
         parts.path.pop_back();

@@ -577,6 +577,8 @@ def doctor(folder):
         examined(env | {"PASSAGE_BASE_URL": f"https://localhost:{closed_port()}/v1"}, code=UNREACHABLE, failed=["tcp"])
         examined(env | {"PASSAGE_CA_FILE": ""}, code=UNREACHABLE, failed=["chain"])
         examined(env | {"PASSAGE_API_KEY": "wrong"}, code=REFUSED, failed=["key"])
+        dotted = examined(env | {"PASSAGE_BASE_URL": f"https://localhost.:{emulator.port}/v1"}, code=OK, failed=[])
+        check_equal(dotted["server name"], steps["server name"], "server name with a dot at its end")
         examined(env, "--app-id", "other", code=REFUSED, failed=["app"])
         examined(env | {"PASSAGE_BASE_URL": f"http://localhost:{emulator.port}/v1"}, code=UNREACHABLE, failed=["http"])
 
@@ -590,6 +592,8 @@ def doctor(folder):
             while ready := select.select(sockets, [], [], PATIENCE)[0]:
                 for each in ready:
                     data = each.recv(65536)
+                    while isinstance(each, ssl.SSLSocket) and each.pending():
+                        data += each.recv(65536)
                     if not data:
                         upstream.close()
                         handler.close_connection = True
@@ -597,9 +601,8 @@ def doctor(folder):
                     (upstream if each is handler.connection else handler.connection).sendall(data)
 
         with server(refuse) as port:
-                    while isinstance(each, ssl.SSLSocket) and each.pending():
-                        data += each.recv(65536)
-            examined(env, "--proxy", f"http://127.0.0.1:{port}", code=UNREACHABLE, failed=["proxy"])
+            steps = examined(env, "--proxy", f"http://127.0.0.1:{port}", code=UNREACHABLE, failed=["proxy"])
+            check(steps["tcp"]["detail"].startswith(f"127.0.0.1:{port} in "), steps["tcp"])
         examined(env, "--proxy", f"http://127.0.0.1:{closed_port()}", code=UNREACHABLE, failed=["tcp"])
         with server(tunnel) as port:
             steps = examined(env, "--proxy", f"http://127.0.0.1:{port}", code=OK, failed=[])
@@ -608,14 +611,6 @@ def doctor(folder):
                              failed=["chain"])
             check_equal(wrong["proxy"]["state"], "ok", "proxy")
 
-    with Emulator(folder, "--http1") as emulator:
-        steps = examined(emulator.environment, "--http-version", "2", code=UNREACHABLE, failed=["http"])
-        check("does not speak HTTP/2" in steps["http"]["advice"], steps["http"])
-
-    for status, fields in ((200, {"Content-Type": "text/html"}), (302, {"Location": "/login"})):
-        with server(lambda handler: handler.send(status, b"<html></html>", **fields)) as port:
-            plain = env | {"PASSAGE_BASE_URL": f"http://localhost:{port}/v1"}
-            steps = examined(plain, code=FAILED if status == 200 else REFUSED, failed=["app"])
         # A proxy that shows the client a good certificate, and doctor's own connections another one, gets no request there.
         file, context = certificate(folder, "localhost", 9)
         trusted = folder / "trusted.pem"
@@ -642,6 +637,14 @@ def doctor(folder):
         check_equal((steps["proxy"]["state"], steps["tls"]["state"]), ("ok", "skipped"), "steps")
         check("the proxy's certificate is refused" in steps["tls"]["detail"], steps["tls"])
 
+    with Emulator(folder, "--http1") as emulator:
+        steps = examined(emulator.environment, "--http-version", "2", code=UNREACHABLE, failed=["http"])
+        check("does not speak HTTP/2" in steps["http"]["advice"], steps["http"])
+
+    for status, fields in ((200, {"Content-Type": "text/html"}), (302, {"Location": "/login"})):
+        with server(lambda handler: handler.send(status, b"<html></html>", **fields)) as port:
+            plain = env | {"PASSAGE_BASE_URL": f"http://localhost:{port}/v1"}
+            steps = examined(plain, code=FAILED if status == 200 else REFUSED, failed=["app"])
             check("is not the API" in steps["app"]["advice"], steps["app"])
 
     with Emulator(folder, "--fault", "error=503") as emulator:
