@@ -139,7 +139,7 @@ void CallObservation::end_attempt(int http_status, const Error* error)
         attempt_.first_byte = between(*exchange_begin_, first_byte_.value_or(now));
     if (first_byte_)
         attempt_.body = between(*first_byte_, now);
-    attempt_.http_status = http_status;
+    attempt_.http_status = exchange_begin_ ? http_status : 0; // without an exchange it is a proxy's
     if (error)
         attempt_.failure = failed_attempt(*error);
     observer_->attempt_ended(attempt_);

@@ -250,6 +250,24 @@ BOOST_FIXTURE_TEST_CASE(a_connection_that_can_not_be_made_is_told_with_the_stage
     finish();
 }
 
+BOOST_FIXTURE_TEST_CASE(the_status_of_a_proxy_is_not_told_as_the_servers, Fixture)
+{
+    test::ScriptServer proxy{false};
+    proxy.plan({{{[](test::Peer& peer) { peer.receive_connect(); }, steps::send(test::response(403))}}});
+    Config through_proxy = config();
+    through_proxy.proxy.url = proxy.url();
+    through_proxy.proxy.url.resize(through_proxy.proxy.url.rfind('/')); // its path
+    client = std::make_unique<Client>(context, through_proxy);
+    BOOST_TEST((get().error().code == Errc::connect));
+    BOOST_REQUIRE(log->attempts.size() == 1u);
+    BOOST_TEST(log->attempts[0].http_status == 0);
+    BOOST_TEST(log->attempts[0].failure->http_status == 403);
+    BOOST_TEST(log->connections.at(0).failure->http_status == 403);
+    BOOST_TEST(log->calls.at(0).failure->http_status == 403);
+    finish();
+    BOOST_TEST(proxy.finish() == "");
+}
+
 BOOST_FIXTURE_TEST_CASE(a_call_that_can_not_be_made_is_told_without_attempts, Fixture)
 {
     make_client();
