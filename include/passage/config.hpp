@@ -197,10 +197,10 @@ struct Http2Options
 ///
 /// Until the tunnel is open, an error describes a failure of the proxy, and its message names the proxy. `Errc::dns`:
 /// its name cannot be resolved. `Errc::connect`: it cannot be reached, or it does not open the tunnel;
-/// `Error::http_status` is then the status of its response, if it sent one. `Errc::tls`: its certificate is refused.
-/// `Errc::timeout`: it took too long. The call is retried after the statuses 502, 503 and 504 and after the loss of a
-/// connection. It is not retried after other statuses, such as 403 and 407, or a response that is malformed or exceeds
-/// `LimitOptions`.
+/// `Error::http_status` is then the status of its response, if it sent one. `Errc::tls`: its certificate is refused, or
+/// it demands one of the client. `Errc::timeout`: it took too long. The call is retried after the statuses 502, 503 and
+/// 504 and after the loss of a connection. It is not retried after other statuses, such as 403 and 407, or a response
+/// that is malformed or exceeds `LimitOptions`.
 struct ProxyOptions
 {
     ProxyOptions() = default;

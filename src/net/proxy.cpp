@@ -11,6 +11,23 @@ namespace passage::net {
 
 using Step = Stream::Step;
 
+namespace {
+
+/// The failure of TLS with the proxy. The stream says "the server".
+Failure failed_tls(Failure failure)
+{
+    constexpr std::string_view whose = "the server's";
+    std::string& message = failure.error.message;
+    if (failure.unprocessed)
+        message = "it demands a client certificate, and proxies get none";
+    else if (message.starts_with(whose))
+        message.replace(0, whose.size(), "its");
+    failure.error.stage = Stage::connect;
+    return failure;
+}
+
+} // namespace
+
 Proxy::Proxy(http::BaseUrl url, std::shared_ptr<TlsContext> tls, Secret request, const http::ResponseLimits& limits)
     : url_{std::move(url)}, tls_{std::move(tls)}, request_{std::move(request)}, limits_{limits}
 {}
@@ -19,13 +36,8 @@ Task<std::optional<Failure>> Proxy::open_tunnel(Stream& stream) const
 {
     if (const auto tls = tls_) { // may be replaced during the handshake
         stream.start_tls(tls->make_ssl(Clock::now()));
-        if (auto failure = co_await stream.secure()) {
-            constexpr std::string_view whose = "the server's";
-            if (failure->error.message.starts_with(whose))
-                failure->error.message.replace(0, whose.size(), "its");
-            failure->error.stage = Stage::connect;
-            co_return failure;
-        }
+        if (auto failure = co_await stream.secure())
+            co_return failed_tls(*std::move(failure));
     }
     co_await send_request(stream);
     co_return co_await read_response(stream);
@@ -64,6 +76,8 @@ Task<std::optional<Failure>> Proxy::read_response(Stream& stream) const
             response.put_end(step.failure->error.cause);
         else if (step.failure)
             co_return std::move(step.failure);
+        else if (step.failure && step.failure->unprocessed) // over TLS 1.3: see `Stream::ssl_failure`
+            co_return failed_tls(*std::move(step.failure));
         else if (const error_code ec = co_await stream.wait(step.result))
             response.put_end(ec);
     }

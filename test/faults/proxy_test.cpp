@@ -446,6 +446,27 @@ BOOST_AUTO_TEST_CASE(the_proxys_certificate_is_verified)
 
 /// Whether the server has TLS does not matter to the proxy.
 BOOST_DATA_TEST_CASE(a_reload_replaces_the_authorities_for_the_proxy, both, secure)
+BOOST_AUTO_TEST_CASE(a_proxy_that_demands_a_certificate_is_not_asked_again)
+{
+    ProxyDriver driver{true};
+    const Identity clients = make_identity({.is_authority = true}, nullptr);
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION})
+        for (const bool resets : {false, true}) {
+            count_case();
+            Script script{{steps::failing_tls({.max_version = version, .client_authority = &clients})}};
+            if (!resets)
+                script.steps.push_back(steps::fin());
+            const Observed seen =
+                driver.run({.name = version == TLS1_2_VERSION ? "TLS 1.2" : "TLS 1.3",
+                            .scripts = {script},
+                            .expected = {.error = Errc::tls, .stage = Stage::connect, .requests = 0, .attempts = 1}});
+            BOOST_TEST(contains(text_of(seen), "the proxy 127.0.0.1"), text_of(seen));
+            BOOST_TEST(contains(text_of(seen), ": it demands a client certificate"), text_of(seen));
+            BOOST_TEST(!seen.result.error->retryable);
+        }
+    driver.server().forget_contexts();
+}
+
 {
     count_case();
     count_run();
