@@ -154,7 +154,9 @@ CallAction Call::look_for_place(Clock::time_point now)
     if (slot)
         if (auto lease = connections.claim(*this))
             return use(std::move(*lease), now);
-    return fsm_.resume(call_event::NotLent{connections.waits_for(*this), connections.failure_to_connect()}, now);
+    const Stage stage = connections.waits_for(*this);
+    return fsm_.resume(
+        call_event::NotLent{stage, connections.failure_to_connect(), connections.proxy_dialled_at(stage)}, now);
 }
 
 CallAction Call::use(Connections::Lease&& lease, Clock::time_point now)

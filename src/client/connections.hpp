@@ -22,6 +22,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace passage::client {
@@ -142,6 +143,12 @@ public:
 
     /// The stage of the dial that a queued call waits for; `pool` if it waits for a place that other calls use.
     Stage waits_for(const Pending& pending) const { return pool_.is_dialled_for(pending) ? dial_stage_ : Stage::pool; }
+
+    /// The name of the proxy if a dial at this stage waits for it; otherwise empty.
+    std::string_view proxy_dialled_at(Stage stage) const noexcept
+    {
+        return proxy_ && (stage == Stage::dns || stage == Stage::connect) ? proxy_->name() : std::string_view{};
+    }
 
     /// Why dials fail. Null if they do not, or if no more connections are permitted.
     const Failure* failure_to_connect() const { return pool_.is_failing() ? &dial_failure_ : nullptr; }

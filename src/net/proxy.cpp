@@ -29,7 +29,11 @@ Failure failed_tls(Failure failure)
 } // namespace
 
 Proxy::Proxy(http::BaseUrl url, std::shared_ptr<TlsContext> tls, Secret request, const http::ResponseLimits& limits)
-    : url_{std::move(url)}, tls_{std::move(tls)}, request_{std::move(request)}, limits_{limits}
+    : url_{std::move(url)},
+      name_{"the proxy " + url_.authority()},
+      tls_{std::move(tls)},
+      request_{std::move(request)},
+      limits_{limits}
 {}
 
 Task<std::optional<Failure>> Proxy::open_tunnel(Stream& stream) const
@@ -72,12 +76,12 @@ Task<std::optional<Failure>> Proxy::read_response(Stream& stream) const
             seen = response.put(std::string_view{buffer.data(), step.size});
         else if (step.result == Step::Result::ended)
             response.put_end(asio::error::eof);
+        else if (step.failure && step.failure->unprocessed) // over TLS 1.3: see `Stream::ssl_failure`
+            co_return failed_tls(*std::move(step.failure));
         else if (step.failure && (step.failure->error.code == Errc::truncated || step.failure->error.code == Errc::tls))
             response.put_end(step.failure->error.cause);
         else if (step.failure)
             co_return std::move(step.failure);
-        else if (step.failure && step.failure->unprocessed) // over TLS 1.3: see `Stream::ssl_failure`
-            co_return failed_tls(*std::move(step.failure));
         else if (const error_code ec = co_await stream.wait(step.result))
             response.put_end(ec);
     }
@@ -88,7 +92,7 @@ Task<std::optional<Failure>> Proxy::read_response(Stream& stream) const
 
 void Proxy::name_in(Failure& failure) const
 {
-    failure.error.message.insert(0, "the proxy " + url_.authority() + ": ");
+    failure.error.message.insert(0, ": ").insert(0, name_);
 }
 
 } // namespace passage::net

@@ -11,6 +11,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace passage::net {
@@ -35,6 +37,9 @@ public:
             tls_ = std::move(tls);
     }
 
+    /// What messages call the proxy: "the proxy host:port".
+    std::string_view name() const noexcept { return name_; }
+
     /// Adds the proxy's name to the message of a failure.
     void name_in(Failure& failure) const;
 
@@ -43,6 +48,7 @@ private:
     Task<std::optional<Failure>> read_response(Stream& stream) const;
 
     http::BaseUrl url_;
+    std::string name_;
     std::shared_ptr<TlsContext> tls_;
     Secret request_;
     http::ResponseLimits limits_;

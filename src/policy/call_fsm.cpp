@@ -147,6 +147,8 @@ CallAction CallFsm::resume(NotLent event, Clock::time_point)
     if (event.cause && *stopped_ == Errc::timeout) {
         failure.error.message = "the deadline passed while no connection could be made: " + event.cause->error.message;
         failure.error.cause = event.cause->error.cause;
+    } else if (!event.proxy.empty() && *stopped_ == Errc::timeout) {
+        failure.error.message.insert(0, ": ").insert(0, event.proxy);
     }
     return end_attempt(std::move(failure), false);
 }

@@ -65,6 +65,8 @@ struct NotLent
 {
     Stage stage;          ///< Stage of the dial in progress; `pool` if other calls use all connections.
     const Failure* cause; ///< Why dials fail; null if they do not.
+    /// The name of the proxy that does not respond to the dial in progress; empty if there is none.
+    std::string_view proxy = {};
 };
 
 /// `CallAction::Kind::prepare_exchange` was performed.

@@ -715,6 +715,15 @@ BOOST_AUTO_TEST_CASE(the_deadline_ends_a_call_wherever_it_is)
     BOOST_TEST(unconnected.error().message ==
                "the deadline passed while no connection could be made: no connection could be made");
 
+    Call at_proxy;
+    at_proxy.start_queueing();
+    at_proxy.now = deadline;
+    BOOST_TEST(at_proxy.tell(Expired{}).kind == Kind::break_off);
+    at_proxy.tell(NotLent{Stage::connect, nullptr, "the proxy p:1"});
+    BOOST_TEST(at_proxy.tell(AttemptEnded{}).kind == Kind::complete);
+    BOOST_TEST(at_proxy.error().code == Errc::timeout);
+    BOOST_TEST(at_proxy.error().message == "the proxy p:1: the deadline passed");
+
     Call exchanging{api::create_user};
     exchanging.start_waiting();
     exchanging.now = deadline;
