@@ -125,7 +125,8 @@ struct Error
     Effect effect = Effect::none;
     /// True if the same call may succeed later and cannot make the service act twice.
     bool retryable = false;
-    /// The HTTP status of the last response; 0 if there was none. With `Errc::connect` it is the proxy's.
+    /// The HTTP status of the last response; 0 if there was none. With `Errc::connect` it is the proxy's, as it may be
+    /// with `Errc::jwks`.
     int http_status = 0;
     /// The number of attempts that were made.
     unsigned attempts = 0;
