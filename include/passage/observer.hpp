@@ -148,8 +148,8 @@ struct PoolChanged
 /// \par Preconditions
 /// A hook must not throw, block, or use the client that calls it.
 /// \par Object lifetimes
-/// The observer is destroyed after `ended`. It is destroyed without a call of `ended` if the call ended with
-/// `std::bad_alloc` or with its execution context.
+/// The observer is destroyed after `ended`. It is destroyed without a call of `ended` if there is no memory to start or
+/// to complete the call, or if the call is destroyed with its execution context.
 /// \par Thread safety
 /// The hooks of one call are called one at a time, from any thread that the call runs on.
 class PASSAGE_EXPORT CallObserver
@@ -162,7 +162,7 @@ public:
     /// The return value is sent with the request as `traceparent`. If it is absent, the position that the caller set is
     /// sent.
     virtual std::optional<TraceParent> attempt_started(const AttemptStarted& attempt) noexcept;
-    /// Called when an attempt has ended.
+    /// Called when an attempt has ended, for each that started, before `ended`.
     virtual void attempt_ended(const AttemptEnded& attempt) noexcept;
     /// Called when a further attempt will be made.
     virtual void retrying(const Retrying& retry) noexcept;

@@ -39,6 +39,7 @@ private:
     std::optional<TraceParent> sent_; ///< Sent in the current attempt.
     std::string trace_parent_;        ///< `sent_` as text.
     AttemptEnded attempt_;
+    bool in_attempt_ = false;  ///< The observer was told of its start, but not of its end.
     std::string peer_address_; ///< What `attempt_` refers to.
     Clock::time_point attempt_begin_;
     std::optional<Clock::time_point> exchange_begin_;
@@ -93,6 +94,7 @@ void CallObservation::begin_attempt(const http::Request& request, Clock::time_po
     if (report_)
         report_->begin_attempt(charged);
     if (observer_) {
+        in_attempt_ = true;
         AttemptStarted started;
         started.number = number;
         started.method = request.method;
@@ -133,6 +135,7 @@ void CallObservation::end_attempt(int http_status, const Error* error)
 {
     if (!observer_)
         return;
+    in_attempt_ = false;
     const auto now = Clock::now();
     attempt_.waited = between(attempt_begin_, exchange_begin_.value_or(now));
     if (exchange_begin_)
@@ -162,6 +165,8 @@ void CallObservation::end(unsigned attempts, microseconds elapsed, const Error* 
 {
     if (!observer_)
         return;
+    if (in_attempt_) // memory ran out
+        end_attempt(0, error);
     CallEnded ended;
     ended.attempts = attempts;
     ended.elapsed = elapsed;

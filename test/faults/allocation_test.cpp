@@ -13,7 +13,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <new>
+#include <optional>
 #include <ostream>
 #include <utility>
 
@@ -69,6 +71,7 @@ struct Scenario
     bool short_sends = false; ///< The system accepts a few bytes at a time.
     bool of_dialling = false; ///< It is about how a connection is made, whatever is spoken on it.
     std::string proxy = {};   ///< The scheme of a proxy's URL; "": there is none.
+    bool observed = false;    ///< Of one call at a time.
 };
 
 Calls one(Client& client)
@@ -125,6 +128,26 @@ void destroy(std::optional<Client>& client, asio::cancellation_signal&)
     client.reset();
 }
 
+/// Counts what it is told of. Allocates nothing.
+struct Counts final : Observer, CallObserver, std::enable_shared_from_this<Counts>
+{
+    std::shared_ptr<CallObserver> call_started(const CallStarted&) noexcept override
+    {
+        attempts = 0;
+        return shared_from_this();
+    }
+    std::optional<TraceParent> attempt_started(const AttemptStarted&) noexcept override
+    {
+        ++attempts;
+        return std::nullopt;
+    }
+    void attempt_ended(const AttemptEnded&) noexcept override { --attempts; }
+    void ended(const CallEnded&) noexcept override { endless_attempts += attempts; }
+
+    int attempts = 0;         ///< Of the current call: started and not ended.
+    int endless_attempts = 0; ///< Of calls that ended.
+};
+
 const char* const looked_up = "host.example";
 
 void cancel(std::optional<Client>&, asio::cancellation_signal& signal)
@@ -161,6 +184,8 @@ const std::vector<Scenario> scenarios{
      .interrupt = &close,
      .of_dialling = true,
      .proxy = "https"},
+    {.name = "get, observed", .calls = &one, .observed = true},
+    {.name = "find, warm, observed", .calls = &two_requests, .warm = true, .observed = true},
     {.name = "several calls", .calls = &several},
     {.name = "several calls, warm", .calls = &several, .warm = true},
     {.name = "batch", .calls = &batch},
@@ -267,6 +292,9 @@ bool run_with_failure(Driver& driver, const Scenario& scenario, long n)
         config.retry.max_attempts = 1;
     if (!scenario.proxy.empty())
         config.proxy.url = scenario.proxy + "://127.0.0.1:" + std::to_string(driver.server().port());
+    const auto counts = std::make_shared<Counts>();
+    if (scenario.observed)
+        config.observer = counts;
     config.pool.max_connections = scenario.connections;
     config.timeouts.total = config.timeouts.attempt = config.timeouts.connect = std::chrono::seconds{5};
     SystemFaults faults;
@@ -301,6 +329,7 @@ bool run_with_failure(Driver& driver, const Scenario& scenario, long n)
     run(context, outcomes);
     const bool failed = !scenario.all && allocations_left < 0;
     allocations_left = -1;
+    BOOST_TEST(counts->endless_attempts == 0);
 
     // One call may end with what was thrown; the others have results, and none had to wait for its deadline.
     BOOST_TEST(outcomes.ended() + outcomes.thrown_by_context >= outcomes.begun);
