@@ -87,7 +87,8 @@ public:
         std::optional<LogSeverity> severity = !call.failure  ? options.successful_call
                                               : is_cancelled ? options.cancelled_call
                                                              : options.failed_call;
-        if (call.elapsed >= options.slow_after)
+        // Microseconds cannot express all values of `slow_after`.
+        if (std::chrono::floor<std::chrono::milliseconds>(call.elapsed) >= options.slow_after)
             severity = std::max(severity, options.slow_call); // none is less than any
         write_line(*log_, severity, [&] { return end_line(call); });
     }

@@ -145,6 +145,15 @@ BOOST_FIXTURE_TEST_CASE(slow_calls_and_retries_are_written_by_default, Fixture)
                                   "(GET /users/{user_id}, users.example.com port 443)");
 }
 
+BOOST_FIXTURE_TEST_CASE(no_call_is_slow_after_the_longest_time, Fixture)
+{
+    options.slow_after = std::chrono::milliseconds::max();
+    BOOST_TEST(line_of(ended_call(1s)) == "");
+    BOOST_TEST(line_of(ended_call(std::chrono::microseconds::max())) == "");
+    options.slow_after = std::chrono::milliseconds::min();
+    BOOST_TEST(line_of(ended_call(0us)) != "");
+}
+
 BOOST_FIXTURE_TEST_CASE(each_event_is_one_line_at_the_severity_of_its_option, Fixture)
 {
     set_all(std::nullopt);
