@@ -46,7 +46,8 @@ struct LogOptions
     std::optional<LogSeverity> attempt;
     /// A connection that was established.
     std::optional<LogSeverity> connection;
-    /// A connection that could not be established. The calls that need it get the same failure.
+    /// A connection that could not be established, to the server or to the proxy. The calls that need it get the same
+    /// failure. One that the client gave up (`ConnectionMade::failure`) is not written.
     std::optional<LogSeverity> failed_connection;
 };
 

@@ -126,10 +126,12 @@ struct ConnectionMade
 {
     ConnectionMade() = default;
 
-    std::string_view server_address;      ///< The host of the server. Valid while the hook runs.
-    std::uint16_t server_port = 0;        ///< The port of the server.
-    ConnectionTimings timings;            ///< The time that it took.
-    std::optional<FailedAttempt> failure; ///< The failure; absent if the connection was established.
+    std::string_view server_address; ///< The host of the server. Valid while the hook runs.
+    std::uint16_t server_port = 0;   ///< The port of the server.
+    ConnectionTimings timings;       ///< The time that it took.
+    /// The failure, of the server or of the proxy; absent if the connection was established. `Errc::cancelled`: the
+    /// client gave the connection up, as no call needed it any more or as `reload_tls` was called. Nothing failed then.
+    std::optional<FailedAttempt> failure;
 };
 
 /// A change of the pool.

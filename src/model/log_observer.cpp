@@ -188,6 +188,8 @@ public:
 
     void connection_made(const ConnectionMade& connection) noexcept override
     {
+        if (connection.failure && connection.failure->code == Errc::cancelled)
+            return; // given up, not failed
         const LogOptions& options = log_->options;
         write_line(*log_, connection.failure ? options.failed_connection : options.connection, [&] {
             std::string line = "connection to ";

@@ -268,6 +268,24 @@ BOOST_FIXTURE_TEST_CASE(the_status_of_a_proxy_is_not_told_as_the_servers, Fixtur
     BOOST_TEST(proxy.finish() == "");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_connection_that_no_call_needs_any_more_is_told_as_cancelled, Fixture)
+{
+    server.plan({{{steps::hold()}, true}});
+    make_client();
+    asio::cancellation_signal signal;
+    asio::co_spawn(context, client->get_user("subject"),
+                   asio::bind_cancellation_slot(signal.slot(), [](std::exception_ptr, expected<UserInfo>) {}));
+    while (client->stats().connecting == 0)
+        context.run_one();
+    signal.emit(asio::cancellation_type::terminal);
+    context.run();
+    BOOST_REQUIRE(log->connections.size() == 1u);
+    BOOST_REQUIRE(log->connections[0].failure);
+    BOOST_TEST((log->connections[0].failure->code == Errc::cancelled));
+    server.release();
+    finish();
+}
+
 BOOST_FIXTURE_TEST_CASE(a_call_that_can_not_be_made_is_told_without_attempts, Fixture)
 {
     make_client();

@@ -259,6 +259,15 @@ BOOST_FIXTURE_TEST_CASE(a_connection_is_written_with_its_server_and_its_times, F
                                      "connect 1.5 ms, tls 20.0 ms");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_connection_that_was_given_up_is_not_written, Fixture)
+{
+    set_all(LogSeverity::info);
+    ConnectionMade made;
+    made.failure = failure(Errc::cancelled);
+    make()->connection_made(made);
+    BOOST_TEST(lines.empty());
+}
+
 BOOST_FIXTURE_TEST_CASE(a_line_ends_with_the_trace_of_the_caller, Fixture)
 {
     const auto place = TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
