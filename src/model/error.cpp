@@ -74,6 +74,8 @@ void append_kind(std::string& line, Errc code, Stage stage, int http_status)
 void append_failure(std::string& line, const FailedAttempt& failure)
 {
     append_kind(line, failure.code, failure.stage, failure.http_status);
+    if (failure.code == Errc::connect && failure.http_status != 0)
+        line.append(": status ").append(std::to_string(failure.http_status)).append(" of the proxy");
     if (failure.cause)
         line.append(": ").append(failure.cause.message());
 }

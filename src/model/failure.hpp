@@ -35,7 +35,8 @@ inline FailedAttempt failed_attempt(const Error& error)
     return attempt;
 }
 
-/// Appends the kind and the cause of a failure: "503", or "truncated (response): Connection reset by peer".
+/// Appends the kind and the cause of a failure: "503", "truncated (response): Connection reset by peer", or
+/// "connect (connect): status 407 of the proxy".
 void append_failure(std::string& line, const FailedAttempt& failure);
 
 } // namespace passage

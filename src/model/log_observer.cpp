@@ -204,6 +204,10 @@ public:
             append_time(line, connection.timings.dns);
             line += ", connect ";
             append_time(line, connection.timings.connect);
+            if (connection.timings.proxy.count() > 0) {
+                line += ", proxy ";
+                append_time(line, connection.timings.proxy);
+            }
             line += ", tls ";
             append_time(line, connection.timings.tls);
             return line;

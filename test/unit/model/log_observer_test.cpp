@@ -268,6 +268,25 @@ BOOST_FIXTURE_TEST_CASE(a_connection_that_was_given_up_is_not_written, Fixture)
     BOOST_TEST(lines.empty());
 }
 
+BOOST_FIXTURE_TEST_CASE(a_proxy_is_named_with_its_status_and_its_time, Fixture)
+{
+    set_all(LogSeverity::info);
+    ConnectionMade made;
+    made.server_address = "users.example.com";
+    made.server_port = 443;
+    made.timings.connect = 1500us;
+    made.timings.proxy = 3ms;
+    made.failure = failure(Errc::connect, Stage::connect, 407);
+    make()->connection_made(made);
+    make()->call_started(started_call())->retrying(retry_after(*made.failure));
+    BOOST_TEST(lines.at(0).second ==
+               "connection to users.example.com port 443 failed: connect (connect): status 407 of the proxy, "
+               "dns 0.0 ms, connect 1.5 ms, proxy 3.0 ms, tls 0.0 ms");
+    BOOST_TEST(lines.at(1).second ==
+               "get_user: attempt 0 failed: connect (connect): status 407 of the proxy, retry in 52 ms "
+               "(GET /users/{user_id}, users.example.com port 443)");
+}
+
 BOOST_FIXTURE_TEST_CASE(a_line_ends_with_the_trace_of_the_caller, Fixture)
 {
     const auto place = TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
