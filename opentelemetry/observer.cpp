@@ -183,7 +183,8 @@ public:
             span_->SetAttribute(key, value);
         if (!attempt.peer_address.empty()) {
             span_->SetAttribute("network.peer.address", view(attempt.peer_address));
-            span_->SetAttribute("network.peer.port", number(attempt.peer_port));
+            if (attempt.peer_port != 0) // a Unix domain socket has none
+                span_->SetAttribute("network.peer.port", number(attempt.peer_port));
         }
         set_outcome(*span_, attempt.failure, type);
         trace::EndSpanOptions options;

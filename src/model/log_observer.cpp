@@ -42,10 +42,12 @@ void append_time(std::string& line, std::chrono::microseconds time)
     line.append(std::to_string(tenths / 10)).append(".").append(std::to_string(tenths % 10)).append(" ms");
 }
 
-/// Appends an address and a port: "users.example.com port 443".
+/// Appends an address and a port: "users.example.com port 443". A Unix domain socket has no port.
 void append_server(std::string& line, std::string_view address, std::uint16_t port)
 {
-    line.append(address).append(" port ").append(std::to_string(port));
+    line.append(address);
+    if (port != 0)
+        line.append(" port ").append(std::to_string(port));
 }
 
 class LogCall final : public CallObserver

@@ -572,6 +572,22 @@ BOOST_FIXTURE_TEST_CASE(http2_is_named_by_its_version, Fixture)
     BOOST_TEST(attributes(*ended[0]).at("url.full") == "https://users.example.com/v1/apps/my_app");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_unix_domain_socket_has_no_port, Fixture)
+{
+    CallStarted started;
+    started.operation = "get_app";
+    started.app_url = "https://users.example.com/v1/apps/my_app";
+    const auto call = observer()->call_started(started);
+    call->attempt_started({});
+    AttemptEnded attempt;
+    attempt.peer_address = "/run/passage.sock";
+    call->attempt_ended(attempt);
+    const Attributes peer = attributes(*spans().at(0));
+    BOOST_TEST(peer.at("network.peer.address") == "/run/passage.sock");
+    BOOST_TEST(!peer.contains("network.peer.port"));
+    call->ended({});
+}
+
 BOOST_FIXTURE_TEST_CASE(calls_of_many_threads_have_spans_of_their_own, Fixture)
 {
     {

@@ -287,6 +287,17 @@ BOOST_FIXTURE_TEST_CASE(a_proxy_is_named_with_its_status_and_its_time, Fixture)
                "(GET /users/{user_id}, users.example.com port 443)");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_unix_domain_socket_has_no_port, Fixture)
+{
+    options.attempt = LogSeverity::debug;
+    AttemptEnded attempt = ended_attempt(1);
+    attempt.peer_address = "/run/passage.sock";
+    attempt.peer_port = 0;
+    make()->call_started(started_call())->attempt_ended(attempt);
+    BOOST_TEST(lines.at(0).second.find("new connection to /run/passage.sock (GET") != std::string::npos,
+               lines.at(0).second);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_line_ends_with_the_trace_of_the_caller, Fixture)
 {
     const auto place = TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
