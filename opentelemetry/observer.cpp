@@ -113,8 +113,8 @@ struct Telemetry
 {
     explicit Telemetry(const OpenTelemetryOptions& options)
     {
-        const auto tracers = options.tracer_provider ? options.tracer_provider : trace::Provider::GetTracerProvider();
-        const auto meters = options.meter_provider ? options.meter_provider : metrics::Provider::GetMeterProvider();
+        tracers = options.tracer_provider ? options.tracer_provider : trace::Provider::GetTracerProvider();
+        meters = options.meter_provider ? options.meter_provider : metrics::Provider::GetMeterProvider();
         constexpr const char* schema = "https://opentelemetry.io/schemas/1.29.0";
         tracer = tracers->GetTracer("passage", PASSAGE_VERSION, schema);
         meter = meters->GetMeter("passage", PASSAGE_VERSION, schema);
@@ -127,7 +127,9 @@ struct Telemetry
             "Number of outbound HTTP connections that are currently active or idle on the client.", "{connection}");
     }
 
+    nostd::shared_ptr<trace::TracerProvider> tracers; ///< Kept, because it shuts its tracers down when it is destroyed.
     nostd::shared_ptr<trace::Tracer> tracer;
+    nostd::shared_ptr<metrics::MeterProvider> meters; ///< In SDK 1.19 the instruments refer to its views.
     nostd::shared_ptr<metrics::Meter> meter;
     nostd::unique_ptr<metrics::Histogram<double>> duration;
     nostd::unique_ptr<metrics::UpDownCounter<std::int64_t>> active_requests;

@@ -34,6 +34,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace passage;
@@ -448,6 +449,24 @@ BOOST_FIXTURE_TEST_CASE(without_a_provider_the_callers_place_is_sent, Fixture)
     BOOST_TEST(sent_to(server) == (std::vector<std::string>{to_string(*place), "none"}),
                boost::test_tools::per_element());
     finish();
+}
+
+BOOST_FIXTURE_TEST_CASE(an_observer_keeps_its_providers, Fixture)
+{
+    make_client();
+    const std::weak_ptr<trace::TracerProvider> kept_tracers = std::exchange(tracers, nullptr);
+    const std::weak_ptr<sdk::metrics::MeterProvider> kept_meters = std::exchange(meters, nullptr);
+    BOOST_REQUIRE(!kept_tracers.expired());
+    BOOST_REQUIRE(!kept_meters.expired());
+    BOOST_TEST(get().has_value());
+    BOOST_TEST(spans().size() == 2u);
+    BOOST_TEST(points("http.client.request.duration").size() == 1u);
+    client.reset();
+    context.restart();
+    context.run();
+    BOOST_TEST(kept_tracers.expired());
+    BOOST_TEST(kept_meters.expired());
+    BOOST_TEST(server.finish() == "");
 }
 
 BOOST_FIXTURE_TEST_CASE(durations_are_those_of_the_spans_in_the_recommended_buckets, Fixture)
