@@ -3,12 +3,14 @@
 #include <opentelemetry/common/key_value_iterable_view.h>
 #include <opentelemetry/context/runtime_context.h>
 #include <opentelemetry/metrics/meter.h>
+#include <opentelemetry/metrics/noop.h>
 #include <opentelemetry/metrics/provider.h>
 #include <opentelemetry/metrics/sync_instruments.h>
 #include <opentelemetry/nostd/span.h>
 #include <opentelemetry/nostd/string_view.h>
 #include <opentelemetry/nostd/unique_ptr.h>
 #include <opentelemetry/trace/context.h>
+#include <opentelemetry/trace/noop.h>
 #include <opentelemetry/trace/provider.h>
 #include <opentelemetry/trace/tracer.h>
 
@@ -115,6 +117,11 @@ struct Telemetry
     {
         tracers = options.tracer_provider ? options.tracer_provider : trace::Provider::GetTracerProvider();
         meters = options.meter_provider ? options.meter_provider : metrics::Provider::GetMeterProvider();
+        // A program may have set the global providers to null.
+        if (!tracers)
+            tracers = nostd::shared_ptr<trace::TracerProvider>{new trace::NoopTracerProvider};
+        if (!meters)
+            meters = nostd::shared_ptr<metrics::MeterProvider>{new metrics::NoopMeterProvider};
         constexpr const char* schema = "https://opentelemetry.io/schemas/1.29.0";
         tracer = tracers->GetTracer("passage", PASSAGE_VERSION, schema);
         meter = meters->GetMeter("passage", PASSAGE_VERSION, schema);

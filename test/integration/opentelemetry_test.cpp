@@ -14,6 +14,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <opentelemetry/exporters/memory/in_memory_span_exporter_factory.h>
+#include <opentelemetry/metrics/provider.h>
 #include <opentelemetry/sdk/metrics/aggregation/aggregation_config.h>
 #include <opentelemetry/sdk/metrics/data/metric_data.h>
 #include <opentelemetry/sdk/metrics/export/metric_producer.h>
@@ -26,6 +27,7 @@
 #include <opentelemetry/sdk/trace/simple_processor_factory.h>
 #include <opentelemetry/sdk/trace/span_data.h>
 #include <opentelemetry/sdk/trace/tracer_provider_factory.h>
+#include <opentelemetry/trace/provider.h>
 #include <opentelemetry/trace/tracer.h>
 
 #include <algorithm>
@@ -448,6 +450,22 @@ BOOST_FIXTURE_TEST_CASE(without_a_provider_the_callers_place_is_sent, Fixture)
     BOOST_TEST(get().has_value());
     BOOST_TEST(sent_to(server) == (std::vector<std::string>{to_string(*place), "none"}),
                boost::test_tools::per_element());
+    finish();
+}
+
+BOOST_FIXTURE_TEST_CASE(global_providers_may_be_null, Fixture)
+{
+    namespace metrics = opentelemetry::metrics;
+    const auto global_tracers = trace::Provider::GetTracerProvider();
+    const auto global_meters = metrics::Provider::GetMeterProvider();
+    trace::Provider::SetTracerProvider(opentelemetry::nostd::shared_ptr<trace::TracerProvider>{});
+    metrics::Provider::SetMeterProvider(opentelemetry::nostd::shared_ptr<metrics::MeterProvider>{});
+    Config global = config();
+    global.observer = make_opentelemetry_observer();
+    trace::Provider::SetTracerProvider(global_tracers);
+    metrics::Provider::SetMeterProvider(global_meters);
+    client = std::make_unique<Client>(context, global);
+    BOOST_TEST(get().has_value());
     finish();
 }
 

@@ -35,6 +35,7 @@ inline constexpr std::array<double, 14> opentelemetry_duration_boundaries{0.005,
 /// `Config::observer`.
 ///
 /// Gets a tracer and a meter named "passage" from the providers. Set global providers before you call this function.
+/// Without a tracer provider there are no spans, and without a meter provider no metrics.
 ///
 /// \par Spans
 /// A call has a span of kind INTERNAL with the name `passage.<operation>`. Its parent is the position of
