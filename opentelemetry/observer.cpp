@@ -18,6 +18,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +40,8 @@ using Attribute = std::pair<nostd::string_view, common::AttributeValue>;
 using Attributes = std::vector<Attribute>;
 using SystemClock = std::chrono::system_clock;
 using SteadyClock = std::chrono::steady_clock;
+
+constexpr const char* schema = "https://opentelemetry.io/schemas/1.29.0";
 
 /// OpenTelemetry may be built with a string view of its own.
 nostd::string_view view(std::string_view text) noexcept
@@ -110,21 +115,12 @@ struct Target
     std::string app_template; ///< The path of `app_url`: "/v1/apps/{app_id}".
 };
 
-/// The tracer and the instruments. Shared by an observer and its calls.
-struct Telemetry
+/// The instruments of a provider.
+struct Instruments
 {
-    explicit Telemetry(const OpenTelemetryOptions& options)
+    explicit Instruments(nostd::shared_ptr<metrics::MeterProvider> meters)
+        : provider{std::move(meters)}, meter{provider->GetMeter("passage", PASSAGE_VERSION, schema)}
     {
-        tracers = options.tracer_provider ? options.tracer_provider : trace::Provider::GetTracerProvider();
-        meters = options.meter_provider ? options.meter_provider : metrics::Provider::GetMeterProvider();
-        // A program may have set the global providers to null.
-        if (!tracers)
-            tracers = nostd::shared_ptr<trace::TracerProvider>{new trace::NoopTracerProvider};
-        if (!meters)
-            meters = nostd::shared_ptr<metrics::MeterProvider>{new metrics::NoopMeterProvider};
-        constexpr const char* schema = "https://opentelemetry.io/schemas/1.29.0";
-        tracer = tracers->GetTracer("passage", PASSAGE_VERSION, schema);
-        meter = meters->GetMeter("passage", PASSAGE_VERSION, schema);
         duration =
             meter->CreateDoubleHistogram("http.client.request.duration", "Duration of HTTP client requests.", "s");
         active_requests = meter->CreateInt64UpDownCounter("http.client.active_requests",
@@ -134,13 +130,47 @@ struct Telemetry
             "Number of outbound HTTP connections that are currently active or idle on the client.", "{connection}");
     }
 
-    nostd::shared_ptr<trace::TracerProvider> tracers; ///< Kept, because it shuts its tracers down when it is destroyed.
-    nostd::shared_ptr<trace::Tracer> tracer;
-    nostd::shared_ptr<metrics::MeterProvider> meters; ///< In SDK 1.19 the instruments refer to its views.
+    nostd::shared_ptr<metrics::MeterProvider> provider; ///< In SDK 1.19 the instruments refer to its views.
     nostd::shared_ptr<metrics::Meter> meter;
     nostd::unique_ptr<metrics::Histogram<double>> duration;
     nostd::unique_ptr<metrics::UpDownCounter<std::int64_t>> active_requests;
     nostd::unique_ptr<metrics::UpDownCounter<std::int64_t>> open_connections;
+};
+
+/// Returns the instruments of a provider. All observers share them: if an instrument is made twice, SDK 1.19 exports
+/// the values of the second alone.
+std::shared_ptr<const Instruments> instruments_of(nostd::shared_ptr<metrics::MeterProvider> provider)
+{
+    static std::mutex mutex;
+    static std::map<const metrics::MeterProvider*, std::weak_ptr<const Instruments>> all;
+    const std::lock_guard lock{mutex};
+    std::erase_if(all, [](const auto& entry) { return entry.second.expired(); });
+    std::weak_ptr<const Instruments>& shared = all[provider.get()];
+    auto instruments = shared.lock();
+    if (!instruments)
+        shared = instruments = std::make_shared<const Instruments>(std::move(provider));
+    return instruments;
+}
+
+/// The tracer and the instruments. Shared by an observer and its calls.
+struct Telemetry
+{
+    explicit Telemetry(const OpenTelemetryOptions& options)
+        : tracers{options.tracer_provider ? options.tracer_provider : trace::Provider::GetTracerProvider()}
+    {
+        auto meters = options.meter_provider ? options.meter_provider : metrics::Provider::GetMeterProvider();
+        // A program may have set the global providers to null.
+        if (!tracers)
+            tracers = nostd::shared_ptr<trace::TracerProvider>{new trace::NoopTracerProvider};
+        if (!meters)
+            meters = nostd::shared_ptr<metrics::MeterProvider>{new metrics::NoopMeterProvider};
+        tracer = tracers->GetTracer("passage", PASSAGE_VERSION, schema);
+        instruments = instruments_of(std::move(meters));
+    }
+
+    nostd::shared_ptr<trace::TracerProvider> tracers; ///< Kept, because it shuts its tracers down when it is destroyed.
+    nostd::shared_ptr<trace::Tracer> tracer;
+    std::shared_ptr<const Instruments> instruments;
 };
 
 /// An attempt in progress.
@@ -169,12 +199,12 @@ public:
         options.start_steady_time = begin_;
         span_ =
             telemetry_.tracer->StartSpan(view(std::string{started.method} + ' ' + url_template_), attributes, options);
-        telemetry_.active_requests->Add(1, request_);
+        telemetry_.instruments->active_requests->Add(1, request_);
     }
     Attempt(const Attempt&) = delete;
     Attempt& operator=(const Attempt&) = delete;
     /// Destroyed without `end` if the execution context of the call was destroyed.
-    ~Attempt() { telemetry_.active_requests->Add(-1, request_); }
+    ~Attempt() { telemetry_.instruments->active_requests->Add(-1, request_); }
 
     trace::SpanContext place() const { return span_->GetContext(); }
 
@@ -204,8 +234,8 @@ public:
         if (!type.empty())
             known.emplace_back("error.type", view(type));
         auto current = context::RuntimeContext::GetCurrent();
-        telemetry_.duration->Record(std::chrono::duration<double>{end - begin_}.count(), known,
-                                    trace::SetSpan(current, span_));
+        telemetry_.instruments->duration->Record(std::chrono::duration<double>{end - begin_}.count(), known,
+                                                 trace::SetSpan(current, span_));
     }
 
 private:
@@ -315,7 +345,7 @@ private:
             return;
         Attributes attributes{{"http.connection.state", state}};
         add_server(attributes, change.server_address, change.server_port);
-        telemetry_->open_connections->Add(difference, attributes);
+        telemetry_->instruments->open_connections->Add(difference, attributes);
     }
 
     const std::shared_ptr<const Telemetry> telemetry_;

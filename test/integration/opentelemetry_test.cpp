@@ -547,6 +547,21 @@ BOOST_FIXTURE_TEST_CASE(clients_that_share_an_observer_share_its_counters, Fixtu
     finish();
 }
 
+BOOST_FIXTURE_TEST_CASE(observers_of_one_provider_share_its_metrics, Fixture)
+{
+    client = std::make_unique<Client>(context, config());
+    BOOST_TEST(get().has_value());
+    Client other{context, config()};
+    BOOST_TEST(run(context, other.get_user("subject")).has_value());
+    BOOST_TEST(get().has_value());
+    const auto durations = points("http.client.request.duration");
+    BOOST_REQUIRE(durations.size() == 1u);
+    BOOST_TEST(durations[0].histogram.count_ == 3u);
+    BOOST_TEST(sum("http.client.open_connections", "http.connection.state", "idle") == 2);
+    other.close();
+    finish();
+}
+
 BOOST_FIXTURE_TEST_CASE(spans_of_a_context_that_is_destroyed_end_with_it, Fixture)
 {
     server.plan({{{steps::tls(), steps::request(), steps::hold()}, true}});

@@ -57,6 +57,8 @@ inline constexpr std::array<double, 14> opentelemetry_duration_boundaries{0.005,
 /// - The histogram `http.client.request.duration`, in seconds, of attempts: the duration of the CLIENT span.
 /// - The up-down counter `http.client.active_requests`: attempts in progress.
 /// - The up-down counter `http.client.open_connections`, by `http.connection.state`: "active" or "idle".
+///
+/// Observers of one meter provider share its instruments.
 /// \par Object lifetimes
 /// The observer, and each of its calls in progress, keeps the providers alive.
 /// \par Exceptions
