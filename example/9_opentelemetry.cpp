@@ -32,6 +32,8 @@ namespace trace = opentelemetry::trace;
 
 namespace {
 
+/// An exporter that uses the network needs a `BatchSpanProcessor`: the simple one exports each span on the thread that
+/// ends it, which must not block.
 std::shared_ptr<trace::TracerProvider> make_tracers()
 {
     auto exporter = exporters::trace::OStreamSpanExporterFactory::Create(std::cout);

@@ -40,6 +40,8 @@ inline constexpr std::array<double, 14> opentelemetry_duration_boundaries{0.005,
 /// \par Spans
 /// A call has a span of kind INTERNAL with the name `passage.<operation>`. Its parent is the position of
 /// `CallOptions::trace_parent` if that is set, otherwise the span that is active on the thread that starts the call.
+/// With a completion token, `coalesced_get_user`, `authenticate` and batches start their calls later, on a thread of
+/// the executor, where the caller's span is not active: set `trace_parent` (`BatchOptions::each`).
 /// Each attempt has a span of kind CLIENT below it, with the name `{method} {url.template}`. It starts when the attempt
 /// starts to wait for a connection, and ends when the response was read, or the attempt failed. The server gets its
 /// position as `traceparent`; a `tracestate` is not sent.
