@@ -34,7 +34,7 @@ struct LogOptions
     std::chrono::milliseconds slow_after = std::chrono::seconds{1};
     /// A retry, with the failure of the attempt before it and the wait.
     std::optional<LogSeverity> retry = LogSeverity::warning;
-    /// An attempt that is repeated at once because its connection was lost while it was idle.
+    /// An attempt that is repeated at once because its connection was lost while it was idle, or after a 421.
     std::optional<LogSeverity> replay;
     /// A call that failed, unless its caller cancelled it. The caller gets the same failure.
     std::optional<LogSeverity> failed_call;

@@ -84,7 +84,7 @@ struct AttemptEnded
     std::chrono::microseconds first_byte{0};
     /// The time from the first byte of the response to its end.
     std::chrono::microseconds body{0};
-    /// The HTTP status of the response; 0 if there was none.
+    /// The HTTP status of the response; 0 if none was read to its end.
     int http_status = 0;
     /// The failure; absent if the attempt succeeded.
     std::optional<FailedAttempt> failure;
@@ -99,7 +99,8 @@ struct Retrying
     FailedAttempt reason;
     /// The wait before the next attempt.
     std::chrono::milliseconds wait{0};
-    /// True if the connection was lost while it was idle. The attempt is then repeated immediately and is not counted.
+    /// True if the connection was lost while it was idle, or if the server responded with 421. The attempt is then
+    /// repeated immediately on a new connection, and is not counted.
     bool is_replay = false;
 };
 
