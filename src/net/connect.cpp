@@ -35,6 +35,13 @@ struct Race
     error_code error;
 };
 
+/// Says only what this machine lacks, such as IPv6, and nothing of the server.
+bool is_about_this_machine(const error_code& ec)
+{
+    return ec == asio::error::network_unreachable || ec == asio::error::address_family_not_supported ||
+           ec == boost::system::errc::address_not_available;
+}
+
 /// Handler of an attempt. Asio destroys it without calling it if memory runs out, which also ends the attempt.
 class Attempt
 {
@@ -57,7 +64,7 @@ private:
         --race->pending;
         if (!ec && !race->winner)
             race->winner = index_;
-        else if (ec)
+        else if (ec && (!race->error || !is_about_this_machine(ec)))
             race->error = ec;
         race->timer.cancel();
     }

@@ -329,6 +329,23 @@ BOOST_AUTO_TEST_CASE(addresses_of_both_families_are_tried)
     }
 }
 
+BOOST_AUTO_TEST_CASE(the_error_is_of_the_server_where_this_machine_lacks_a_network)
+{
+    count_case();
+    ScriptServer server{false, false};
+    asio::io_context context;
+    const asio::ip::address no_network = asio::ip::make_address("224.0.0.1"); // there is no way to it by TCP
+    const auto cause = [&](const net::Addresses& addresses) {
+        Caller caller{context, server, [&](const std::string&) -> Answer { return addresses; }};
+        const Outcome outcome = caller.call();
+        BOOST_REQUIRE(!outcome.result);
+        return outcome.result.error().cause;
+    };
+    BOOST_TEST((cause({loopback, no_network}) == asio::error::connection_refused));
+    BOOST_TEST((cause({no_network, loopback}) == asio::error::connection_refused));
+    BOOST_TEST((cause({no_network}) == asio::error::network_unreachable));
+}
+
 BOOST_AUTO_TEST_CASE(endless_addresses_are_not_all_tried)
 {
     count_case();
