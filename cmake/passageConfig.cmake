@@ -4,6 +4,8 @@ include(CMakeFindDependencyMacro)
 
 set(passage_prefer_pthread_flag "${THREADS_PREFER_PTHREAD_FLAG}") # of the caller
 set(THREADS_PREFER_PTHREAD_FLAG ON)
+set(passage_module_path "${CMAKE_MODULE_PATH}")
+list(PREPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}") # for FindNGHTTP2
 set(passage_components ${passage_FIND_COMPONENTS})
 if(NOT passage_components)
     set(passage_components client)
@@ -34,7 +36,9 @@ foreach(passage_component IN LISTS passage_components)
 endforeach()
 
 set(THREADS_PREFER_PTHREAD_FLAG ${passage_prefer_pthread_flag})
+set(CMAKE_MODULE_PATH ${passage_module_path})
 unset(passage_prefer_pthread_flag)
+unset(passage_module_path)
 unset(passage_components)
 unset(passage_component)
 unset(passage_component_file)
