@@ -94,16 +94,32 @@ BOOST_AUTO_TEST_CASE(older_standard_is_refused_with_a_sentence)
     }
 }
 
-BOOST_AUTO_TEST_CASE(copy_with_std_expected_is_refused_in_an_older_standard_with_a_sentence)
+BOOST_AUTO_TEST_CASE(copy_with_std_expected_is_refused_where_there_is_none_with_a_sentence)
 {
     std::ifstream file{PASSAGE_SOURCE_DIR "/cmake/build.hpp.in"};
     std::string header{std::istreambuf_iterator<char>{file}, {}};
     const std::string setting = "#cmakedefine01 PASSAGE_STD_EXPECTED";
     BOOST_TEST_REQUIRE(header.find(setting) != std::string::npos);
     header.replace(header.find(setting), setting.size(), "#define PASSAGE_STD_EXPECTED 1");
-    const Compiled compiled = structure::compile(header, "-std=c++20");
+    const auto refuse = [](const std::string& source, const std::string& option, const std::string& sentence) {
+        const Compiled compiled = structure::compile(source, option);
+        BOOST_TEST(!compiled.accepted);
+        BOOST_TEST(compiled.messages.find(sentence) != std::string::npos, compiled.messages);
+        BOOST_TEST(std::ranges::count(compiled.messages, '\n') < 40, compiled.messages);
+    };
+    refuse(header, "-std=c++20", "passage needs C++23");
+    // As with a compiler for which the standard library leaves it out.
+    refuse("#include <version>\n#undef __cpp_lib_expected\n" + header, "-std=c++2b", "passage uses std::expected");
+}
+
+BOOST_AUTO_TEST_CASE(another_version_of_boost_is_refused_with_a_sentence)
+{
+    const Compiled compiled = structure::compile("#include <boost/version.hpp>\n"
+                                                 "#undef BOOST_VERSION\n"
+                                                 "#define BOOST_VERSION 199900\n"
+                                                 "#include <passage/error.hpp>\n");
     BOOST_TEST(!compiled.accepted);
-    BOOST_TEST(compiled.messages.find("passage needs C++23") != std::string::npos, compiled.messages);
+    BOOST_TEST(compiled.messages.find("passage was built with Boost") != std::string::npos, compiled.messages);
     BOOST_TEST(std::ranges::count(compiled.messages, '\n') < 40, compiled.messages);
 }
 
