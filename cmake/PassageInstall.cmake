@@ -57,7 +57,16 @@ install(FILES
     DESTINATION "${package_folder}" COMPONENT dev)
 install_package(client dev passageClientTargets passage.pc)
 
+# install_rpath(TARGET FOLDER): once installed in FOLDER it finds the shared library, in any prefix.
+function(install_rpath target folder)
+    if(BUILD_SHARED_LIBS)
+        file(RELATIVE_PATH path "${folder}" "${CMAKE_INSTALL_FULL_LIBDIR}")
+        set_property(TARGET ${target} APPEND PROPERTY INSTALL_RPATH "$ORIGIN/${path}")
+    endif()
+endfunction()
+
 if(TARGET passage_opentelemetry)
+    install_rpath(passage_opentelemetry "${CMAKE_INSTALL_FULL_LIBDIR}")
     install(TARGETS passage_opentelemetry EXPORT passageOpenTelemetryTargets COMPONENT opentelemetry)
     install(FILES "${PROJECT_SOURCE_DIR}/opentelemetry/include/passage/opentelemetry.hpp"
         DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/passage" COMPONENT opentelemetry)
@@ -75,6 +84,7 @@ if(TARGET passage_emulator)
 endif()
 
 if(TARGET passagectl)
+    install_rpath(passagectl "${CMAKE_INSTALL_FULL_BINDIR}")
     install(TARGETS passagectl COMPONENT ctl)
     install(FILES "${PROJECT_SOURCE_DIR}/doc/passagectl.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT ctl)
     install(FILES "${PROJECT_SOURCE_DIR}/ctl/completion/passagectl.bash"
