@@ -302,14 +302,12 @@ std::string quoted(const std::string& text)
     return word + "'";
 }
 
-/// Shell commands that set these variables, without those that are empty.
+/// Shell commands that set these variables. Empty ones are set too, lest the shell keep them of another emulator.
 std::string exported(std::initializer_list<std::pair<const char*, std::string>> variables)
 {
     std::string lines;
     for (const auto& [name, value] : variables) {
-        if (!value.empty()) {
-            lines.append("export ").append(name).append("=").append(quoted(value)).append("\n");
-        }
+        lines.append("export ").append(name).append("=").append(quoted(value)).append("\n");
     }
     return lines;
 }
