@@ -261,6 +261,28 @@ def release(folder):
     git("commit", "--quiet", "--all", "--message", "More")
     says(1, "v1.20.3 is the tag of another commit", absent=[push])
     says(2, "tools/release [--quick", options=["--push"])
+
+
+def no_checkout(folder):
+    """Where git has no answer, as in a tarball, nothing is found to be well."""
+    tarball = folder / "tarball"
+    (tarball / "tools").mkdir(parents=True)
+    (tarball / "CMakeLists.txt").write_text("project(passage\n    VERSION 1.20.3\n)\n")
+    for name in ("abi", "release"):
+        shutil.copy(SOURCE / "tools" / name, tarball / "tools")
+
+    def refuses():
+        for command in (["abi"], ["release", "--quick"], ["release", "--versions"]):
+            run = Run(folder, tarball / "tools" / command[0], *command[1:])
+            run.ends(1)
+            check("no checkout" in run.text(), f"the reason is not said:\n{run.text()}")
+
+    refuses()
+    # Inside the checkout of another project.
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    refuses()
+
+
 def mutations_apply(folder):
     lines = re.findall("^[^#].* ;; .*", (SOURCE / "test/mutations/list").read_text(), re.MULTILINE)
     check(lines, "there are no mutations")
