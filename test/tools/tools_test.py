@@ -283,6 +283,33 @@ def no_checkout(folder):
     refuses()
 
 
+def tidy_folders(folder):
+    """Files are found in a checkout of whatever name, and none found is no success."""
+    program(folder / "bin/clang-tidy", 'echo "tidy ${@: -1}"')
+    program(folder / "bin/cmake", 'mkdir -p "$4"; cp "$PASSAGE_BUILD_DIR/commands" "$4/compile_commands.json"')
+    for name in ("plain", "a+b (c)|[d] & e"):
+        checkout = folder / name
+        (checkout / "src").mkdir(parents=True)
+        (checkout / "tools").mkdir()
+        (checkout / "src/a.cpp").touch()
+        shutil.copy(SOURCE / "tools/tidy", checkout / "tools")
+        program(checkout / "tools/setup", "")
+        (folder / "build").mkdir(exist_ok=True)
+        commands = folder / "build/commands"
+
+        def tidy(status, text):
+            run = Run(folder, checkout / "tools/tidy", "src/a.cpp")
+            run.ends(status)
+            check(text in run.text(), f"{text!r} is not said:\n{run.text()}")
+
+        commands.write_text(f'[\n{{\n  "file": "{checkout}/src/a.cpp"\n}}\n]\n')
+        tidy(0, "tidy src/a.cpp")
+        commands.write_text(f'[\n{{\n  "file": "{checkout}/src/b.cpp"\n}}\n]\n')
+        tidy(1, "nothing is compiled of src/a.cpp")
+        commands.write_text("[]\n")
+        tidy(1, "names no file of")
+
+
 def mutations_apply(folder):
     lines = re.findall("^[^#].* ;; .*", (SOURCE / "test/mutations/list").read_text(), re.MULTILINE)
     check(lines, "there are no mutations")
