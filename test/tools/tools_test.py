@@ -310,6 +310,19 @@ def tidy_folders(folder):
         tidy(1, "names no file of")
 
 
+def summary(folder):
+    """tools/test sums up what ctest says, which a variable of terminals colours."""
+    program(folder / "bin/cmake", "")
+    program(
+        folder / "bin/ctest",
+        """[[ -z ${CLICOLOR_FORCE-} ]] || printf '\\e[0;32m'
+echo '50% tests passed, 1 tests failed out of 2'""",
+    )
+    run = Run(folder, "env", "CLICOLOR_FORCE=1", SOURCE / "tools/test", "--quick")
+    run.ends(1)
+    check(run.text().endswith("\n50% tests passed, 1 tests failed out of 2\n"), f"it is not summed up:\n{run.text()}")
+
+
 def mutations_apply(folder):
     lines = re.findall("^[^#].* ;; .*", (SOURCE / "test/mutations/list").read_text(), re.MULTILINE)
     check(lines, "there are no mutations")
