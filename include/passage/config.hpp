@@ -67,7 +67,9 @@ struct TlsOptions
 
     /// A file of certificate revocation lists (RFC 5280, section 5). If this or `crl_pem` is set, all certificates of
     /// the server's chain are checked, as curl does. A revoked certificate is refused, and so is one whose authority's
-    /// CRL has expired, is not valid yet, or has a wrong signature. Delta CRLs and indirect CRLs are not supported.
+    /// CRL has expired, is not valid yet, or has a wrong signature.
+    ///
+    /// A delta CRL, an indirect CRL, or a CRL for some reasons only is an error, also beside a complete CRL.
     ///
     /// CRLs are neither downloaded nor renewed: use `Client::reload_tls`.
     std::string crl_file;

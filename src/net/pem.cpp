@@ -13,6 +13,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
+#include <openssl/x509v3.h>
 #include <string.h> // explicit_bzero
 #include <sys/stat.h>
 #include <unistd.h>
@@ -123,6 +124,22 @@ KeyPtr decrypt_pkcs8(Block& block, std::string_view passphrase)
     return KeyPtr{decrypted ? EVP_PKCS82PKEY(decrypted.get()) : nullptr};
 }
 
+/// Whether a CRL is no complete list of what its issuer has revoked. OpenSSL takes a delta CRL for a complete one, and
+/// ignores an indirect CRL, one for some reasons only, and one whose scope is invalid (RFC 5280, section 5.2.5).
+bool is_partial(const X509_CRL* crl)
+{
+    if (X509_CRL_get_ext_by_NID(crl, NID_delta_crl, -1) >= 0)
+        return true;
+    int found = 0;
+    const std::unique_ptr<ISSUING_DIST_POINT, decltype(&ISSUING_DIST_POINT_free)> scope{
+        static_cast<ISSUING_DIST_POINT*>(X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, &found, nullptr)),
+        &ISSUING_DIST_POINT_free};
+    if (!scope)
+        return found != -1; // it can't be read, or there are two
+    const int kinds = (scope->onlyuser > 0) + (scope->onlyCA > 0) + (scope->onlyattr > 0);
+    return kinds > 1 || scope->indirectCRL > 0 || scope->onlysomereasons;
+}
+
 unexpected<Error> bad_block(const std::string& name)
 {
     return invalid_for_openssl(name, "has a PEM block that can't be read");
@@ -216,6 +233,8 @@ expected<std::vector<CrlPtr>> Pem::crls()
         crls.emplace_back(d2i_X509_CRL(nullptr, &at, block.size()));
         if (!crls.back())
             return invalid_for_openssl(name_, "has a CRL that can't be read");
+        if (is_partial(crls.back().get()))
+            return invalid_for_openssl(name_, "has a delta CRL, an indirect CRL, or one for some reasons only");
     }
     if (!is_at_end())
         return bad_block(name_);

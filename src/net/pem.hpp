@@ -30,7 +30,7 @@ public:
 
     /// All certificates. Other contents are ignored.
     expected<std::vector<CertificatePtr>> certificates();
-    /// All CRLs, of which there must be one. Other contents are ignored.
+    /// All CRLs, of which there must be one, and each of which must be complete. Other contents are ignored.
     expected<std::vector<CrlPtr>> crls();
     /// The first private key. Other contents are ignored.
     expected<KeyPtr> private_key(const Secret& passphrase);

@@ -345,6 +345,10 @@ BOOST_AUTO_TEST_CASE(settings_that_can_not_be_used_are_refused_with_a_sentence_t
     const std::string certificates = folder.write("certificate.pem", to_pem(clients.first));
     const std::string encrypted = folder.write("encrypted.pem", key_to_pem(clients.first, passphrase));
     const std::string crl = make_crl(clients.authority);
+    const auto with_crl = [&](const CrlSpec& spec) {
+        return [&clients, crl, spec](TlsOptions& tls) { tls.crl_pem = crl + make_crl(clients.authority, spec); };
+    };
+    const std::string partial = "tls.crl_pem has a delta CRL, an indirect CRL, or one for some reasons only";
     const std::string nonsense = "-----BEGIN CERTIFICATE-----\nno base64!\n-----END CERTIFICATE-----\n";
     const std::string no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     fs::create_directory(folder.path() / "empty");
@@ -435,6 +439,12 @@ BOOST_AUTO_TEST_CASE(settings_that_can_not_be_used_are_refused_with_a_sentence_t
         {"tls.crl_pem has no PEM CRL", [&](TlsOptions& tls) { tls.crl_pem = "no PEM at all"; }},
         {"tls.crl_pem has a CRL that can't be read",
          [&](TlsOptions& tls) { tls.crl_pem = crl + "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"; }},
+        {partial, with_crl({.is_delta = true})},
+        {partial, with_crl({.scope = "critical,onlyuser:TRUE", .is_delta = true})},
+        {partial, with_crl({.scope = "critical,indirectCRL:TRUE"})},
+        {partial, with_crl({.scope = "critical,onlysomereasons:keyCompromise"})},
+        {partial, with_crl({.scope = "critical,onlyuser:TRUE,onlyCA:TRUE"})},
+        {partial, with_crl({.scope = "critical,DER:0500"})},
         {"tls.pinned_keys must each be sha256/ and 32 bytes in base64, such as "
          "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
          [&](TlsOptions& tls) {
@@ -532,6 +542,9 @@ BOOST_AUTO_TEST_CASE(a_revoked_certificate_is_refused)
             spec.revoked.push_back(out);
         return make_crl(issuer, spec);
     };
+    const auto list_for = [&](const std::string& kind, std::vector<const Identity*> out = {}) {
+        return make_crl(authority, {.revoked = std::move(out), .scope = "critical," + kind + ":TRUE"});
+    };
     const Folder folder;
 
     struct Row
@@ -544,6 +557,7 @@ BOOST_AUTO_TEST_CASE(a_revoked_certificate_is_refused)
     };
     const char* const is_revoked = "certificate revoked";
     const char* const no_crl = "unable to get certificate CRL";
+    const char* const other_scope = "different CRL scope";
     const char* const expired = "CRL has expired";
     const std::vector<Row> rows{
         {"an empty list", &good, list(authority), nullptr, nullptr},
@@ -563,6 +577,11 @@ BOOST_AUTO_TEST_CASE(a_revoked_certificate_is_refused)
          is_revoked},
         {"the intermediate authority is revoked", &below, list(authority, &middle) + list(middle), is_revoked,
          is_revoked},
+        {"a list for servers and one for authorities", &good, list_for("onlyuser") + list_for("onlyCA"), nullptr,
+         nullptr},
+        {"revoked in a list for servers", &revoked, list_for("onlyuser", {&revoked}) + list_for("onlyCA"), is_revoked,
+         is_revoked},
+        {"a list for servers alone", &good, list_for("onlyuser"), other_scope, other_scope},
         {"no list of the intermediate authority", &below, list(authority), no_crl, nullptr},
         {"no list of the root", &below, list(middle), no_crl, nullptr},
         {"no list of the intermediate authority, which is revoked", &below, list(authority, &middle), no_crl,

@@ -142,6 +142,17 @@ std::string make_crl(const Identity& issuer, const CrlSpec& spec)
             entry && X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(identity->certificate.get())) == 1 &&
             X509_REVOKED_set_revocationDate(entry, from.get()) == 1 && X509_CRL_add0_revoked(crl.get(), entry) == 1);
     }
+    if (!spec.scope.empty()) {
+        const std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> scope{
+            X509V3_EXT_conf_nid(nullptr, nullptr, NID_issuing_distribution_point, spec.scope.c_str()),
+            &X509_EXTENSION_free};
+        require(scope && X509_CRL_add_ext(crl.get(), scope.get(), -1) == 1);
+    }
+    if (spec.is_delta) {
+        const std::unique_ptr<ASN1_INTEGER, decltype(&ASN1_INTEGER_free)> base{ASN1_INTEGER_new(), &ASN1_INTEGER_free};
+        require(base && ASN1_INTEGER_set(base.get(), 1) == 1 &&
+                X509_CRL_add1_ext_i2d(crl.get(), NID_delta_crl, base.get(), 1, 0) == 1);
+    }
     require(X509_CRL_sign(crl.get(), issuer.key.get(), EVP_sha256()) > 0);
     return written([&](BIO* output) { return PEM_write_bio_X509_CRL(output, crl.get()); });
 }

@@ -55,6 +55,8 @@ struct CrlSpec
     std::vector<const Identity*> revoked = {};
     long valid_from = -3600; ///< Seconds from now.
     long valid_until = 3600; ///< Seconds from now.
+    std::string scope = {};  ///< issuingDistributionPoint as OpenSSL's configuration has it; "": none.
+    bool is_delta = false;
 };
 
 /// A list by `issuer`, as PEM.
