@@ -175,11 +175,12 @@ public:
     ///
     /// \par Effects
     /// Reads the files of the settings. Calls in flight complete on the connections that they use. Every call that is
-    /// made after this function has returned uses a connection that was made with the new settings. Connections that
-    /// are not in use are closed. TLS sessions of former connections are not resumed.
+    /// made after this function has returned uses a connection that was made with the new settings;
+    /// `coalesced_get_user` then joins no request that began before. Connections that are not in use are closed. TLS
+    /// sessions of former connections are not resumed.
     ///
-    /// The settings for an `https://` proxy are replaced in the same way: see `ProxyOptions::url`. No-op if neither
-    /// `Config::base_url` nor the URL of the proxy is `https://`, or after `close()`.
+    /// The settings for an `https://` proxy are replaced in the same way: see `ProxyOptions::url`. Connections are
+    /// unaffected if neither `Config::base_url` nor the URL of the proxy is `https://`, or after `close()`.
     /// \par Errors
     /// Those of the constructor for `Config::tls`. After an error nothing has changed, and the client uses the former
     /// settings. `Errc::shut_down` if the client was moved from.

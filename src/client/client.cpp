@@ -162,7 +162,10 @@ expected<void> Client::reload_tls(const TlsOptions& options)
 {
     if (!client_state_)
         return unexpected{Error{Errc::shut_down, "the client was moved from"}};
-    return client_state_->reload_tls(options);
+    auto reloaded = client_state_->reload_tls(options);
+    if (reloaded)
+        shared_reads_->forget(); // only now: before, a read could still begin on a former connection
+    return reloaded;
 }
 
 void Client::close() noexcept

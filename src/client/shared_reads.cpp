@@ -81,6 +81,13 @@ void SharedReads::leave(const std::string& id, const ReadPtr& read)
     }
 }
 
+void SharedReads::forget() noexcept
+{
+    decltype(under_way_) former; // is destroyed without the mutex
+    const std::lock_guard lock{mutex_};
+    former.swap(under_way_);
+}
+
 asio::awaitable<expected<UserInfo>> SharedReads::read(std::shared_ptr<SharedReads> self, std::string id,
                                                       MakeCall make_call, SharedWait::Clock::time_point deadline)
 {

@@ -35,6 +35,9 @@ public:
     static asio::awaitable<expected<UserInfo>> read(std::shared_ptr<SharedReads> self, std::string id,
                                                     MakeCall make_call, SharedWait::Clock::time_point deadline);
 
+    /// Lets later callers join none of the calls in flight, which go on for those who have joined them.
+    void forget() noexcept;
+
 private:
     /// A call in flight, and its result.
     struct Read
@@ -63,7 +66,7 @@ private:
     const asio::any_io_executor executor_;
     WaitingLimit limit_;
     std::mutex mutex_;
-    std::map<std::string, ReadPtr> under_way_; ///< Calls in flight by user id.
+    std::map<std::string, ReadPtr> under_way_; ///< Calls in flight that others may join, by user id.
 };
 
 } // namespace passage::client

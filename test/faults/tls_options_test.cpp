@@ -715,6 +715,45 @@ BOOST_AUTO_TEST_CASE(a_reload_replaces_the_certificate_and_loses_no_call)
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_call_after_a_reload_joins_no_read_of_before)
+{
+    Driver driver;
+    const Clients clients;
+    count_case();
+    count_run();
+    const TlsSettings settings{.client_authority = &clients.authority};
+    driver.server().plan({{{steps::tls(settings), expect_client("first"), steps::request(), steps::hold(),
+                            steps::answer(), steps::expect_end()}},
+                          {{steps::tls(settings), expect_client("second"), steps::serve()}, true}});
+    Config config = driver.config();
+    show(config.tls, clients.first);
+    std::optional<Client> client{std::in_place, driver.context(), config};
+    std::vector<std::string> former;
+    const auto read = [&] {
+        client->coalesced_get_user("u", [&](const expected<UserInfo>& user) { former.push_back(user.value().id); });
+    };
+    read();
+    run_until(driver, [&] { return !driver.server().requests().empty(); });
+    TlsOptions wrong = config.tls;
+    wrong.key_pem = key_to_pem(clients.second);
+    BOOST_TEST(!client->reload_tls(wrong));
+    read();
+    driver.context().poll();
+
+    show(config.tls, clients.second);
+    BOOST_TEST(client->reload_tls(config.tls).has_value());
+    std::optional<expected<UserInfo>> later;
+    client->coalesced_get_user("u", [&](expected<UserInfo> user) { later.emplace(std::move(user)); });
+    run_until(driver, [&] { return later.has_value(); });
+    BOOST_TEST(later->value().id == "u");
+    BOOST_TEST(former.empty());
+    driver.server().release();
+    run_until(driver, [&] { return former.size() == 2; });
+    BOOST_TEST(former == (std::vector<std::string>{"u", "u"}), boost::test_tools::per_element());
+    BOOST_TEST(driver.server().requests().size() == 2u);
+    finish(driver, client);
+}
+
 BOOST_AUTO_TEST_CASE(a_reload_that_fails_changes_nothing)
 {
     Driver driver;

@@ -457,4 +457,40 @@ BOOST_AUTO_TEST_CASE(a_shared_read_is_cancelled_with_its_last_caller)
     finish();
 }
 
+BOOST_AUTO_TEST_CASE(a_read_of_before_a_reload_ends_without_one_of_after_it)
+{
+    server.plan(
+        {Script{{steps::tls(), steps::request(), steps::expect_end()}}, holding({steps::answer(), steps::serve()})});
+    const auto run_until_asked = [&](std::size_t times) {
+        const auto end = std::chrono::steady_clock::now() + test::ScriptServer::patience;
+        while (server.requests().size() < times && std::chrono::steady_clock::now() < end)
+            context.run_one_for(10ms);
+        BOOST_TEST_REQUIRE(server.requests().size() == times);
+    };
+    asio::cancellation_signal signal;
+    std::optional<Errc> former;
+    client->coalesced_get_user("u", asio::bind_cancellation_slot(signal.slot(), [&](const expected<UserInfo>& user) {
+                                   former = user.error().code;
+                               }));
+    run_until_asked(1);
+    BOOST_TEST(client->reload_tls(config_for(server).tls).has_value());
+    int right = 0;
+    const auto read = [&] {
+        client->coalesced_get_user("u", [&](const expected<UserInfo>& user) { right += user.value().id == "u"; });
+    };
+    read();
+    run_until_asked(2);
+    signal.emit(asio::cancellation_type::terminal);
+    while (!former)
+        context.run_one();
+    BOOST_TEST((former == Errc::cancelled));
+    read(); // joins the read of after the reload, which is still under way
+    context.poll();
+    server.release();
+    context.run();
+    BOOST_TEST(right == 2);
+    BOOST_TEST(server.requests().size() == 2u);
+    finish();
+}
+
 BOOST_AUTO_TEST_SUITE_END()
