@@ -200,8 +200,10 @@ bool is_about_certificate(int reason, bool in_handshake)
     }
 }
 
+/// Leaves no error of OpenSSL in the thread's queue, which the application's own use of OpenSSL would report.
 Step lost(int system_error)
 {
+    clear_errors();
     if (system_error == ENOMEM)
         return failed(Errc::no_memory, {}, {}, true);
     error_code cause{asio::error::eof};

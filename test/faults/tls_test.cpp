@@ -313,6 +313,45 @@ BOOST_AUTO_TEST_CASE(a_handshake_cut_at_any_byte_is_made_again)
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_lost_connection_leaves_no_error_for_other_users_of_openssl)
+{
+    struct Lost
+    {
+        const char* name;
+        std::vector<Step> steps;
+    };
+    const std::vector<Lost> all{
+        {"before the handshake", {steps::fin()}},
+        {"in the handshake", {steps::cut_after(200, false), steps::tls()}},
+        {"in the handshake, reset", {steps::cut_after(200, true), steps::tls()}},
+        {"before the response", {steps::tls(), steps::request(), steps::fin()}},
+        {"before the response, reset", {steps::tls(), steps::request(), steps::rst()}},
+    };
+    Driver driver;
+    for (const Lost& lost : all) {
+        count_case();
+        count_run();
+        driver.plan({{lost.steps}});
+        Config config = driver.config();
+        config.retry.max_attempts = 1;
+        std::optional<Client> client{std::in_place, driver.context(), config};
+        ERR_clear_error();
+        std::optional<Errc> code;
+        client->create_user(CreateUserRequest{}.email("a@example.com"), [&](const expected<UserInfo>& user) {
+            BOOST_TEST(ERR_peek_error() == 0u, lost.name);
+            code = user ? Errc{} : user.error().code;
+        });
+        driver.context().restart();
+        driver.context().run();
+        BOOST_TEST((code == Errc::tls || code == Errc::truncated), lost.name);
+        BOOST_TEST(ERR_peek_error() == 0u, lost.name);
+        client.reset();
+        driver.context().restart();
+        driver.context().run();
+        driver.server().finish();
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_server_hello_that_was_not_asked_for_is_refused)
 {
     // Of a record with a ServerHello: header 5, message header 4, version 2, random 32, and a session id.
