@@ -89,9 +89,11 @@ auto read_pem(const std::filesystem::path& file, const char* what, Reader reader
     if (!input) {
         fail(std::string{what} + " " + file.string() + " cannot be read: check its name and " + "permissions");
     }
-    auto* read = reader(input.get(), nullptr, nullptr, nullptr);
+    // Without a callback, OpenSSL asks for a passphrase at the terminal.
+    const auto no_passphrase = [](char*, int, int, void*) { return -1; };
+    auto* read = reader(input.get(), nullptr, no_passphrase, nullptr);
     if (read == nullptr) {
-        fail(std::string{what} + " " + file.string() + " holds none: it must be PEM");
+        fail(std::string{what} + " " + file.string() + " cannot be read: it must be PEM, without a passphrase");
     }
     return read;
 }

@@ -118,7 +118,7 @@ po::options_description describe_options()
     add("ca-cert", po::value<std::string>(),
         "certificate (PEM) of the authority to use; the default is created at the first start and kept in the "
         "data file; it is valid for 396 days, and a start in its last 30 days replaces it");
-    add("ca-key", po::value<std::string>(), "private key (PEM) of --ca-cert");
+    add("ca-key", po::value<std::string>(), "private key (PEM) of --ca-cert, without a passphrase");
     add("client-ca", po::value<std::string>(),
         "certificates (PEM) of authorities; clients need a certificate that one of them has signed");
     add("env-out", po::value<std::string>(), "file for the environment variables; only its owner can read it");

@@ -156,7 +156,7 @@ public:
     EmulatorOptions& seed(std::size_t users);
     /// Sets the number of threads that serve connections. The default is 1.
     EmulatorOptions& threads(unsigned count);
-    /// Sets the PEM files of a certificate authority and of its private key.
+    /// Sets the PEM files of a certificate authority and of its private key, which must not be encrypted.
     ///
     /// By default the emulator creates an authority at the first start and keeps it in the data file, so clients can
     /// still trust it after a restart. It is valid for 396 days. A start in the last 30 days replaces it.

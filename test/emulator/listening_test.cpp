@@ -24,6 +24,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/ui.h>
 #include <sys/stat.h>
 
 #include <barrier>
@@ -379,6 +380,52 @@ BOOST_AUTO_TEST_CASE(connections_end_when_it_stops_and_reset_ends_one)
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+namespace {
+
+const char* const passphrase = "open sesame";
+int times_asked = 0;
+
+/// As long as it exists, OpenSSL is told the passphrase when it asks at the terminal.
+class Typist
+{
+public:
+    Typist() : method_(UI_create_method("test"), &UI_destroy_method)
+    {
+        times_asked = 0;
+        UI_method_set_reader(method_.get(), [](UI* ui, UI_STRING* prompt) {
+            ++times_asked;
+            return UI_set_result(ui, prompt, passphrase) == 0 ? 1 : 0;
+        });
+        UI_set_default_method(method_.get());
+    }
+    Typist(const Typist&) = delete;
+    Typist& operator=(const Typist&) = delete;
+    ~Typist() { UI_set_default_method(UI_OpenSSL()); }
+
+private:
+    std::unique_ptr<UI_METHOD, void (*)(UI_METHOD*)> method_;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(passphrase_of_an_authority_is_not_asked_for)
+{
+    const TemporaryFolder folder;
+    CertificateSpec spec;
+    spec.is_authority = true;
+    const Identity authority = passage::test::make_identity(spec, nullptr);
+    const fs::path certificate = folder.path() / "ca.pem";
+    const fs::path key = folder.path() / "key.pem";
+    std::ofstream(certificate) << passage::test::to_pem(authority);
+    const Typist typist;
+    for (const auto write : {&passage::test::key_to_pem, &passage::test::key_to_old_pem}) {
+        std::ofstream(key) << write(authority, passphrase);
+        const std::string said = refusal(demo_options().authority(certificate, key));
+        BOOST_TEST(contains(said, key.string() + " cannot be read: it must be PEM, without a passphrase"), said);
+    }
+    BOOST_TEST(times_asked == 0);
+}
 
 /// An emulator that demands certificates, and how clients go about it.
 struct WithClientAuthority
