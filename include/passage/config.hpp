@@ -42,7 +42,8 @@ struct TlsOptions
     std::string ca_file;
     /// A folder of files of certificates to trust, besides those of `ca_file`. All files in the folder are read,
     /// whatever their names, except those whose names begin with a dot. Subfolders are ignored. The hashed names that
-    /// `openssl rehash` makes are not needed, but permitted. Contents that are not certificates are ignored.
+    /// `openssl rehash` makes are not needed, but permitted. Contents that are not certificates are ignored;
+    /// but a PEM block that cannot be read, such as a PGP signature, is an error.
     std::string ca_path;
     /// Certificates to trust, besides those of `ca_file` and `ca_path`.
     std::string ca_pem;

@@ -354,6 +354,8 @@ BOOST_AUTO_TEST_CASE(settings_that_can_not_be_used_are_refused_with_a_sentence_t
     fs::create_directory(folder.path() / "empty");
     fs::create_directory(folder.path() / "bad");
     folder.write("bad/a.pem", no_certificate);
+    fs::create_directory(folder.path() / "signed");
+    folder.write("signed/a.asc", "-----BEGIN PGP SIGNATURE-----\n\niHUEABYK\n=2mCe\n-----END PGP SIGNATURE-----\n");
     const auto quoted = [](const std::string& path) { return " \"" + path + "\""; };
 
     struct Row
@@ -431,6 +433,8 @@ BOOST_AUTO_TEST_CASE(settings_that_can_not_be_used_are_refused_with_a_sentence_t
         {"tls.ca_path" + quoted(text) + " can't be read as a folder", [&](TlsOptions& tls) { tls.ca_path = text; }},
         {"tls.ca_path" + quoted(directory + "/empty") + " has no file with a PEM certificate",
          [&](TlsOptions& tls) { tls.ca_path = directory + "/empty"; }},
+        {"tls.ca_path" + quoted(directory + "/signed/a.asc") + " has a PEM block that can't be read",
+         [&](TlsOptions& tls) { tls.ca_path = directory + "/signed"; }},
         {"tls.ca_path" + quoted(directory + "/bad/a.pem") + " has a certificate that can't be read",
          [&](TlsOptions& tls) { tls.ca_path = directory + "/bad"; }},
         {"tls.crl_file" + quoted(missing) + " can't be read", [&](TlsOptions& tls) { tls.crl_file = missing; }},
