@@ -39,6 +39,9 @@ struct TlsOptions
 
     /// A file of certificates to trust. If this, `ca_path` and `ca_pem` are empty, the root certificates of the system
     /// are trusted.
+    ///
+    /// The chain of the server must end at a trusted certificate that is self-signed: the certificate of an
+    /// intermediate authority is not sufficient without that of its root.
     std::string ca_file;
     /// A folder of files of certificates to trust, besides those of `ca_file`. All files in the folder are read,
     /// whatever their names, except those whose names begin with a dot. Subfolders are ignored. The hashed names that

@@ -527,6 +527,19 @@ BOOST_AUTO_TEST_CASE(authorities_are_read_from_all_files_of_a_folder)
     });
 }
 
+BOOST_AUTO_TEST_CASE(an_intermediate_authority_is_not_trusted_without_its_root)
+{
+    Driver driver;
+    const Identity middle =
+        make_identity({.common_name = "intermediate", .names = "", .is_authority = true}, &driver.server().authority());
+    Identity below = make_identity({}, &middle);
+    below.chain = {&middle};
+    const TlsSettings settings{.identity = &below};
+    try_server(driver, "alone", settings, "unable to get issuer certificate",
+               [&](TlsOptions& tls) { tls.ca_pem = to_pem(middle); });
+    try_server(driver, "and its root", settings, nullptr, [&](TlsOptions& tls) { tls.ca_pem += to_pem(middle); });
+}
+
 BOOST_AUTO_TEST_CASE(a_revoked_certificate_is_refused)
 {
     Driver driver;
