@@ -21,6 +21,8 @@ public:
     static constexpr std::chrono::seconds fresh_for{60};
     /// How long addresses are used while look-ups fail.
     static constexpr std::chrono::seconds usable_for{5 * 60};
+    /// How long a look-up may take before addresses are used as if it had failed.
+    static constexpr std::chrono::seconds slow_after{1};
     /// Minimum time between look-ups if the addresses can't be reached.
     static constexpr std::chrono::seconds suspect_after{1};
 
@@ -46,7 +48,7 @@ public:
     /// The addresses; null if a look-up is due.
     const Addresses* fresh(TimePoint now) const noexcept { return now < fresh_until_ ? &addresses_ : nullptr; }
 
-    /// The addresses to use if a look-up failed; null if they are too old.
+    /// The addresses to use if a look-up failed or is slow; null if they are too old.
     const Addresses* usable(TimePoint now) const noexcept { return now < usable_until_ ? &addresses_ : nullptr; }
 
 private:

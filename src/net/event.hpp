@@ -21,6 +21,9 @@ public:
         set_ = false;
     }
 
+    /// Makes `wait` return at this time even without `set`. Must be called before it.
+    void give_up_at(Clock::time_point time) { timer_.expires_at(time); }
+
     /// Resumes the waiting coroutine; if there is none, the next `wait` returns at once.
     void set()
     {

@@ -108,6 +108,7 @@ struct HostResolver::Job
 
     /// Used by the thread until it sets `has_answer`, and by the strand after that.
     expected<Addresses, Failure> answer = unexpected{out_of_memory(Stage::dns)};
+    const Clock::time_point begun_at = Clock::now();
     Clock::time_point answered_at;
     std::atomic<bool> has_answer = false;
     boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>> waiting; ///< Used by the strand.
@@ -146,10 +147,16 @@ Task<expected<Addresses, Failure>> HostResolver::resolve()
     const std::shared_ptr<Job> job = job_;
     Job::Waiting waiting{*strand_};
     job->waiting.push_back(waiting);
+    // A name server that is down seldom says so.
+    const auto slow_at = std::max(Clock::now(), job->begun_at + AddressCache::slow_after);
+    if (cache_.usable(slow_at))
+        waiting.answered.give_up_at(slow_at);
     co_await waiting.answered.wait();
     take_answer();
-    if (!job->has_answer.load(std::memory_order_acquire))
-        co_return Addresses{};
+    if (!job->has_answer.load(std::memory_order_acquire)) {
+        const Addresses* const usable = cache_.usable(slow_at);
+        co_return usable ? *usable : Addresses{};
+    }
     // Copies the parts: tl::expected ends the program if its copy throws.
     if (!job->answer)
         co_return unexpected{Failure{job->answer.error()}};

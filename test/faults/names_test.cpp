@@ -170,6 +170,46 @@ BOOST_AUTO_TEST_CASE(a_host_that_moved_is_found_though_its_addresses_are_fresh)
     BOOST_TEST((Clock::now() - begin < net::AddressCache::fresh_for));
 }
 
+BOOST_AUTO_TEST_CASE(known_addresses_are_used_when_the_name_server_falls_silent)
+{
+    count_case();
+    count_run();
+    asio::io_context context{1};
+    const auto go = std::make_shared<std::latch>(1);
+    const auto lookups = std::make_shared<std::atomic<int>>(0);
+    const net::Strand strand{asio::any_io_executor{context.get_executor()}};
+    net::HostResolver resolver{strand, "service.example", [go, lookups](const std::string&) -> Answer {
+                                   if (lookups->fetch_add(1) == 0)
+                                       return net::Addresses{nobody};
+                                   go->wait();
+                                   return net::Addresses{loopback};
+                               }};
+    const auto resolve = [&] {
+        const auto found = std::make_shared<std::optional<net::Addresses>>();
+        asio::co_spawn(strand, resolver.resolve(),
+                       [found](std::exception_ptr, Answer answer) { *found = answer ? *answer : net::Addresses{}; });
+        context.restart();
+        while (!*found && context.run_one_for(ScriptServer::patience) > 0) {
+        }
+        return *found;
+    };
+    BOOST_TEST((resolve() == net::Addresses{nobody}));
+    resolver.suspect(); // which makes the next look-up due after a second, rather than a minute
+    const auto begin = Clock::now();
+    while (*lookups == 1 && resolve() == net::Addresses{nobody}) {
+    }
+    BOOST_TEST(lookups->load() == 2);
+    BOOST_TEST((Clock::now() - begin >= net::AddressCache::slow_after));
+    const auto again = Clock::now();
+    BOOST_TEST((resolve() == net::Addresses{nobody})); // at once, as the look-up has been slow already
+    BOOST_TEST((Clock::now() - again < net::AddressCache::slow_after));
+    go->count_down();
+    while (resolve() == net::Addresses{nobody}) {
+    }
+    BOOST_TEST((resolve() == net::Addresses{loopback}));
+    BOOST_TEST(lookups->load() == 2);
+}
+
 BOOST_AUTO_TEST_CASE(a_look_up_may_outlive_client_and_context)
 {
     count_case();
