@@ -160,12 +160,15 @@ std::optional<Connections::Lease> Connections::take_idle(Clock::time_point now)
     for (;;) {
         const std::optional<pool::Slot> slot = pool_.take_place(now);
         const bool alive = slot && check_alive(*slot);
+        const bool has_place = alive && !pool_.is_overdrawn(*slot);
         if (slot && !alive)
             pool_.dropped(*slot);
+        else if (slot && !has_place)
+            pool_.released(*slot, now);
         run_pool_actions();
         if (!slot)
             return std::nullopt;
-        if (alive)
+        if (has_place)
             return std::optional<Lease>{std::in_place, *this, *slot};
     }
 }
@@ -197,10 +200,13 @@ std::optional<Connections::Lease> Connections::claim(Pending& pending)
     const pool::Slot slot = *std::exchange(pending.slot, std::nullopt);
     // A new connection is not checked: otherwise there would be endless dials to a server that closes each at once.
     const bool alive = !open_[slot]->was_used() || check_alive(slot);
+    const bool has_place = alive && !pool_.is_overdrawn(slot);
     if (!alive)
         pool_.found_dead(slot, pending);
+    else if (!has_place)
+        pool_.found_overdrawn(slot, Clock::now(), pending);
     run_pool_actions();
-    return alive ? std::optional<Lease>{std::in_place, *this, slot} : std::nullopt;
+    return has_place ? std::optional<Lease>{std::in_place, *this, slot} : std::nullopt;
 }
 
 net::Connection* Connections::find(const ConnectionId& id) const

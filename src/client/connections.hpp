@@ -119,7 +119,7 @@ public:
     }
     void end_call();
 
-    /// Takes a place on the connection that was used last and is alive.
+    /// Takes a place on the connection that was used last, is alive and still has the place.
     std::optional<Lease> take_idle(net::Clock::time_point now);
 
     /// Queues a call, and calls one of its functions later or at once. Returns false if too many calls wait, or after
@@ -127,8 +127,8 @@ public:
     bool enqueue(Pending& pending);
     void cancel(Pending& pending);
 
-    /// Takes the place that a queued call was lent, if the connection is alive. Otherwise queues the call before all
-    /// others.
+    /// Takes the place that a queued call was lent, if the connection is alive and still has it. Otherwise queues the
+    /// call before all others.
     std::optional<Lease> claim(Pending& pending);
 
     /// Retires a connection on which the response to another request was received. Exchanges on it fail. A no-op if it

@@ -164,11 +164,13 @@ void PoolFsm::dropped(Slot slot)
 void PoolFsm::found_dead(Slot slot, Waiter& waiter)
 {
     dropped(slot);
-    waiter.slot.reset();
-    waiters_.push_front(waiter);
-    queued(waiter);
-    if (closed_)
-        to_fail_ = waiters_.size();
+    queue_first(waiter);
+}
+
+void PoolFsm::found_overdrawn(Slot slot, TimePoint now, Waiter& waiter)
+{
+    released(slot, now);
+    queue_first(waiter);
 }
 
 void PoolFsm::expire(TimePoint now)
@@ -307,6 +309,16 @@ void PoolFsm::unqueue(Waiter& waiter)
 {
     waiters_.erase(waiters_.iterator_to(waiter));
     takers_ -= waiter.wants_new ? 0 : 1;
+}
+
+/// Queues a call again that was lent a place in vain.
+void PoolFsm::queue_first(Waiter& waiter)
+{
+    waiter.slot.reset();
+    waiters_.push_front(waiter);
+    queued(waiter);
+    if (closed_)
+        to_fail_ = waiters_.size();
 }
 
 Slot PoolFsm::lend_place()

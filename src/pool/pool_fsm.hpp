@@ -115,6 +115,12 @@ public:
     /// As `dropped`, if the connection was dead before the call could use it. Queues the call before all others.
     void found_dead(Slot slot, Waiter& waiter);
 
+    /// Whether more places are lent than the connection has, because the server took some back.
+    bool is_overdrawn(Slot slot) const noexcept { return slots_[slot].lent > slots_[slot].places; }
+
+    /// As `released`, if the place was taken back before the call could use it. Queues the call before all others.
+    void found_overdrawn(Slot slot, TimePoint now, Waiter& waiter);
+
     /// Closes connections that were idle too long, and ends `redial_pause`.
     void expire(TimePoint now);
 
@@ -180,6 +186,7 @@ private:
     Waiter* next_to_lend_to();
     void queued(const Waiter& waiter) noexcept { takers_ += waiter.wants_new ? 0 : 1; }
     void unqueue(Waiter& waiter);
+    void queue_first(Waiter& waiter);
     Slot lend_place();
     void withdraw(Slot slot);
     void go_idle(Slot slot, TimePoint now, milliseconds idle_limit, bool is_wanted);

@@ -811,6 +811,106 @@ BOOST_AUTO_TEST_CASE(a_connection_that_went_away_while_idle_is_not_used)
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_connection_that_lost_its_places_while_idle_is_not_used)
+{
+    using namespace frames;
+    Drivers drivers;
+    for (Http2Driver* const driver : {&drivers.secure, &drivers.plain}) {
+        count_case();
+        std::promise<void> is_idle;
+        std::promise<void> is_sent;
+        const auto seen = driver->run(Http2Driver::Plan{.name = "SETTINGS without places",
+                                                        .scripts = {driver->frames().script([&](FramePeer& peer) {
+                                                            peer.begin();
+                                                            peer.answer(peer.request());
+                                                            is_idle.get_future().wait();
+                                                            peer.send(settings({{max_concurrent_streams, 0}}));
+                                                            is_sent.set_value();
+                                                            peer.expect_end();
+                                                        })},
+                                                        .calls = [&](Client& client) -> asio::awaitable<void> {
+                                                            co_await warm_up(client);
+                                                            is_idle.set_value();
+                                                            is_sent.get_future().wait();
+                                                            const Result result = co_await get_with(
+                                                                client, "subject", CallOptions{}.retries(false));
+                                                            BOOST_TEST(result.id == "subject");
+                                                        }});
+        BOOST_TEST(seen.accepted == 2U);
+        BOOST_TEST(seen.connections[0].streams.size() == 1U);
+    }
+}
+
+namespace {
+
+/// Calls something when the second attempt has ended, before a waiting call uses the place that became free.
+struct AtSecondEnd final : Observer, CallObserver
+{
+    explicit AtSecondEnd(std::function<void()> then) : act{std::move(then)} {}
+    std::shared_ptr<CallObserver> call_started(const CallStarted&) noexcept override
+    {
+        return {std::shared_ptr<void>{}, static_cast<CallObserver*>(this)};
+    }
+    void attempt_ended(const AttemptEnded&) noexcept override
+    {
+        if (++ended_attempts == 2)
+            act();
+    }
+    std::function<void()> act;
+    int ended_attempts = 0;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_place_that_was_taken_back_from_a_waiting_call_is_not_used)
+{
+    using namespace frames;
+    Drivers drivers;
+    for (Http2Driver* const driver : {&drivers.secure, &drivers.plain}) {
+        count_case();
+        std::promise<void> waits;
+        std::promise<void> is_free;
+        std::promise<void> is_sent;
+        std::vector<Result> results;
+        const auto seen =
+            driver->run(Http2Driver::Plan{.name = "SETTINGS without places",
+                                          .scripts = {driver->frames().script([&](FramePeer& peer) {
+                                              peer.begin(settings({{max_concurrent_streams, 1}}));
+                                              peer.answer(peer.request());
+                                              const SeenStream first = peer.request();
+                                              waits.get_future().wait();
+                                              peer.answer(first);
+                                              is_free.get_future().wait();
+                                              peer.send(settings({{max_concurrent_streams, 0}}));
+                                              is_sent.set_value();
+                                              // A stream that had begun would fail now.
+                                              peer.await([&] { return peer.seen().settings_acks == 2; });
+                                              peer.send(goaway(first.id));
+                                              peer.expect_end();
+                                          })},
+                                          .calls = [&](Client& client) -> asio::awaitable<void> {
+                                              co_await warm_up(client);
+                                              Calls calls;
+                                              calls.push_back(get(client, "first"));
+                                              calls.push_back(get_with(client, "second", CallOptions{}.retries(false)));
+                                              calls.push_back(tell_when_waiting(client, 1, waits));
+                                              results = co_await together(std::move(calls));
+                                          },
+                                          .configure =
+                                              [&](Config& config) {
+                                                  on_one_connection(config);
+                                                  config.observer = std::make_shared<AtSecondEnd>([&] {
+                                                      is_free.set_value();
+                                                      is_sent.get_future().wait();
+                                                  });
+                                              }});
+        BOOST_TEST(results[0].id == "first");
+        BOOST_TEST(results[1].id == "second");
+        BOOST_TEST(seen.accepted == 2U);
+        BOOST_TEST(seen.connections[0].streams.size() == 2U);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_wrong_head_ends_its_call_alone)
 {
     using namespace frames;

@@ -839,6 +839,52 @@ BOOST_AUTO_TEST_CASE(with_fewer_places_nothing_is_lent_until_enough_came_back)
     BOOST_TEST(!f.pool.take_place(start));
 }
 
+BOOST_AUTO_TEST_CASE(a_call_whose_place_was_taken_back_waits_before_all_others)
+{
+    Fixture f{{1, 10, 50s, 1, 3}};
+    const Slot slot = f.lent(2);
+    BOOST_TEST((f.pool.take_place(start) == slot));
+    for (Waiter* waiter : {&f.a, &f.b})
+        BOOST_TEST(f.pool.enqueue(*waiter));
+    f.pool.released(slot, start);
+    BOOST_TEST(f.actions() == "lend 0 to a");
+    BOOST_TEST(!f.pool.is_overdrawn(slot));
+    f.pool.resized(slot, start, 1);
+    BOOST_TEST(f.pool.is_overdrawn(slot));
+    f.pool.found_overdrawn(slot, start, f.a);
+    BOOST_TEST(!f.pool.is_overdrawn(slot));
+    BOOST_TEST(!f.a.slot.has_value());
+    BOOST_TEST(f.actions() == "");
+    f.pool.released(slot, start); // the connection is kept
+    BOOST_TEST(f.actions() == "lend 0 to a");
+}
+
+BOOST_AUTO_TEST_CASE(beside_a_connection_whose_places_were_all_taken_back_another_is_made)
+{
+    Fixture f{multiplexed};
+    BOOST_TEST(f.pool.enqueue(f.a));
+    BOOST_TEST(f.actions() == "dial 0");
+    f.pool.dialled(0, start, far, 3, true);
+    BOOST_TEST(f.actions() == "lend 0 to a");
+    f.pool.resized(0, start, 0);
+    f.pool.found_overdrawn(0, start, f.a);
+    BOOST_TEST(f.actions() == "dial 1");
+    BOOST_TEST(f.pool.idle() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_call_whose_place_was_taken_back_in_a_closed_pool_is_turned_away)
+{
+    Fixture f{multiplexed};
+    const Slot slot = f.lent(3);
+    f.pool.released(slot, start);
+    BOOST_TEST(f.pool.enqueue(f.a));
+    BOOST_TEST(f.actions() == "lend 0 to a");
+    f.pool.resized(slot, start, 0);
+    f.pool.close();
+    f.pool.found_overdrawn(slot, start, f.a);
+    BOOST_TEST(f.actions() == "close 0, fail a");
+}
+
 BOOST_AUTO_TEST_CASE(with_more_places_those_who_wait_are_served)
 {
     Fixture f{{1, 10, 50s, 1, 1}};

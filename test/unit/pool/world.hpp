@@ -30,6 +30,7 @@ struct Event
         released,
         dropped,
         found_dead,
+        found_overdrawn,
         time_passes,
         expire,
         close
@@ -42,9 +43,10 @@ struct Event
 
 inline std::string to_string(const Event& event)
 {
-    constexpr std::array<const char*, 14> names{"acquire",        "acquire_new", "cancel",  "dialled",  "dial_failed",
-                                                "dial_abandoned", "resized",     "retired", "released", "dropped",
-                                                "found_dead",     "time_passes", "expire",  "close"};
+    constexpr std::array<const char*, 15> names{"acquire",     "acquire_new",    "cancel",     "dialled",
+                                                "dial_failed", "dial_abandoned", "resized",    "retired",
+                                                "released",    "dropped",        "found_dead", "found_overdrawn",
+                                                "time_passes", "expire",         "close"};
     return std::string{names[static_cast<std::size_t>(event.kind)]} + "(" + std::to_string(event.which) + ", " +
            std::to_string(event.ticks) + ", " + std::to_string(event.places) + ")";
 }
@@ -115,6 +117,8 @@ public:
             if (const auto call = holder_of(slot)) {
                 events.push_back({Kind::dropped, *call});
                 events.push_back({Kind::found_dead, *call});
+                if (is_open(slot) && slots_[slot].lent > slots_[slot].places)
+                    events.push_back({Kind::found_overdrawn, *call}); // elsewhere it would be as `found_dead`
                 for (const int kept : {-1, 0, 1})
                     events.push_back({Kind::released, *call, kept});
             }
@@ -204,10 +208,15 @@ public:
         case Kind::found_dead: {
             const unsigned slot = give_back(event.which);
             drain(slot);
-            calls_[event.which].state = Call::State::waits;
-            queue_.push_front(event.which);
-            may_fail_ = closed_ ? queue_.size() : 0;
+            wait_first(event.which);
             pool_.found_dead(slot, waiters_[event.which]);
+            break;
+        }
+        case Kind::found_overdrawn: {
+            const unsigned slot = give_back(event.which);
+            come_back(slot, sizes_.idle_ticks);
+            wait_first(event.which);
+            pool_.found_overdrawn(slot, now_, waiters_[event.which]);
             break;
         }
         case Kind::time_passes:
@@ -417,6 +426,14 @@ private:
             return;
         queue_.push_back(call);
         calls_[call].state = Call::State::waits;
+    }
+
+    /// A call waits again that was lent a place in vain.
+    void wait_first(unsigned call)
+    {
+        calls_[call].state = Call::State::waits;
+        queue_.push_front(call);
+        may_fail_ = closed_ ? queue_.size() : 0;
     }
 
     void expect(unsigned places)
@@ -634,6 +651,9 @@ private:
         for (unsigned slot = 0; slot < sizes_.slots; ++slot)
             require(!is_idle(slot) || pool_.next_expiry() <= slots_[slot].idle_until,
                     "it is not known when an idle connection ends");
+        for (unsigned slot = 0; slot < sizes_.slots; ++slot)
+            require(!is_open(slot) || pool_.is_overdrawn(slot) == (slots_[slot].lent > slots_[slot].places),
+                    "it is not known that the server took places back");
         require(pool_.is_failing() == (failed_dials_ > 0 && !is_full()), "it is not known that dials fail");
 
         for (std::size_t position = 0; position < queue_.size(); ++position)
