@@ -539,7 +539,7 @@ void Connections::sweep()
 
 void Connections::sweep_when_quiet()
 try {
-    if (idle_timer_.is_set() || pool_.idle() == 0)
+    if (pool_.idle() == 0 || idle_timer_.is_set_by(pool_.next_expiry()))
         return;
     idle_timer_.set(pool_.next_expiry(), [weak = weak_from_this()] {
         if (const auto self = weak.lock()) {

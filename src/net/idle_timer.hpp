@@ -19,16 +19,17 @@ class IdleTimer
 public:
     explicit IdleTimer(const Strand& strand);
 
-    /// Whether a handler will be called.
-    bool is_set() const noexcept { return is_set_; }
+    /// Whether a handler will be called by this time.
+    bool is_set_by(Clock::time_point time) const noexcept { return is_set_ && timer_->expiry() <= time; }
 
-    /// Calls a handler on the strand at a time, unless this object is destroyed before. A no-op if a time is set.
+    /// Calls a handler on the strand at a time, unless this object is destroyed before. A no-op if one will be called
+    /// by that time. Replaces one that would be called later.
     template <class Handler>
     void set(Clock::time_point time, Handler handler)
     {
-        if (!timer_ || is_set_)
+        if (!timer_ || is_set_by(time))
             return;
-        timer_->expires_at(time);
+        timer_->expires_at(time); // cancels the wait for a later time
         timer_->async_wait([context = timer_->get_executor(), strand = strand_,
                             handler = std::move(handler)](const error_code& ec) mutable {
             context.on_work_started();

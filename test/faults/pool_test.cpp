@@ -292,6 +292,31 @@ BOOST_AUTO_TEST_CASE(an_idle_connection_is_closed_in_time_by_a_client_that_rests
     }
 }
 
+BOOST_AUTO_TEST_CASE(an_idle_connection_is_closed_in_time_if_a_later_answer_shortens_it)
+{
+    count_case();
+    count_run();
+    Driver driver;
+    driver.server().plan({{{steps::tls(), steps::request(), steps::answer(), steps::request(),
+                            steps::answer("Keep-Alive: timeout=2\r\n"), steps::expect_end()}}});
+    Config config = driver.config();
+    config.pool.idle_timeout = 1h;
+    Client client{driver.context(), config};
+    for (const char* name : {"first", "second"}) {
+        BOOST_TEST(driver.run(get(client, name)).id == name);
+        driver.context().restart();
+        driver.context().run(); // returns at all
+        BOOST_TEST(client.stats().idle_connections == 1u);
+    }
+    const auto other_work = asio::make_work_guard(driver.context());
+    driver.context().restart();
+    while (client.stats().idle_connections > 0 && driver.context().run_one_for(ScriptServer::patience) > 0) {
+    }
+    BOOST_TEST(client.stats().idle_connections == 0u);
+    client.close();
+    BOOST_TEST(driver.server().finish() == "");
+}
+
 BOOST_AUTO_TEST_CASE(waiting_calls_have_the_only_connection_in_the_order_they_came)
 {
     Crowd crowd{{held()}};
