@@ -67,6 +67,7 @@ struct Connections::Dial final : net::Deadlines::Watched
 
     std::shared_ptr<net::TlsContext> tls; ///< Null for plain HTTP.
     std::size_t renewals = 0;             ///< Of the TLS settings, when it began.
+    Stage stage = Stage::none;            ///< That it has reached.
     std::optional<Errc> stopped;
     ConnectionTimings timings;
     asio::cancellation_signal signal;
@@ -292,7 +293,7 @@ try {
                                                 [this, self = shared_from_this(), dial, slot](
                                                     std::exception_ptr error, expected<ConnectionPtr, Failure> result) {
                                                     if (error) // only `std::bad_alloc` is possible
-                                                        result = unexpected{out_of_memory(dial_stage_)};
+                                                        result = unexpected{out_of_memory(dial->stage)};
                                                     end_dial(slot, *dial, std::move(result));
                                                 }));
 } catch (const std::bad_alloc&) {
@@ -347,7 +348,7 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
     bool is_at_proxy = proxy_ != nullptr;
     const auto failed = [&](Failure failure) {
         if (dial->stopped) {
-            failure = policy::stopped_failure(*dial->stopped, dial_stage_);
+            failure = policy::stopped_failure(*dial->stopped, dial->stage);
             if (dial->stopped == Errc::timeout)
                 failure.error.message = "the connection took too long to be made";
             failure.transient = dial->stopped == Errc::timeout;
@@ -373,7 +374,7 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
         is_at_proxy = false;
     }
 
-    dial_stage_ = Stage::tls;
+    dial_stage_ = dial->stage = Stage::tls;
     if (dial->tls) {
         stream->start_tls(dial->tls->make_ssl(Clock::now()));
         std::optional<Failure> failure = co_await stream->secure();
@@ -395,13 +396,13 @@ Task<expected<net::Socket, Failure>> Connections::open_socket(Dial& dial, Stopwa
         co_return unexpected{Failure{Error{Errc::shut_down, "the client is another process's"}, false}};
 
     if (!unix_socket_.empty()) {
-        dial_stage_ = Stage::connect;
+        dial_stage_ = dial.stage = Stage::connect;
         expected<net::Socket, Failure> socket = net::connect_unix(strand_, unix_socket_);
         dial.timings.connect = watch.lap();
         co_return socket;
     }
 
-    dial_stage_ = Stage::dns;
+    dial_stage_ = dial.stage = Stage::dns;
     expected<net::Addresses, Failure> addresses = co_await resolver_.resolve();
     dial.timings.dns = watch.lap();
     if (!addresses)
@@ -409,7 +410,7 @@ Task<expected<net::Socket, Failure>> Connections::open_socket(Dial& dial, Stopwa
     if (dial.stopped)
         co_return unexpected{Failure{}};
 
-    dial_stage_ = Stage::connect;
+    dial_stage_ = dial.stage = Stage::connect;
     expected<net::Socket, Failure> socket = co_await net::connect(std::move(*addresses), port_);
     dial.timings.connect = watch.lap();
     if (!socket)

@@ -6,6 +6,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -249,6 +250,37 @@ BOOST_AUTO_TEST_CASE(a_dial_that_nobody_waits_for_ends_with_the_last_call)
     driver.context().restart();
     driver.context().run();
     BOOST_TEST(driver.server().finish() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_dial_that_takes_too_long_names_its_own_stage)
+{
+    // The accept queue has room for one, which waits for TLS; the other waits for TCP.
+    count_case();
+    count_run();
+    Driver driver; // for its configuration and its context
+    asio::ip::tcp::acceptor listener{driver.context()};
+    listener.open(asio::ip::tcp::v4());
+    listener.bind({asio::ip::address_v4::loopback(), 0});
+    listener.listen(0);
+    Config config = driver.config();
+    config.base_url = "https://127.0.0.1:" + std::to_string(listener.local_endpoint().port());
+    config.http_version = HttpVersion::http1; // a connection for each call
+    config.timeouts.connect = 300ms;
+    config.retry.max_attempts = 1;
+    Client client{driver.context(), config};
+    std::vector<Result> results;
+    for (int i = 0; i < 2; ++i)
+        asio::co_spawn(driver.context(), get(client, "nobody"),
+                       [&](std::exception_ptr, Result result) { results.push_back(std::move(result)); });
+    driver.context().run();
+    BOOST_TEST_REQUIRE(results.size() == 2u);
+    std::vector<std::string_view> stages;
+    for (const Result& result : results) {
+        BOOST_TEST_REQUIRE(result.is(Errc::timeout));
+        stages.push_back(to_string(result.error->stage));
+    }
+    std::sort(stages.begin(), stages.end());
+    BOOST_TEST(stages == (std::vector<std::string_view>{"connect", "tls"}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(an_idle_connection_keeps_no_context_running)
