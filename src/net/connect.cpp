@@ -2,6 +2,7 @@
 
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/this_coro.hpp>
 
@@ -73,12 +74,42 @@ private:
     std::size_t index_;
 };
 
+error_code system_error(int number)
+{
+    return {number, boost::system::system_category()};
+}
+
+/// Makes a socket the owner of a descriptor, which is closed if that fails.
+error_code assign(Socket& socket, const Socket::protocol_type& protocol, int descriptor)
+{
+    error_code ec;
+    try {
+        socket.assign(protocol, descriptor, ec);
+    } catch (...) {
+        ::close(descriptor);
+        throw;
+    }
+    if (ec)
+        ::close(descriptor);
+    return ec;
+}
+
+/// As `Socket::open`, but child processes do not inherit the descriptor: it would keep the connection open.
+error_code open(Socket& socket, const Socket::protocol_type& protocol)
+{
+    const int descriptor = ::socket(protocol.family(), protocol.type() | SOCK_CLOEXEC, protocol.protocol());
+    return descriptor < 0 ? system_error(errno) : assign(socket, protocol, descriptor);
+}
+
 void start(const std::shared_ptr<Race>& race, const Endpoint& endpoint)
 {
     const std::size_t index = race->sockets.size();
     race->sockets.push_back(std::make_unique<Socket>(race->timer.get_executor().inner()));
-    race->sockets.back()->async_connect(endpoint,
-                                        asio::bind_executor(race->timer.get_executor(), Attempt{race, index}));
+    Attempt attempt{race, index};
+    if (const error_code failed = open(*race->sockets.back(), endpoint.protocol()))
+        return asio::post(race->timer.get_executor(),
+                          [attempt = std::move(attempt), failed]() mutable { attempt(failed); });
+    race->sockets.back()->async_connect(endpoint, asio::bind_executor(race->timer.get_executor(), std::move(attempt)));
 }
 
 /// Ignores errors: not every system has all of these options.
@@ -102,17 +133,7 @@ error_code register_anew(Socket& socket, const Socket::protocol_type& protocol)
 {
     error_code ec;
     const int descriptor = socket.release(ec);
-    if (ec)
-        return ec;
-    try {
-        socket.assign(protocol, descriptor, ec);
-    } catch (...) {
-        ::close(descriptor);
-        throw;
-    }
-    if (ec)
-        ::close(descriptor);
-    return ec;
+    return ec ? ec : assign(socket, protocol, descriptor);
 }
 
 Failure connect_failure(error_code cause, bool transient = true)
@@ -127,11 +148,6 @@ Failure connect_failure(error_code cause, bool transient = true)
 
 /// Errors of the path of a Unix domain socket, which a retry does not mend.
 constexpr std::array path_errors{ENAMETOOLONG, EACCES, EPERM, ENOTDIR, ELOOP, EPROTOTYPE, ENOTSOCK};
-
-error_code system_error(int number)
-{
-    return {number, boost::system::system_category()};
-}
 
 } // namespace
 
@@ -176,8 +192,7 @@ expected<Socket, Failure> connect_unix(const Strand& executor, const std::string
     path.copy(address.sun_path, path.size());
 
     Socket socket{executor.inner()};
-    error_code ec;
-    socket.open({AF_UNIX, 0}, ec);
+    error_code ec = open(socket, {AF_UNIX, 0});
     if (!ec)
         socket.native_non_blocking(true, ec);
     // Without Asio, which would mistake a full queue for a connection in progress.

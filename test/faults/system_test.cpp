@@ -114,6 +114,25 @@ BOOST_AUTO_TEST_CASE(a_connection_that_was_made_but_can_not_be_watched_is_made_a
         }
 }
 
+BOOST_AUTO_TEST_CASE(child_processes_inherit_no_connection)
+{
+    Driver driver;
+    for (const bool by_path : {false, true}) {
+        count_case();
+        count_run();
+        driver.plan();
+        Config config = driver.config();
+        if (by_path)
+            config.unix_socket = "/nonexistent/socket";
+        Client client{driver.context(), config};
+        SystemFaults counted;
+        const Result result = driver.run(perform(client, Operation::get));
+        BOOST_TEST(result.is(Errc::connect) == by_path);
+        BOOST_TEST(counted.calls(SystemCall::socket) > 0u);
+        BOOST_TEST(counted.inherited_sockets() == 0u);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_program_without_a_descriptor_left_is_told_so)
 {
     Driver driver;

@@ -85,6 +85,8 @@ using namespace passage::test;
 extern "C" [[gnu::visibility("default")]] int socket(int domain, int type, int protocol) noexcept
 {
     static const auto system = original<decltype(socket)>("socket");
+    if (faults_of_thread && (type & SOCK_CLOEXEC) == 0)
+        faults_of_thread->note_inherited_socket();
     return fails(SystemCall::socket) ? -1 : system(domain, type, protocol);
 }
 

@@ -35,6 +35,9 @@ public:
     /// Sends so far that would raise SIGPIPE on a lost connection.
     std::size_t sends_that_signal() const noexcept { return sends_that_signal_; }
 
+    /// Sockets so far that child processes would inherit.
+    std::size_t inherited_sockets() const noexcept { return inherited_sockets_; }
+
     /// Calls of epoll_ctl so far that wait until a socket is writable.
     std::size_t watches_for_room() const noexcept { return watches_for_room_; }
 
@@ -44,6 +47,7 @@ public:
     int next(SystemCall call) noexcept;
     std::size_t most_bytes() const noexcept { return most_bytes_; }
     void note_send_that_signals() noexcept { ++sends_that_signal_; }
+    void note_inherited_socket() noexcept { ++inherited_sockets_; }
     void note_watch_for_room() noexcept { ++watches_for_room_; }
 
 private:
@@ -58,6 +62,7 @@ private:
     std::array<Plan, system_calls> plans_{};
     std::array<std::size_t, system_calls> calls_{};
     std::size_t sends_that_signal_ = 0;
+    std::size_t inherited_sockets_ = 0;
     std::size_t watches_for_room_ = 0;
     std::size_t most_bytes_ = std::numeric_limits<std::size_t>::max();
 };
