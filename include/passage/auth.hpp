@@ -118,8 +118,8 @@ public:
     ///
     /// \par Effects
     /// Does not connect. Uses all settings of `config` except `api_key`, which may be empty, and
-    /// `pool.max_connections`, because it has one connection. `base_url` and `unix_socket` apply only if `auth_url` is
-    /// empty.
+    /// `pool.max_connections`, because it has one connection. `base_url` applies only if `auth_url` is empty, and
+    /// `unix_socket` also if both URLs have the same scheme, host and port.
     /// \par Errors
     /// Throws `boost::system::system_error` with `Errc::invalid_argument` if a setting is invalid, or names a file that
     /// cannot be used, with `Errc::tls` if the root certificates of the system cannot be read, and with `Errc::decode`

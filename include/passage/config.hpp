@@ -257,7 +257,7 @@ struct Config
     bool allow_plain_http = false;
     /// The path of a Unix domain socket through which the server of `base_url` is reached, instead of TCP and without a
     /// proxy. If it is empty, TCP is used. TLS verifies the host of `base_url` as over TCP. Plain `http://` is
-    /// permitted. A separate `auth_url` is reached over TCP.
+    /// permitted. An `auth_url` with another scheme, host or port is reached over TCP.
     ///
     /// A call ends with `Errc::connect`, and the system's error as `Error::cause`, if the path does not exist, is not a
     /// socket, is longer than 107 bytes or may not be used by this process, or if the connection is refused. Abstract

@@ -53,6 +53,13 @@ expected<void> check_options(const AuthOptions& options)
     return {};
 }
 
+bool have_same_origin(std::string_view one, std::string_view other)
+{
+    const auto first = http::parse_base_url(one);
+    const auto second = http::parse_base_url(other);
+    return first && second && first->origin() == second->origin();
+}
+
 /// The configuration to fetch keys with. Without the API key, which the keys' server must not see.
 expected<Config> config_for_keys(const Config& config)
 {
@@ -60,7 +67,8 @@ expected<Config> config_for_keys(const Config& config)
     Config result = config;
     if (is_own) {
         result.base_url = config.auth_url;
-        result.unix_socket.clear(); // which is the other server's
+        if (!have_same_origin(config.auth_url, config.base_url))
+            result.unix_socket.clear(); // which is the other server's
     }
     auto url = client::read_url(result, is_own ? "auth_url" : "base_url", result.base_url,
                                 "let anybody in between put other keys in place");

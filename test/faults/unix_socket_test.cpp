@@ -322,14 +322,14 @@ BOOST_FIXTURE_TEST_CASE(a_child_makes_no_connection_of_its_parents_client, Fixtu
     BOOST_TEST(server.connections() == 0u);
 }
 
-BOOST_FIXTURE_TEST_CASE(keys_of_another_server_are_not_fetched_through_the_socket, Fixture)
+BOOST_FIXTURE_TEST_CASE(keys_of_the_same_server_alone_are_fetched_through_the_socket, Fixture)
 {
     count_case();
     count_run();
     const std::string path = folder.file("s");
     ScriptServer server{false, path};
     ScriptServer keys{false};
-    server.plan({{{steps::request(), steps::send(response(500))}, true}});
+    server.plan(std::vector(3, Script{{steps::request(), steps::send(response(500))}, true}));
     keys.plan({{{steps::request(), steps::send(response(500))}, true}});
     const auto authenticate = [&](const Config& config) {
         Authenticator authenticator{context, config};
@@ -347,6 +347,13 @@ BOOST_FIXTURE_TEST_CASE(keys_of_another_server_are_not_fetched_through_the_socke
     config.auth_url = keys.url();
     authenticate(config);
     BOOST_TEST(server.requests().size() == 1u);
+    BOOST_TEST(keys.requests().size() == 1u);
+    // The same server, in other words.
+    for (const std::string& url : {config.base_url, std::string{"http://SERVICE.example:80/keys"}}) {
+        config.auth_url = url;
+        authenticate(config);
+    }
+    BOOST_TEST(server.requests().size() == 3u);
     BOOST_TEST(keys.requests().size() == 1u);
     BOOST_TEST(server.finish() == "");
     BOOST_TEST(keys.finish() == "");
