@@ -98,7 +98,8 @@ struct PoolOptions
 {
     PoolOptions() = default;
 
-    /// The maximum number of connections, including those that are being established; from 1 to 65,536.
+    /// The maximum number of connections, including those that are being established; from 1 to 65,536. Over HTTP/2 at
+    /// least 2 are advisable: a connection that takes no more calls counts until its last call ends.
     std::size_t max_connections = 64;
     /// The maximum number of calls that wait for a connection; at least 1. A further call ends with
     /// `Errc::pool_timeout` immediately. A call also waits while a connection is established for it.
