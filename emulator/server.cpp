@@ -12,6 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -242,6 +243,12 @@ struct Acceptors
     }
 };
 
+/// Keeps child processes from inheriting a descriptor: they would keep its port or connection.
+void close_on_exec(int descriptor)
+{
+    fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+}
+
 tcp::acceptor listen(asio::io_context& io, const tcp::endpoint& endpoint)
 {
     tcp::acceptor acceptor(io);
@@ -315,6 +322,7 @@ public:
             acceptors_.all.emplace_back(std::move(acceptor));
         }
         for (Acceptor& acceptor : acceptors_.all) {
+            close_on_exec(acceptor.native_handle());
             asio::co_spawn(io, accept(acceptor), rethrow);
         }
         const BlockedSignals blocked;
@@ -360,6 +368,7 @@ private:
                 co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
                 continue;
             }
+            close_on_exec(socket.native_handle());
             ++counters_.connections_accepted;
             const std::uint64_t open = ++counters_.connections_open;
             if (open > counters_.most_connections_open) {

@@ -25,8 +25,15 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/ui.h>
-#include <sys/stat.h>
 
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
 #include <barrier>
 #include <chrono>
 #include <filesystem>
@@ -118,6 +125,37 @@ boost::system::error_code end_of(Socket& socket)
     return error;
 }
 
+/// Another program, which inherits what it can and runs until the end of this object.
+class Child
+{
+public:
+    Child()
+    {
+        BOOST_TEST_REQUIRE(pipe2(ends_.data(), O_CLOEXEC) == 0);
+        posix_spawn_file_actions_t actions;
+        posix_spawn_file_actions_init(&actions);
+        posix_spawn_file_actions_adddup2(&actions, ends_[0], STDIN_FILENO);
+        std::string name = "cat";
+        const std::array<char*, 2> arguments{name.data(), nullptr};
+        const int error = posix_spawnp(&process_, name.c_str(), &actions, nullptr, arguments.data(), environ);
+        posix_spawn_file_actions_destroy(&actions);
+        BOOST_TEST_REQUIRE(error == 0);
+    }
+    Child(const Child&) = delete;
+    Child& operator=(const Child&) = delete;
+    ~Child()
+    {
+        for (const int end : ends_) {
+            close(end);
+        }
+        waitpid(process_, nullptr, 0);
+    }
+
+private:
+    std::array<int, 2> ends_{};
+    pid_t process_ = 0;
+};
+
 /// What an emulator says that does not start.
 std::string refusal(const EmulatorOptions& options)
 {
@@ -202,6 +240,23 @@ BOOST_AUTO_TEST_CASE(connections_end_when_it_stops)
     emulator.stop();
     BOOST_TEST(end_of(untouched) == asio::error::eof);
     BOOST_TEST(end_of(used) == asio::error::eof);
+}
+
+BOOST_AUTO_TEST_CASE(child_process_keeps_neither_port_nor_connection)
+{
+    std::optional<Emulator> emulator(std::in_place, demo_options().plain(true));
+    const std::uint16_t port = emulator->port();
+    asio::io_context io;
+    Socket socket = connect(io, port);
+    BOOST_TEST(call(socket, "GET", users) == 200U);
+    const Child child;
+    emulator->set_faults(passage::Faults{}.reset());
+    asio::write(socket, asio::buffer(TlsClient::request("GET", users, "key")));
+    pollfd reset{socket.native_handle(), POLLIN, 0};
+    BOOST_TEST_REQUIRE(poll(&reset, 1, 5'000) == 1);
+    BOOST_TEST(end_of(socket) == asio::error::connection_reset);
+    emulator.reset();
+    BOOST_TEST(refusal(demo_options().plain(true).port(port)) == "it has started");
 }
 
 BOOST_AUTO_TEST_CASE(reset_and_cut_end_the_connection)
