@@ -97,7 +97,7 @@ Protocol::endpoint endpoint_of(const fs::path& file)
 
 SocketFile::SocketFile(Acceptor& acceptor, const fs::path& file, fs::perms mode) : file_(fs::absolute(file))
 {
-    const Protocol::endpoint endpoint = endpoint_of(file);
+    const Protocol::endpoint endpoint = endpoint_of(file_); // clients have to use the absolute path
     const FolderLock lock(file_.parent_path());
     remove_stale(file, endpoint);
 

@@ -390,6 +390,18 @@ BOOST_AUTO_TEST_CASE(unusable_name_says_what_to_do)
     BOOST_TEST(contains(also, "check that its folder exists"), also);
 }
 
+BOOST_AUTO_TEST_CASE(relative_name_counts_as_long_as_clients_need_it)
+{
+    const fs::path before = fs::current_path();
+    const fs::path deep = folder.path() / std::string(100, 'x');
+    fs::create_directory(deep);
+    fs::current_path(deep);
+    const std::string said = refusal(options().unix_socket("socket"));
+    fs::current_path(before);
+    BOOST_TEST(contains(said, "give a shorter one"), said);
+    BOOST_TEST(fs::is_empty(deep));
+}
+
 BOOST_AUTO_TEST_CASE(of_two_that_start_at_once_one_is_reached)
 {
     struct Listener
