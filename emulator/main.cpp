@@ -184,6 +184,9 @@ passage::EmulatorOptions emulator_options(const po::variables_map& given)
     }
     refuse_together(given, "plain", {"ca-cert", "ca-out", "client-ca"});
     refuse_together(given, "unix-socket", {"address", "port"});
+    if (given.count("unix-socket") != 0 && text("unix-socket").empty()) {
+        throw po::error("--unix-socket must not be empty");
+    }
     passage::EmulatorOptions options;
     options.address(text("address"))
         .port(number_of<std::uint16_t>(given, "port", 0, 65535))

@@ -534,6 +534,7 @@ BOOST_AUTO_TEST_CASE(wrong_options_point_to_the_help)
                                                       {"--ca-cert", "x"},
                                                       {"--plain", "--client-ca", "x"},
                                                       {"--plain", "--ca-out", "x"},
+                                                      {"--unix-socket", ""},
                                                       {"--unix-socket", "x", "--port", "1"},
                                                       {"--unix-socket", "x", "--unix-socket-mode", "rw"},
                                                       {"--fault", "error=503@2"},
