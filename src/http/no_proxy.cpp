@@ -40,7 +40,8 @@ std::optional<Number> to_number(std::string_view text, Number most)
     return number;
 }
 
-std::optional<Bytes> read_address(std::string_view text)
+/// Empty if the text is no address.
+Bytes read_address(std::string_view text)
 {
     if (const auto v4 = urls::parse_ipv4_address(text)) {
         const auto bytes = v4->to_bytes();
@@ -50,7 +51,7 @@ std::optional<Bytes> read_address(std::string_view text)
         const auto bytes = v6->to_bytes();
         return Bytes{bytes.begin(), bytes.end()};
     }
-    return std::nullopt;
+    return {};
 }
 
 /// Returns the IPv4 address that an IPv6 address is mapped from (RFC 4291, section 2.5.5.2). Other addresses are
@@ -65,12 +66,9 @@ Bytes unmapped(Bytes address)
 
 bool set_address(Entry& entry, std::string_view text)
 {
-    auto address = read_address(text);
-    if (!address)
-        return false;
-    entry.prefix_bits = 8 * address->size();
-    entry.network = std::move(*address);
-    return true;
+    entry.network = read_address(text);
+    entry.prefix_bits = 8 * entry.network.size();
+    return !entry.network.empty();
 }
 
 bool set_port(Entry& entry, std::string_view text)
@@ -129,14 +127,15 @@ bool is_within(const Bytes& address, const Entry& entry)
     return rest == 0 || (address[whole] ^ entry.network[whole]) >> (8 - rest) == 0;
 }
 
-bool matches(const Entry& entry, const BaseUrl& server, const std::optional<Bytes>& address)
+/// `address` is the server's; empty if its host is a name.
+bool matches(const Entry& entry, const BaseUrl& server, const Bytes& address)
 {
     if (entry.port != 0 && entry.port != server.port)
         return false;
     if (entry.is_all)
         return true;
-    if (address)
-        return is_within(*address, entry) || is_within(unmapped(*address), entry);
+    if (!address.empty())
+        return is_within(address, entry) || is_within(unmapped(address), entry);
     const std::string_view host = server.host;
     return !entry.name.empty() && host.ends_with(entry.name) &&
            (host.size() == entry.name.size() || host[host.size() - entry.name.size() - 1] == '.');
@@ -147,7 +146,7 @@ bool matches(const Entry& entry, const BaseUrl& server, const std::optional<Byte
 expected<bool> is_without_proxy(const BaseUrl& server, std::string_view list, std::string_view setting)
 {
     constexpr std::string_view separators = ", \t\r\n";
-    const std::optional<Bytes> address = server.host_is_address ? read_address(server.host) : std::nullopt;
+    const Bytes address = server.host_is_address ? read_address(server.host) : Bytes{};
     bool found = false;
     for (;;) {
         list.remove_prefix(std::min(list.find_first_not_of(separators), list.size()));
