@@ -151,7 +151,7 @@ void Call::refused(const Failure& failure)
 CallAction Call::look_for_place(Clock::time_point now)
 {
     Connections& connections = client_state_->connections();
-    if (slot)
+    while (slot) // in place of a dead connection it may be lent another at once
         if (auto lease = connections.claim(*this))
             return use(std::move(*lease), now);
     const Stage stage = connections.waits_for(*this);

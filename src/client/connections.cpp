@@ -175,12 +175,14 @@ std::optional<Connections::Lease> Connections::take_idle(Clock::time_point now)
 }
 
 bool Connections::check_alive(pool::Slot slot)
-{
+try {
     net::Connection& connection = *open_[slot];
     const bool alive = connection.check_alive();
     if (connection.take_change())
         update_places(slot);
     return alive;
+} catch (const std::bad_alloc&) {
+    return false; // The caller returns the place.
 }
 
 bool Connections::enqueue(Pending& pending)

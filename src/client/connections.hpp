@@ -131,8 +131,8 @@ public:
     /// call before all others.
     std::optional<Lease> claim(Pending& pending);
 
-    /// Retires a connection on which the response to another request was received. Exchanges on it fail. A no-op if it
-    /// was closed.
+    /// Retires a connection on which the response to another request was received. Over HTTP/1.1 the exchange on it
+    /// fails. A no-op if it was closed.
     void distrust(const ConnectionId& id);
 
     /// The last response on the connection may have belonged to another request. A no-op if it was closed.

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <future>
 #include <memory>
 #include <new>
 #include <optional>
@@ -63,6 +64,7 @@ struct Scenario
     Calls (*calls)(Client&);
     std::size_t connections = 1;
     bool warm = false;    ///< A connection is there already.
+    bool cut = false;     ///< The server has ended that connection.
     bool by_name = false; ///< The server's address has to be looked up.
     /// Called when the calls have begun to wait, with memory short from then on only. The signal is the first call's.
     void (*interrupt)(std::optional<Client>&, asio::cancellation_signal&) = nullptr;
@@ -162,6 +164,7 @@ void cancel(std::optional<Client>&, asio::cancellation_signal& signal)
 const std::vector<Scenario> scenarios{
     {.name = "get", .calls = &one},
     {.name = "get, warm", .calls = &one, .warm = true},
+    {.name = "get on a connection that was cut", .calls = &one, .warm = true, .cut = true, .of_dialling = true},
     {.name = "create", .calls = &creation, .of_dialling = true},
     {.name = "create, warm", .calls = &creation, .warm = true},
     {.name = "create, large, warm", .calls = &large_creation, .warm = true},
@@ -283,7 +286,14 @@ bool run_with_failure(Driver& driver, const Scenario& scenario, long n)
     asio::io_context& context = driver.context();
     count_run();
     const std::size_t descriptors = open_descriptors();
-    driver.plan();
+    std::promise<void> is_cut;
+    if (scenario.cut)
+        driver.plan({{{steps::tls(), steps::request(), steps::send(answer_with_user("warm")), [&](Peer& peer) {
+                           peer.fin();
+                           is_cut.set_value();
+                       }}}});
+    else
+        driver.plan();
     Config config = driver.config();
     if (scenario.by_name)
         config.base_url = driver.server().url(looked_up);
@@ -303,6 +313,8 @@ bool run_with_failure(Driver& driver, const Scenario& scenario, long n)
     std::optional<Client> client{std::in_place, context, config};
     if (scenario.warm)
         BOOST_TEST(driver.run(get(*client, "warm")).id == "warm");
+    if (scenario.cut)
+        BOOST_REQUIRE((is_cut.get_future().wait_for(ScriptServer::patience) == std::future_status::ready));
 
     // Copies of results, and the test's own work, have all the memory that they need.
     asio::cancellation_signal signal;
