@@ -29,6 +29,7 @@ public:
     {
         if (!timer_ || is_set_by(time))
             return;
+        is_set_ = false;
         timer_->expires_at(time); // cancels the wait for a later time
         timer_->async_wait([context = timer_->get_executor(), strand = strand_,
                             handler = std::move(handler)](const error_code& ec) mutable {
