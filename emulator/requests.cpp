@@ -189,12 +189,12 @@ User read_user(const Body& body, Time now)
     return user;
 }
 
-/// The id of a user or a device: clients can't decode one without.
+/// The id of a user or a device, which clients can decode and send in a path.
 std::string read_id(const Body& body)
 {
     std::string id = body.text("id").value_or(new_id());
-    if (id.empty()) {
-        throw invalid_request(member_must_be("id", "a string that is not empty"));
+    if (id.empty() || id == "." || id == "..") {
+        throw invalid_request(member_must_be("id", "a string that is not empty, and not . or .."));
     }
     return id;
 }

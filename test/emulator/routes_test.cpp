@@ -167,6 +167,7 @@ const std::vector<Refused> refused_calls{
     {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","webauthn_devices":{}})", 400, "invalid_request"},
     {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","recent_events":[1]})", 400, "invalid_request"},
     {"POST", "/admin/apps/app/users", R"({"id":"","email":"x@y.z"})", 400, "invalid_request"},
+    {"POST", "/admin/apps/app/users", R"({"id":"..","email":"x@y.z"})", 400, "invalid_request"},
     {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","created_at":"0000-01-01T00:00:00Z"})", 400,
      "invalid_request"},
     {"POST", "/admin/apps/app/users", R"({"email":"x@y.z","webauthn_devices":[{"id":""}]})", 400, "invalid_request"},
