@@ -381,12 +381,11 @@ void run(const po::variables_map& given)
         }
     }
     const fs::path socket = file_of(given, "unix-socket");
-    // A client reaches only the server of PASSAGE_BASE_URL through a socket.
     const std::string environment =
         exported({{"PASSAGE_APP_ID", emulator.app_id()},
                   {"PASSAGE_API_KEY", emulator.api_key()},
                   {"PASSAGE_BASE_URL", emulator.base_url()},
-                  {"PASSAGE_AUTH_URL", socket.empty() ? emulator.auth_url() : ""},
+                  {"PASSAGE_AUTH_URL", emulator.auth_url()},
                   {"PASSAGE_CA_FILE", ca_file.string()},
                   {"PASSAGE_UNIX_SOCKET", socket.empty() ? "" : fs::absolute(socket).string()}});
     if (!env_file.empty()) {
