@@ -24,7 +24,10 @@ endif()
 set(PASSAGE_TEST_OUTPUT "${PROJECT_BINARY_DIR}/test/output")
 file(MAKE_DIRECTORY "${PASSAGE_TEST_OUTPUT}")
 
+# Variables of a client that the shell may have are unset.
 set(PASSAGE_TEST_ENVIRONMENT
+    "PASSAGE_AUTH_URL="
+    "PASSAGE_UNIX_SOCKET="
     "PASSAGE_VECTORS=${PASSAGE_VECTORS}"
     "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
     "UBSAN_OPTIONS=print_stacktrace=1"
@@ -69,6 +72,9 @@ function(passage_add_test)
     passage_add_command_test(NAME ${arg_NAME} LABELS ${arg_LABELS}
         ${limits}
         COMMAND ${PASSAGE_TEST_LAUNCHER} $<TARGET_FILE:${target}> --color_output=no ${arg_ARGS})
+    # Other commands may need a proxy, to install what they use.
+    set_property(TEST ${arg_NAME} APPEND PROPERTY
+        ENVIRONMENT "https_proxy=" "HTTPS_PROXY=" "all_proxy=" "ALL_PROXY=")
 endfunction()
 
 function(passage_add_command_test)

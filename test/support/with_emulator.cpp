@@ -37,6 +37,9 @@ try {
     setenv("PASSAGE_TOKEN", emulator.issue_token(user).c_str(), 1);
     setenv("PASSAGE_CA_FILE", ca_file.c_str(), 1);
 
+    for (const char* const name : {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "PASSAGE_UNIX_SOCKET"})
+        unsetenv(name);
+
     const pid_t child = fork();
     if (child == 0) {
         execvp(argv[1], argv + 1);
