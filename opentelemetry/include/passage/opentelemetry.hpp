@@ -60,7 +60,8 @@ inline constexpr std::array<double, 14> opentelemetry_duration_boundaries{0.005,
 /// - The up-down counter `http.client.active_requests`: attempts in progress.
 /// - The up-down counter `http.client.open_connections`, by `http.connection.state`: "active" or "idle".
 ///
-/// Observers of one meter provider share its instruments.
+/// Observers of one meter provider share its instruments while one of them exists. Keep one for the whole program: some
+/// versions of the SDK export nothing more of former instruments once there are new ones.
 /// \par Object lifetimes
 /// The observer, and each of its calls in progress, keeps the providers alive.
 /// \par Exceptions
