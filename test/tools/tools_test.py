@@ -143,8 +143,16 @@ def fuzz_targets(folder):
     check("== fuzz" not in run.text(), f"a target ran:\n{run.text()}")
 
 
+def needs(*programs):
+    for name in programs:
+        if not shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin"):
+            print(f"SKIPPED: {name} is not installed")
+            sys.exit(77)
+
+
 def release_versions(_):
     """All files of the checkout name its version."""
+    needs("git")
     if not (SOURCE / ".git").exists():
         print("SKIPPED: no checkout of git")
         sys.exit(77)
@@ -153,6 +161,7 @@ def release_versions(_):
 
 def release(folder):
     """A checkout in small that lacks nothing, and then one thing after another."""
+    needs("git")
     checkout = folder / "checkout"
     today, tomorrow = (time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * 86400)) for days in (0, 1))
     files = {
@@ -265,6 +274,7 @@ def release(folder):
 
 def no_checkout(folder):
     """Where git has no answer, as in a tarball, nothing is found to be well."""
+    needs("git")
     tarball = folder / "tarball"
     (tarball / "tools").mkdir(parents=True)
     (tarball / "CMakeLists.txt").write_text("project(passage\n    VERSION 1.20.3\n)\n")
@@ -346,10 +356,7 @@ def demo_interrupted(folder):
 
 def bench_interrupted(folder):
     command = (SOURCE / "tools/bench", "--quick", "--built", BUILD, "--out", folder / "out")
-    for name in ("nginx", "wrk", "h2load"):
-        if not shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin"):
-            print(f"SKIPPED: {name} is not installed")
-            sys.exit(77)
+    needs("nginx", "wrk", "h2load")
     for name in ("go", "npm", "node"):
         program(folder / "bin" / name, "exit 1")
     program(folder / "bin/go", "sleep 5006")
