@@ -197,10 +197,14 @@ struct Authenticator::State : std::enable_shared_from_this<State>
     KeyCache::Answer ask_and_fetch(const jwt::Token& token, const CallOptions& options, FetchPtr& under_way,
                                    client::WaitingLimit::Permit& permit)
     {
-        const auto by = client_state.lock();
+        std::shared_ptr<client::ClientState> by; // is released without the mutex
         std::unique_lock lock{mutex};
         const KeyCache::Answer answer = cache.find(token.key_id(), std::chrono::steady_clock::now());
-        if (!answer.fetch || !by) {
+        // Only for a fetch: callers are also woken when the client's context is destroyed, and this reference must not
+        // be the last one then.
+        if (answer.fetch)
+            by = client_state.lock();
+        if (!by) {
             if (fetch)
                 permit = limit.enter();
             under_way = fetch;
