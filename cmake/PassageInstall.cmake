@@ -8,8 +8,14 @@ include(CMakePackageConfigHelpers)
 
 set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/passage")
 
-# Relative, so that an install tree may be moved.
-file(RELATIVE_PATH pc_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
+# Relative, so that an install tree may be moved. Only in /usr it is not: pkg-config leaves out folders that the compiler
+# searches by itself if their names are plain, and before others they would hide what those have.
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+    set(pc_prefix /usr)
+else()
+    file(RELATIVE_PATH pc_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
+    string(PREPEND pc_prefix "\${pcfiledir}/")
+endif()
 cmake_path(APPEND pc_includedir "\${prefix}" "${CMAKE_INSTALL_INCLUDEDIR}")
 cmake_path(APPEND pc_libdir "\${prefix}" "${CMAKE_INSTALL_LIBDIR}")
 # What a library itself needs is linked by the user of a static one; a shared one brings it.

@@ -94,6 +94,8 @@ class PassageConan(ConanFile):
 
     def package_info(self):
         self.cpp_info.set_property("cmake_file_name", "passage")
+        # The target of the whole package links all components. By default it is passage::passage, which is the client's.
+        self.cpp_info.set_property("cmake_target_name", "passage::all")
 
         http2 = ["libnghttp2::nghttp2"] if self.options.http2 else []
         client = self.cpp_info.components["client"]

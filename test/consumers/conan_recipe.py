@@ -33,14 +33,20 @@ class Options(types.SimpleNamespace):
 
 
 class Component:
+    # Nothing else may be set.
+    __slots__ = ("libs", "requires", "system_libs", "properties")
+
     def __init__(self):
         self.libs, self.requires, self.system_libs, self.properties = [], [], [], {}
 
     def set_property(self, name, value):
+        check(name in ("cmake_file_name", "cmake_target_name", "pkg_config_name"), f"there is no property {name}")
         self.properties[name] = value
 
 
 class Info(Component):
+    __slots__ = ("components",)
+
     def __init__(self):
         super().__init__()
         self.components = collections.defaultdict(Component)
@@ -53,28 +59,53 @@ class ConanFile:
     tool_requires = requires
 
 
-class Recorded:
-    """A generator or a build tool: what it is told."""
+class Generator:
+    def __init__(self, recipe):
+        self.recipe = recipe
 
-    last = {}
+    def generate(self):
+        self.recipe.generated[type(self)] = self
+
+
+class CMakeToolchain(Generator):
+    def __init__(self, recipe):
+        super().__init__(recipe)
+        self.cache_variables = {}
+
+
+class CMakeDeps(Generator):
+    def set_property(self, _dependency, name, _value):
+        check(name in ("cmake_file_name", "cmake_target_name"), f"there is no property {name}")
+
+
+class CMake:
+    """Configures what lies in the folder of sources, as the toolchain says. Installs the names of PREFIX, as empty files."""
 
     def __init__(self, recipe):
-        self.recipe, self.cache_variables, self.calls = recipe, {}, []
-        Recorded.last[type(self).__name__] = self
-
-    def __getattr__(self, name):
-        return lambda *arguments, **_: self.calls.append((name, *arguments))
-
-
-class CMake(Recorded):
-    """Configures what lies in the folder of sources, as the toolchain says."""
+        self.recipe = recipe
 
     def configure(self):
-        options = [f"-D{name}={value}" for name, value in Recorded.last["CMakeToolchain"].cache_variables.items()]
+        check(CMakeDeps in self.recipe.generated, "the recipe generates nothing for its dependencies")
+        variables = self.recipe.generated[CMakeToolchain].cache_variables
+        options = [f"-D{name}={value}" for name, value in variables.items()]
         command = ["cmake", "-G", "Ninja", "-S", self.recipe.source_folder, "-B", self.recipe.build_folder, *options]
         done = subprocess.run([*command, f"-DCMAKE_CXX_COMPILER={os.environ['CXX']}"], capture_output=True, text=True)
         check(done.returncode == 0, f"the exported sources are not configured:\n{done.stderr}")
-        self.calls.append(("configure",))
+
+    def build(self):
+        check(pathlib.Path(self.recipe.build_folder, "build.ninja").exists(), "build() does not configure")
+        self.recipe.built = True
+
+    def install(self):
+        check(self.recipe.built, "build() does not build")
+        libraries = next(PREFIX.glob("lib*/**/libpassage.*")).parent
+        for path in PREFIX.rglob("*"):
+            if path.is_file():
+                # The toolchain names the folder of libraries, whatever it is on this system.
+                name = "lib" / path.relative_to(libraries) if libraries in path.parents else path.relative_to(PREFIX)
+                installed = pathlib.Path(self.recipe.package_folder, name)
+                installed.parent.mkdir(parents=True, exist_ok=True)
+                installed.touch()
 
 
 class Version:
@@ -99,6 +130,16 @@ def copy(_recipe, pattern, src, dst, **_):
         shutil.copyfile(pathlib.Path(src, path), target)
 
 
+def rmdir(_recipe, path):
+    check(pathlib.Path(path).is_dir(), f"{path} is removed, but not installed")
+    shutil.rmtree(path)
+
+
+def check_min_cppstd(recipe, least):
+    if int(recipe.settings.compiler.cppstd) < least:
+        raise Invalid
+
+
 def cmake_layout(recipe, src_folder=""):
     recipe.source_folder = str(pathlib.Path(recipe.source_folder, src_folder))
     recipe.build_folder = str(pathlib.Path(recipe.build_folder, "Release"))
@@ -110,22 +151,18 @@ def module(name, **members):
     sys.modules[name] = made
 
 
-def recorded(name):
-    return type(name, (Recorded,), {})
-
-
 module("conan", ConanFile=ConanFile)
 module("conan.errors", ConanInvalidConfiguration=Invalid)
 module("conan.tools")
-module("conan.tools.build", check_min_cppstd=lambda *_: None, can_run=lambda *_: True)
+module("conan.tools.build", check_min_cppstd=check_min_cppstd, can_run=lambda *_: True)
 module(
     "conan.tools.cmake",
     CMake=CMake,
-    CMakeDeps=recorded("CMakeDeps"),
-    CMakeToolchain=recorded("CMakeToolchain"),
+    CMakeDeps=CMakeDeps,
+    CMakeToolchain=CMakeToolchain,
     cmake_layout=cmake_layout,
 )
-module("conan.tools.files", copy=copy, rmdir=lambda *_: None)
+module("conan.tools.files", copy=copy, rmdir=rmdir)
 module("conan.tools.scm", Version=Version)
 
 
@@ -159,7 +196,7 @@ def made(settings, **options):
         (base / folder).mkdir()
         setattr(recipe, f"{folder}_folder", str(base / folder))
     recipe.ref = "passage"
-    recipe.required = []
+    recipe.required, recipe.generated, recipe.built = [], {}, False
     recipe.settings = settings
     recipe.options = Options(**(Recipe.default_options | options))
     recipe.cpp_info = Info()
@@ -171,8 +208,8 @@ class Compiler(types.SimpleNamespace):
         return self.name
 
 
-def settings(system="Linux", compiler="gcc", number="12"):
-    return types.SimpleNamespace(os=system, compiler=Compiler(name=compiler, version=number))
+def settings(system="Linux", compiler="gcc", number="12", standard="20"):
+    return types.SimpleNamespace(os=system, compiler=Compiler(name=compiler, version=number, cppstd=standard))
 
 
 for http2, emulator in itertools.product([False, True], repeat=2):
@@ -184,27 +221,41 @@ for http2, emulator in itertools.product([False, True], repeat=2):
     for step in "configure layout source requirements build_requirements validate generate".split():
         getattr(recipe, step, lambda: None)()
     check(hasattr(recipe.options, "fPIC") != SHARED, "fPIC is of static libraries alone")
-    for name, value in Recorded.last["CMakeToolchain"].cache_variables.items():
+    variables = recipe.generated[CMakeToolchain].cache_variables
+    for name, value in variables.items():
         check(f"option({name} " in cmake_lists, f"the project has no option {name}")
         check(isinstance(value, bool), f"{name} is {value!r}")
-    unset = automatic - Recorded.last["CMakeToolchain"].cache_variables.keys()
+    unset = automatic - variables.keys()
     check(not unset, f"the recipe does not set {', '.join(sorted(unset))}")
 
     recipe.build()
     recipe.package()
-    check([call[0] for call in Recorded.last["CMake"].calls] == ["install"], "package() does not install")
+    tree = pathlib.Path(recipe.package_folder)
+    check((tree / "licenses" / "LICENSE").exists(), "package() has no licence")
+    left = [path for path in tree.rglob("*") if path.suffix in (".cmake", ".pc") or path.name == "share"]
+    check(not left, f"package() leaves {left}")
     recipe.package_info()
     components = recipe.cpp_info.components
+    # The target of the whole package links all components, so it must not be one that programs take for another.
+    whole = recipe.cpp_info.properties.get("cmake_target_name", "passage::passage")
+    targets = [component.properties["cmake_target_name"] for component in components.values()]
+    check(whole not in targets, f"{whole} links all components")
     check(set(components) == {"client"} | ({"emulator"} if emulator else set()), f"components {list(components)}")
     for component in components.values():
         for package in {name.partition("::")[0] for name in component.requires}:
             check(package in recipe.required, f"{package} is used, but not required")
         for library in component.libs:
-            check(list(PREFIX.glob(f"lib*/**/lib{library}.*")), f"no library {library} is installed")
+            check(list(tree.glob(f"lib/lib{library}.*")), f"no library {library} is in lib/ of the package")
     used = {name.partition("::")[0] for component in components.values() for name in component.requires}
     check(used | {"cmake"} == set(recipe.required), f"required {recipe.required}, used {used}")
 
-for wrong in settings(system="Windows"), settings(number="11"), settings(compiler="clang", number="13"), settings(compiler="msvc"):
+for wrong in (
+    settings(system="Windows"),
+    settings(number="11"),
+    settings(compiler="clang", number="13"),
+    settings(compiler="msvc"),
+    settings(standard="17"),
+):
     try:
         made(wrong).validate()
     except Invalid:

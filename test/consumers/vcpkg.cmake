@@ -1,18 +1,19 @@
 # Runs the port of vcpkg in script mode, with stand-ins for the functions that vcpkg gives to a port.
 #
-# OWN is a folder to work in, INSTALLED an install tree of this build, which stands in for what the port would build:
-# its options are only configured. The result is OWN/installed. PORT_FOLDER is the port, CXX the compiler.
+# OWN is a folder to work in, FEATURES what is asked for, INSTALLED an install tree of this build, which stands in for
+# what the port would build: its options are only configured. The result is OWN/installed. PORT_FOLDER is the port, CXX
+# the compiler.
 cmake_minimum_required(VERSION 3.25)
 
 file(READ "${PORT_FOLDER}/vcpkg.json" manifest)
 string(JSON PORT GET "${manifest}" name)
 string(JSON VERSION GET "${manifest}" version)
-set(FEATURES core)
+set(known core)
 string(JSON count LENGTH "${manifest}" features)
 math(EXPR last "${count} - 1")
 foreach(index RANGE ${last})
     string(JSON feature MEMBER "${manifest}" features ${index})
-    list(APPEND FEATURES "${feature}")
+    list(APPEND known "${feature}")
 endforeach()
 set(CURRENT_PACKAGES_DIR "${OWN}/installed")
 
@@ -35,7 +36,7 @@ endfunction()
 # Each feature of the port must be one of the manifest, and the reverse.
 function(vcpkg_check_features)
     cmake_parse_arguments(PARSE_ARGV 0 arg "" "OUT_FEATURE_OPTIONS" "FEATURES")
-    set(names ${FEATURES})
+    set(names ${known})
     set(options)
     while(arg_FEATURES)
         list(POP_FRONT arg_FEATURES name variable)
@@ -43,7 +44,11 @@ function(vcpkg_check_features)
             message(FATAL_ERROR "the manifest has no feature ${name}")
         endif()
         list(REMOVE_ITEM names ${name})
-        list(APPEND options -D${variable}=ON)
+        set(value OFF)
+        if(name IN_LIST FEATURES)
+            set(value ON)
+        endif()
+        list(APPEND options -D${variable}=${value})
     endwhile()
     if(NOT names STREQUAL core)
         message(FATAL_ERROR "the port does not know these features: ${names}")
@@ -51,7 +56,8 @@ function(vcpkg_check_features)
     set(${arg_OUT_FEATURE_OPTIONS} ${options} PARENT_SCOPE)
 endfunction()
 
-# Every option must be one of the project, and none may depend on what the machine has.
+# Every option must be one of the project, and none may depend on what the machine has. Without the feature `http2` there
+# is no libnghttp2.
 function(vcpkg_cmake_configure)
     cmake_parse_arguments(PARSE_ARGV 0 arg "" "SOURCE_PATH" "OPTIONS")
     file(READ "${arg_SOURCE_PATH}/CMakeLists.txt" text)
@@ -63,6 +69,9 @@ function(vcpkg_cmake_configure)
             message(FATAL_ERROR "the port does not set ${name}")
         endif()
     endforeach()
+    if(NOT http2 IN_LIST FEATURES)
+        list(APPEND arg_OPTIONS -DCMAKE_DISABLE_FIND_PACKAGE_NGHTTP2=ON)
+    endif()
     execute_process(
         COMMAND "${CMAKE_COMMAND}" -G Ninja -S "${arg_SOURCE_PATH}" -B "${OWN}/build" -DCMAKE_CXX_COMPILER=${CXX}
             ${arg_OPTIONS}
@@ -97,8 +106,25 @@ function(vcpkg_cmake_config_fixup)
     endforeach()
 endfunction()
 
+# The prefix of the files becomes the folder that they lie in, two folders up: the others must follow from it.
 function(vcpkg_fixup_pkgconfig)
+    set_property(GLOBAL PROPERTY pkgconfig_fixed TRUE)
     expect(lib/pkgconfig/passage.pc debug/lib/pkgconfig/passage.pc)
+    file(GLOB files "${CURRENT_PACKAGES_DIR}/lib/pkgconfig/*.pc" "${CURRENT_PACKAGES_DIR}/debug/lib/pkgconfig/*.pc")
+    foreach(file IN LISTS files)
+        file(READ "${file}" text)
+        string(REGEX REPLACE "(^|\n)prefix=[^\n]*" "\\1prefix=\${pcfiledir}/../.." text "${text}")
+        file(WRITE "${file}" "${text}")
+        execute_process(COMMAND pkg-config --validate "${file}" COMMAND_ERROR_IS_FATAL ANY)
+        foreach(variable IN ITEMS includedir libdir)
+            execute_process(COMMAND pkg-config --variable=${variable} "${file}"
+                OUTPUT_VARIABLE folder OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+            cmake_path(IS_PREFIX CURRENT_PACKAGES_DIR "${folder}" NORMALIZE inside)
+            if(NOT inside OR NOT IS_DIRECTORY "${folder}")
+                message(FATAL_ERROR "${variable} of ${file} is ${folder}")
+            endif()
+        endforeach()
+    endforeach()
 endfunction()
 
 function(vcpkg_copy_tools)
@@ -123,6 +149,14 @@ endfunction()
 
 file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}")
 include("${PORT_FOLDER}/portfile.cmake")
-expect(include/passage/passage.hpp share/passage/passageConfig.cmake share/passage/usage share/passage/copyright
-    tools/passage/passage-emulator)
+get_property(fixed GLOBAL PROPERTY pkgconfig_fixed)
+if(NOT fixed)
+    message(FATAL_ERROR "the port does not call vcpkg_fixup_pkgconfig")
+endif()
+expect(include/passage/passage.hpp share/passage/passageConfig.cmake share/passage/usage share/passage/copyright)
+if(emulator IN_LIST FEATURES)
+    expect(tools/passage/passage-emulator)
+else()
+    expect_none(tools lib/pkgconfig/passage-emulator.pc include/passage/emulator.hpp)
+endif()
 expect_none(bin debug/bin debug/include debug/share lib/cmake)

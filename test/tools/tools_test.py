@@ -150,6 +150,20 @@ def needs(*programs):
             sys.exit(77)
 
 
+def git_in(checkout):
+    """Returns a function that runs git there, and returns what it prints."""
+    # What the user has set, such as signing, is not for this checkout.
+    os.environ |= {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+
+    def git(*arguments):
+        identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+        return subprocess.run(
+            ["git", "-C", checkout, *identity, *arguments], check=True, capture_output=True, text=True
+        ).stdout
+
+    return git
+
+
 def release_versions(_):
     """All files of the checkout name its version."""
     needs("git")
@@ -163,6 +177,7 @@ def release(folder):
     """A checkout in small that lacks nothing, and then one thing after another."""
     needs("git")
     checkout = folder / "checkout"
+    git = git_in(checkout)
     today, tomorrow = (time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * 86400)) for days in (0, 1))
     files = {
         ".gitignore": "/build/\n",
@@ -178,12 +193,6 @@ def release(folder):
             path = checkout / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-
-    def git(*arguments):
-        identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-        return subprocess.run(
-            ["git", "-C", checkout, *identity, *arguments], check=True, capture_output=True, text=True
-        ).stdout
 
     def state():
         return git("status", "--porcelain"), git("for-each-ref"), git("stash", "list"), git("config", "--local", "--list")
@@ -291,6 +300,99 @@ def no_checkout(folder):
     # Inside the checkout of another project.
     subprocess.run(["git", "init", "--quiet", folder], check=True)
     refuses()
+
+
+def abi(folder):
+    """A library in small: what breaks programs fails unless the SONAME changes, and nothing else does."""
+    needs("git", "abidiff", "cmake", "ninja", "c++")
+    checkout = folder / "checkout"
+    files = {
+        "CMakeLists.txt": "cmake_minimum_required(VERSION 3.25)\nproject(passage LANGUAGES CXX)\nadd_subdirectory(src)\n",
+        "src/CMakeLists.txt": "add_library(passage user.cpp)\n"
+        "target_include_directories(passage PRIVATE ../include)\n"
+        "set_target_properties(passage PROPERTIES SOVERSION 1.20)\n",
+        "include/passage/user.hpp": "namespace passage {\n"
+        "struct User { int id; int logins; };\n"
+        "int id(const User& user);\n"
+        "int logins(const User& user);\n"
+        "}\n",
+        "src/user.cpp": "#include <passage/user.hpp>\n"
+        "int passage::id(const User& user) { return user.id; }\n"
+        "int passage::logins(const User& user) { return user.logins; }\n"
+        "template <class Type> int instantiated() { return sizeof(Type); }\n"
+        "template int instantiated<passage::User>();\n"
+        "template <class Type> int constant = 1;\n"
+        "template int constant<passage::User>;\n",
+    }
+
+    def write(name, text):
+        path = checkout / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def compared(status, *texts):
+        run = Run(folder, checkout / "tools/abi")
+        run.ends(status)
+        for text in texts:
+            check(text in run.text(), f"{text!r} is not said:\n{run.text()}")
+
+    def changed(status, *texts, changes):
+        """With a text in place of another in each of these files."""
+        print(f"== {changes}", flush=True)
+        for name, (old, new) in changes.items():
+            check(old in files[name], f"{name} has no {old}")
+            write(name, files[name].replace(old, new))
+        compared(status, *texts)
+        for name in changes:
+            write(name, files[name])
+
+    for name, text in files.items():
+        write(name, text)
+    for name in ("tools/abi", "packaging/abi.suppressions"):
+        (checkout / name).parent.mkdir(exist_ok=True)
+        shutil.copy(SOURCE / name, checkout / name)
+    program(checkout / "tools/setup", "")
+    git = git_in(checkout)
+    git("init", "--quiet", "--initial-branch", "main")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "All")
+    compared(0, "no version is tagged")
+    git("tag", "--annotate", "--message", "passage 1.20.3", "v1.20.3")
+    compared(0)
+
+    header, source = "include/passage/user.hpp", "src/user.cpp"
+    breaks = "programs that use libpassage.so.1.20 of v1.20.3 may break"
+    layout = {header: ("int logins;", "long logins;")}
+    removal = {header: ("int id(const User& user);\n", ""), source: (files[source].splitlines()[1], "")}
+    addition = {
+        header: ("int id(", "int twice(const User& user);\nint id("),
+        source: ("int passage::id", "int passage::twice(const User& user) { return 2 * user.id; }\nint passage::id"),
+    }
+    changed(1, "type of 'int logins' changed", breaks, changes=layout)
+    changed(1, "1 Removed", breaks, changes=removal)
+    changed(0, changes=removal | {"src/CMakeLists.txt": ("1.20", "1.21")})
+    changed(0, "passage::twice", changes=addition)
+    # Instances of templates that are not of passage.
+    changed(0, changes={source: ("template int instantiated<passage::User>();\n", "")})
+    changed(0, changes={source: ("template int constant<passage::User>;\n", "")})
+
+
+def package_elsewhere(folder):
+    """What needs Debian says so at once on another system."""
+    needs("unshare")
+    other = folder / "os-release"
+    other.write_text('ID=ubuntu\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\nPRETTY_NAME="Ubuntu 24.04"\n')
+    namespace = ["unshare", "--mount", "--map-root-user", "--propagation", "private"]
+    mounted = f'mount --bind {other} "$(readlink -f /etc/os-release)" && exec "$@"'
+    inside = [*namespace, "bash", "-c", mounted, "bash"]
+    if subprocess.run([*inside, "true"], capture_output=True).returncode:
+        print("SKIPPED: nothing may be mounted here")
+        sys.exit(77)
+    program(folder / "bin/cmake", "echo built >&2; exit 1")
+    run = Run(folder, *inside, SOURCE / "tools/package", "--check")
+    run.ends(1)
+    check("only on Debian" in run.text(), f"the reason is not said:\n{run.text()}")
+    check("built" not in run.text(), f"it builds before:\n{run.text()}")
 
 
 def tidy_folders(folder):
