@@ -12,6 +12,8 @@
 # passage_add_command_test(NAME n LABELS ... [TIMEOUT s] [PROCESSORS n] COMMAND ...)
 #     the same for any command. Exit status 77 says that it skipped.
 #
+# With PASSAGE_TEST_PEERS=1 in the environment, tests against servers of others fail if one is not installed.
+#
 # What each test prints is kept in PASSAGE_TEST_OUTPUT, where the search for secrets reads it.
 
 # Programs of tests are neither optimized nor searched for undefined behaviour, unlike what they test: compilers take twice
@@ -92,6 +94,8 @@ function(passage_add_command_test)
         TIMEOUT ${arg_TIMEOUT}
         PROCESSORS ${arg_PROCESSORS}
         ENVIRONMENT "${PASSAGE_TEST_ENVIRONMENT}"
+        # Users need not have in their path what is for root, as nginx and squid are.
+        ENVIRONMENT_MODIFICATION "PATH=path_list_append:/usr/sbin;PATH=path_list_append:/sbin"
         SKIP_RETURN_CODE 77)
     set_property(GLOBAL APPEND PROPERTY PASSAGE_TESTS ${arg_NAME})
 endfunction()

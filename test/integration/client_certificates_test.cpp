@@ -22,15 +22,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-boost::test_tools::assertion_result is_installed(boost::unit_test::test_unit_id)
-{
-    if (ForeignServer::is_installed("nginx"))
-        return true;
-    boost::test_tools::assertion_result result{false};
-    result.message() << "nginx is not installed";
-    return result;
-}
-
 /// nginx, which lets in the clients of an authority. It answers for the user "second" only the client "second".
 struct Fixture
 {
@@ -107,7 +98,8 @@ const std::vector<std::string> kinds{"", PASSAGE_HTTP2 ? " http2" : ""};
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(client_certificates, *boost::unit_test::precondition(is_installed))
+BOOST_AUTO_TEST_SUITE(client_certificates,
+                      *boost::unit_test::precondition([](auto) { return ForeignServer::are_installed({"nginx"}); }))
 
 BOOST_AUTO_TEST_CASE(nginx_lets_in_a_client_with_a_certificate)
 {

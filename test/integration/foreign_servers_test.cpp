@@ -26,15 +26,6 @@ using test::ForeignServer;
 
 namespace {
 
-boost::test_tools::assertion_result are_installed(boost::unit_test::test_unit_id)
-{
-    if (ForeignServer::is_installed("nginx") && ForeignServer::is_installed("nghttpd"))
-        return true;
-    boost::test_tools::assertion_result result{false};
-    result.message() << "nginx or nghttpd is not installed";
-    return result;
-}
-
 struct Fixture
 {
     explicit Fixture(ForeignServer&& of) : server{std::move(of)} {}
@@ -86,7 +77,9 @@ const std::set<HttpVersion> http2{HttpVersion::http2};
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(foreign_servers, *boost::unit_test::precondition(are_installed))
+BOOST_AUTO_TEST_SUITE(foreign_servers, *boost::unit_test::precondition([](auto) {
+                          return ForeignServer::are_installed({"nginx", "nghttpd"});
+                      }))
 
 BOOST_AUTO_TEST_CASE(nghttpd_is_spoken_to_over_one_connection)
 {

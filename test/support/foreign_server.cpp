@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <memory>
 #include <netinet/in.h>
@@ -81,6 +82,19 @@ pid_t spawn(std::vector<std::string> command)
     _exit(127);
 }
 
+bool is_in_path(std::string_view program)
+{
+    const char* const path = std::getenv("PATH");
+    std::string_view folders = path ? path : "";
+    while (!folders.empty()) {
+        const std::string_view folder = folders.substr(0, folders.find(':'));
+        folders.remove_prefix(std::min(folders.size(), folder.size() + 1));
+        if (access((std::filesystem::path{folder} / program).c_str(), X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
 } // namespace
 
 ForeignServer::ForeignServer()
@@ -119,17 +133,17 @@ ForeignServer::~ForeignServer()
         std::filesystem::remove_all(folder_, ignored);
 }
 
-bool ForeignServer::is_installed(std::string_view program)
+boost::test_tools::assertion_result ForeignServer::are_installed(const std::vector<std::string>& programs)
 {
-    const char* const path = std::getenv("PATH");
-    std::string_view folders = path ? path : "";
-    while (!folders.empty()) {
-        const std::string_view folder = folders.substr(0, folders.find(':'));
-        folders.remove_prefix(std::min(folders.size(), folder.size() + 1));
-        if (access((std::filesystem::path{folder} / program).c_str(), X_OK) == 0)
-            return true;
-    }
-    return false;
+    const char* const required = std::getenv("PASSAGE_TEST_PEERS");
+    if (required && required == std::string_view{"1"})
+        return true;
+    for (const std::string& program : programs)
+        if (!is_in_path(program)) {
+            std::cout << "Skipped: " << program << " is not installed.\n";
+            return false;
+        }
+    return true;
 }
 
 void ForeignServer::signal(int number) const
@@ -218,6 +232,7 @@ ForeignServer ForeignServer::squid(const std::string& credentials, bool tls)
                "#!/bin/sh\nwhile read -r line; do\n[ \"$line\" = '" + spaced + "' ] && echo OK || echo ERR\ndone\n");
     fs::permissions(judge, fs::perms::owner_all | fs::perms::group_exec | fs::perms::group_read |
                                fs::perms::others_exec | fs::perms::others_read);
+    write_file(server.folder_ / "hosts", "127.0.0.1 localhost\n"); // squid tries one address of a name only
     server.start([&](unsigned port) {
         std::string text = tls ? "https_port" : "http_port";
         text += " 127.0.0.1:" + std::to_string(port);
@@ -227,7 +242,8 @@ ForeignServer ForeignServer::squid(const std::string& credentials, bool tls)
                 "\nacl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all\ncache deny all\n"
                 "access_log stdio:" +
                 folder + "/log\ncache_log " + folder + "/cache.log\npid_filename " + folder + "/pid\ncoredump_dir " +
-                folder + "\npinger_enable off\nshutdown_lifetime 0 seconds\nlogfile_rotate 0\n";
+                folder + "\nhosts_file " + folder +
+                "/hosts\npinger_enable off\nshutdown_lifetime 0 seconds\nlogfile_rotate 0\n";
         write_file(server.folder_ / "squid.conf", text);
         return std::vector<std::string>{"squid", "-N", "-f", folder + "/squid.conf"};
     });

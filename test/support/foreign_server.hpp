@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/test/unit_test.hpp>
+
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -26,8 +28,9 @@ public:
     ForeignServer& operator=(ForeignServer&&) = delete;
     ~ForeignServer();
 
-    /// Whether a program is installed.
-    static bool is_installed(std::string_view program);
+    /// For a precondition: whether these programs are installed. With PASSAGE_TEST_PEERS=1 in the environment the
+    /// answer is yes, so that tests fail for want of them rather than skip.
+    static boost::test_tools::assertion_result are_installed(const std::vector<std::string>& programs);
 
     std::string base_url() const { return "https://localhost:" + std::to_string(port_) + "/v1"; }
     const std::string& ca_pem() const noexcept { return ca_pem_; }
