@@ -34,6 +34,7 @@ bool PoolFsm::enqueue(Waiter& waiter)
     if (closed_ || waiters_.size() >= rules_.max_waiting)
         return false;
     waiter.slot.reset();
+    waiter.turn_ = ++last_turn_;
     waiters_.push_back(waiter);
     queued(waiter);
     return true;
@@ -164,13 +165,13 @@ void PoolFsm::dropped(Slot slot)
 void PoolFsm::found_dead(Slot slot, Waiter& waiter)
 {
     dropped(slot);
-    queue_first(waiter);
+    queue_again(waiter);
 }
 
 void PoolFsm::found_overdrawn(Slot slot, TimePoint now, Waiter& waiter)
 {
     released(slot, now);
-    queue_first(waiter);
+    queue_again(waiter);
 }
 
 void PoolFsm::expire(TimePoint now)
@@ -312,10 +313,13 @@ void PoolFsm::unqueue(Waiter& waiter)
 }
 
 /// Queues a call again that was lent a place in vain.
-void PoolFsm::queue_first(Waiter& waiter)
+void PoolFsm::queue_again(Waiter& waiter)
 {
     waiter.slot.reset();
-    waiters_.push_front(waiter);
+    // Others that wait longer may have lost their places, too.
+    waiters_.insert(std::find_if(waiters_.begin(), waiters_.end(),
+                                 [&](const Waiter& queued) { return queued.turn_ > waiter.turn_; }),
+                    waiter);
     queued(waiter);
     if (closed_)
         to_fail_ = waiters_.size();

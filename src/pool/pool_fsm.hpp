@@ -24,6 +24,10 @@ public:
     std::optional<Slot> slot;
     /// The call needs a place on a new connection. Must not change while it is queued.
     bool wants_new = false;
+
+private:
+    friend class PoolFsm;
+    std::uint64_t turn_ = 0; ///< Lower ones wait longer.
 };
 
 /// Limits of a pool.
@@ -112,13 +116,14 @@ public:
     /// A place is returned, and the connection must lend no more places.
     void dropped(Slot slot);
 
-    /// As `dropped`, if the connection was dead before the call could use it. Queues the call before all others.
+    /// As `dropped`, if the connection was dead before the call could use it. Queues the call before all that wait
+    /// shorter.
     void found_dead(Slot slot, Waiter& waiter);
 
     /// Whether more places are lent than the connection has, because the server took some back.
     bool is_overdrawn(Slot slot) const noexcept { return slots_[slot].lent > slots_[slot].places; }
 
-    /// As `released`, if the place was taken back before the call could use it. Queues the call before all others.
+    /// As `released`, if the place was taken back before the call could use it. Queues the call as `found_dead` does.
     void found_overdrawn(Slot slot, TimePoint now, Waiter& waiter);
 
     /// Closes connections that were idle too long, and ends `redial_pause`.
@@ -186,7 +191,7 @@ private:
     Waiter* next_to_lend_to();
     void queued(const Waiter& waiter) noexcept { takers_ += waiter.wants_new ? 0 : 1; }
     void unqueue(Waiter& waiter);
-    void queue_first(Waiter& waiter);
+    void queue_again(Waiter& waiter);
     Slot lend_place();
     void withdraw(Slot slot);
     void go_idle(Slot slot, TimePoint now, milliseconds idle_limit, bool is_wanted);
@@ -208,6 +213,7 @@ private:
     std::optional<Slot> new_;      ///< The connection of the last `dialled`, until `next_action` returns null.
     TimePoint nothing_due_before_ = TimePoint::max(); ///< `expire` is a no-op before.
     boost::intrusive::list<Waiter> waiters_;
+    std::uint64_t last_turn_ = 0;
     std::size_t takers_ = 0;  ///< Queued calls without `wants_new`.
     std::size_t to_fail_ = 0; ///< How many queued calls must fail, those that wait longest first.
     std::vector<Slot> to_close_;

@@ -859,6 +859,27 @@ BOOST_AUTO_TEST_CASE(a_call_whose_place_was_taken_back_waits_before_all_others)
     BOOST_TEST(f.actions() == "lend 0 to a");
 }
 
+BOOST_AUTO_TEST_CASE(calls_whose_places_were_taken_back_wait_in_their_order)
+{
+    Fixture f{{1, 10, 50s, 1, 3}};
+    const Slot slot = f.lent(3);
+    for (Waiter* waiter : {&f.a, &f.b, &f.c, &f.d})
+        BOOST_TEST(f.pool.enqueue(*waiter));
+    f.pool.resized(slot, start, 4);
+    BOOST_TEST(f.actions() == "lend 0 to a, lend 0 to b, lend 0 to c");
+    f.pool.resized(slot, start, 1);
+    for (Waiter* waiter : {&f.a, &f.b, &f.c})
+        f.pool.found_overdrawn(slot, start, *waiter);
+    f.pool.resized(slot, start, 3);
+    BOOST_TEST(f.actions() == "lend 0 to a, lend 0 to b");
+    f.pool.found_dead(slot, f.b);
+    f.pool.found_dead(slot, f.a);
+    f.pool.dropped(slot);
+    BOOST_TEST(f.actions() == "close 0, dial 0");
+    f.pool.dialled(0, start, far, 4, true);
+    BOOST_TEST(f.actions() == "lend 0 to a, lend 0 to b, lend 0 to c, lend 0 to d");
+}
+
 BOOST_AUTO_TEST_CASE(beside_a_connection_whose_places_were_all_taken_back_another_is_made)
 {
     Fixture f{multiplexed};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <stdexcept>
@@ -208,14 +209,14 @@ public:
         case Kind::found_dead: {
             const unsigned slot = give_back(event.which);
             drain(slot);
-            wait_first(event.which);
+            wait_again(event.which);
             pool_.found_dead(slot, waiters_[event.which]);
             break;
         }
         case Kind::found_overdrawn: {
             const unsigned slot = give_back(event.which);
             come_back(slot, sizes_.idle_ticks);
-            wait_first(event.which);
+            wait_again(event.which);
             pool_.found_overdrawn(slot, now_, waiters_[event.which]);
             break;
         }
@@ -238,7 +239,8 @@ public:
         check();
     }
 
-    /// All that decides on what can follow, without names and with times from now.
+    /// All that decides on what can follow, without names and with times from now; but for the order in which those
+    /// that have a place waited for it.
     std::string key() const
     {
         std::string key{closed_ ? 'c' : 'o'};
@@ -424,15 +426,17 @@ private:
         require(queued == (!closed_ && queue_.size() < sizes_.max_waiting), "a call was queued that must not be");
         if (!queued)
             return;
+        turns_[call] = ++last_turn_;
         queue_.push_back(call);
         calls_[call].state = Call::State::waits;
     }
 
     /// A call waits again that was lent a place in vain.
-    void wait_first(unsigned call)
+    void wait_again(unsigned call)
     {
         calls_[call].state = Call::State::waits;
-        queue_.push_front(call);
+        const auto is_later = [&](unsigned queued) { return turns_[queued] > turns_[call]; };
+        queue_.insert(std::find_if(queue_.begin(), queue_.end(), is_later), call);
         may_fail_ = closed_ ? queue_.size() : 0;
     }
 
@@ -671,6 +675,8 @@ private:
     std::array<Connection, max_slots> slots_{};
     std::array<Call, max_calls> calls_{};
     std::deque<unsigned> queue_;
+    std::array<std::uint64_t, max_calls> turns_{}; ///< The order in which calls began to wait.
+    std::uint64_t last_turn_ = 0;
     std::size_t expected_;             ///< Places of the next connection.
     bool multiplexed_;                 ///< The last connection was made with any but one.
     std::optional<unsigned> new_;      ///< The slot of the connection just made.
