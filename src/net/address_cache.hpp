@@ -23,6 +23,8 @@ public:
     static constexpr std::chrono::seconds usable_for{5 * 60};
     /// How long a look-up may take before addresses are used as if it had failed.
     static constexpr std::chrono::seconds slow_after{1};
+    /// The same if none of the addresses could be reached, as the host may have moved.
+    static constexpr std::chrono::seconds slow_after_suspicion{3};
     /// Minimum time between look-ups if the addresses can't be reached.
     static constexpr std::chrono::seconds suspect_after{1};
 
@@ -33,6 +35,7 @@ public:
         fresh_until_ = now + fresh_for;
         usable_until_ = now + usable_for;
         suspect_from_ = now + suspect_after;
+        is_suspect_ = false;
     }
 
     /// Stores addresses that never expire.
@@ -43,10 +46,17 @@ public:
     }
 
     /// Makes a look-up due, as none of the addresses could be reached and the host may have moved.
-    void suspect() noexcept { fresh_until_ = std::min(fresh_until_, suspect_from_); }
+    void suspect() noexcept
+    {
+        fresh_until_ = std::min(fresh_until_, suspect_from_);
+        is_suspect_ = true;
+    }
 
     /// The addresses; null if a look-up is due.
     const Addresses* fresh(TimePoint now) const noexcept { return now < fresh_until_ ? &addresses_ : nullptr; }
+
+    /// How long to wait for a look-up while there are addresses.
+    std::chrono::seconds patience() const noexcept { return is_suspect_ ? slow_after_suspicion : slow_after; }
 
     /// The addresses to use if a look-up failed or is slow; null if they are too old.
     const Addresses* usable(TimePoint now) const noexcept { return now < usable_until_ ? &addresses_ : nullptr; }
@@ -56,6 +66,7 @@ private:
     TimePoint fresh_until_ = TimePoint::min();
     TimePoint usable_until_ = TimePoint::min();
     TimePoint suspect_from_ = TimePoint::min();
+    bool is_suspect_ = false;
 };
 
 } // namespace passage::net

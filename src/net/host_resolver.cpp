@@ -148,7 +148,7 @@ Task<expected<Addresses, Failure>> HostResolver::resolve()
     Job::Waiting waiting{*strand_};
     job->waiting.push_back(waiting);
     // A name server that is down seldom says so.
-    const auto slow_at = std::max(Clock::now(), job->begun_at + AddressCache::slow_after);
+    const auto slow_at = std::max(Clock::now(), job->begun_at + cache_.patience());
     if (cache_.usable(slow_at))
         waiting.answered.give_up_at(slow_at);
     co_await waiting.answered.wait();

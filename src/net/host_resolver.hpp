@@ -29,8 +29,8 @@ public:
     HostResolver(const Strand& executor, std::string host, Lookup lookup);
 
     /// Returns the addresses in the order of preference; any list if the coroutine was cancelled. Waits for a slow
-    /// look-up only as `AddressCache::slow_after` says. Fails with `Errc::dns`, or `Errc::no_memory` if the look-up ran
-    /// out of memory.
+    /// look-up only as long as `AddressCache::patience` says. Fails with `Errc::dns`, or `Errc::no_memory` if the
+    /// look-up ran out of memory.
     Task<expected<Addresses, Failure>> resolve();
 
     /// Must be called regularly while `resolve` is pending: notices a result that there was no memory to post.
