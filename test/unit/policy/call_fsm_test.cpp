@@ -753,6 +753,24 @@ BOOST_AUTO_TEST_CASE(the_deadline_ends_a_call_wherever_it_is)
     BOOST_TEST(backing_off.fsm.attempts() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_status_of_the_proxy_is_not_that_of_a_call_that_is_stopped_later)
+{
+    Call call;
+    call.start_queueing();
+    Failure refusal = cannot_connect();
+    refusal.error.http_status = 503;
+    BOOST_TEST(call.tell(Refused{refusal}).kind == Kind::break_off);
+    BOOST_TEST(call.tell(NotLent{Stage::pool, nullptr}).kind == Kind::end_attempt);
+    BOOST_TEST(call.tell(AttemptEnded{}).kind == Kind::back_off);
+    call.now = deadline;
+    BOOST_TEST(call.tell(Expired{}).kind == Kind::break_off);
+    BOOST_TEST(call.tell(BackoffOver{true}).kind == Kind::complete);
+    BOOST_TEST(call.error().code == Errc::timeout);
+    BOOST_TEST(call.error().http_status == 0);
+    BOOST_TEST_REQUIRE(call.error().earlier_attempts.size() == 1u);
+    BOOST_TEST(call.error().earlier_attempts[0].http_status == 503);
+}
+
 BOOST_AUTO_TEST_CASE(nothing_is_sent_after_the_deadline_though_nobody_told_of_it)
 {
     Call call{api::create_user};
