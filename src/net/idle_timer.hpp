@@ -19,8 +19,12 @@ class IdleTimer
 public:
     explicit IdleTimer(const Strand& strand);
 
-    /// Whether a handler will be called by this time.
-    bool is_set_by(Clock::time_point time) const noexcept { return is_set_ && timer_->expiry() <= time; }
+    /// Whether a handler will be called by this time. Not if its own time has passed: it may be lost for lack of
+    /// memory.
+    bool is_set_by(Clock::time_point time) const noexcept
+    {
+        return is_set_ && timer_->expiry() <= time && Clock::now() < timer_->expiry();
+    }
 
     /// Calls a handler on the strand at a time, unless this object is destroyed before. A no-op if one will be called
     /// by that time. Replaces one that would be called later.
