@@ -71,9 +71,9 @@ Response refuse(const passage::Error& error)
     }
     if (passage::is_not_found(error))
         return refuse(http::status::not_found);
-    switch (error.code) {
-    case passage::Errc::invalid_argument:
+    if (passage::is_invalid_argument(error))
         return refuse(http::status::bad_request);
+    switch (error.code) {
     case passage::Errc::timeout:
         return refuse(http::status::gateway_timeout);
     case passage::Errc::pool_timeout:

@@ -21,7 +21,7 @@ public:
 
     /// Sets the time by which the call completes, with its result or with `Errc::timeout`.
     ///
-    /// Replaces `TimeoutOptions::total` and an earlier `timeout`.
+    /// Replaces `TimeoutOptions::total` and an earlier `timeout`. If the time has passed already, nothing is sent.
     CallOptions& deadline(std::chrono::steady_clock::time_point time)
     {
         deadline_ = time;
@@ -30,7 +30,7 @@ public:
     }
     /// Sets the maximum time from the start of the call to its completion.
     ///
-    /// Replaces `TimeoutOptions::total` and an earlier `deadline`.
+    /// Replaces `TimeoutOptions::total` and an earlier `deadline`. If it is not longer than 0, nothing is sent.
     CallOptions& timeout(std::chrono::milliseconds duration)
     {
         timeout_ = duration;
@@ -74,8 +74,11 @@ public:
     }
     /// Adds a header field to the request.
     ///
-    /// The call completes with `Errc::invalid_argument` if the library sets this field itself, or if RFC 9110, section
-    /// 5, does not allow the name or the value.
+    /// The call completes with `Errc::invalid_argument` if RFC 9110, section 5, does not allow the name or the value,
+    /// or if the field is reserved: `Accept`, `Accept-Encoding`, `Authorization`, `Connection`, `Content-Encoding`,
+    /// `Content-Length`, `Content-Type`, `Expect`, `Host`, `Keep-Alive`, `Passage-Version`, `Proxy-Authorization`,
+    /// `Proxy-Connection`, `TE`, `traceparent`, `Trailer`, `Transfer-Encoding`, `Upgrade` or `User-Agent`. It completes
+    /// with `Errc::too_large` if all added fields exceed 64 KiB.
     CallOptions& header(std::string name, std::string value)
     {
         headers_.emplace_back(std::move(name), std::move(value));

@@ -146,7 +146,7 @@ struct Error
     boost::system::error_code cause;
     /// The time from the start of the call to its end.
     std::chrono::microseconds elapsed{0};
-    /// How long the service asks to wait before the next request, if it does.
+    /// How long the service asks to wait before the next request, if it does. At most 24 hours.
     std::optional<std::chrono::milliseconds> retry_after;
 };
 
@@ -165,8 +165,8 @@ PASSAGE_EXPORT bool is_not_found(const Error& error) noexcept;
 PASSAGE_EXPORT bool is_unauthorized(const Error& error) noexcept;
 /// Returns true if the API key is valid, but the operation is not allowed (403).
 PASSAGE_EXPORT bool is_forbidden(const Error& error) noexcept;
-/// Returns true if the service (400) or, before any I/O, the library (`Errc::invalid_argument`) found the arguments
-/// invalid.
+/// Returns true if the service (400) or, before any I/O, the library found the arguments invalid:
+/// `Errc::invalid_argument`, or `Errc::too_large` without an attempt.
 PASSAGE_EXPORT bool is_invalid_argument(const Error& error) noexcept;
 /// Returns true if the service throttles (429). Returns false for 503, although a 503 may also ask to wait.
 PASSAGE_EXPORT bool is_rate_limited(const Error& error) noexcept;

@@ -17,6 +17,14 @@ constexpr std::size_t max_field = 4096;
 constexpr std::uint32_t smallest_window = 65'535;
 constexpr std::uint32_t largest_window = 0x7fff'ffff;
 
+template <class T>
+struct Setting
+{
+    Setting(std::string_view its_name, T its_value) : name{its_name}, value{its_value} {}
+    std::string_view name;
+    T value;
+};
+
 bool is_bearer_token(std::string_view text)
 {
     return text.find(' ') == text.npos && http::is_field_value(text);
@@ -70,12 +78,16 @@ expected<http::BaseUrl> check_config(const Config& config)
 {
     using std::chrono::milliseconds;
 
-    if (auto good = api::check_id("app_id", config.app_id); !good)
+    if (auto good = api::check_id("app_id", config.app_id); !good) {
+        good.error().code = Errc::invalid_argument; // also of an id that is too long
         return unexpected{std::move(good.error())};
+    }
     if (http::percent_encode(config.app_id) != config.app_id)
         return invalid("app_id", "has characters other than letters, digits and - . _ ~");
-    if (config.api_key.reveal().size() > max_field || config.user_agent.size() > max_field)
-        return invalid("api_key and user_agent", "must not exceed " + std::to_string(max_field) + " bytes");
+    for (const auto& [name, size] :
+         {Setting{"api_key", config.api_key.reveal().size()}, Setting{"user_agent", config.user_agent.size()}})
+        if (size > max_field)
+            return invalid(name, "must not exceed " + std::to_string(max_field) + " bytes");
     if (!config.api_key.empty() && !is_bearer_token(config.api_key.reveal()))
         return invalid("api_key", "has characters that an Authorization header can't carry");
     if (!http::is_field_value(config.user_agent))
@@ -97,26 +109,32 @@ expected<http::BaseUrl> check_config(const Config& config)
         return invalid("pool.max_waiting", "must be at least 1");
     if (config.retry.max_attempts < 1)
         return invalid("retry.max_attempts", "must be at least 1");
-    for (const milliseconds duration : {config.timeouts.total, config.timeouts.attempt, config.timeouts.connect})
+    for (const auto& [name, duration] :
+         {Setting{"timeouts.total", config.timeouts.total}, Setting{"timeouts.attempt", config.timeouts.attempt},
+          Setting{"timeouts.connect", config.timeouts.connect}, Setting{"http2.ping_after", config.http2.ping_after},
+          Setting{"http2.ping_timeout", config.http2.ping_timeout}})
         if (duration <= milliseconds{0} || duration > longest)
-            return invalid("each of timeouts", "must be longer than 0, and at most a year");
-    for (const milliseconds duration : {config.pool.idle_timeout, config.pool.max_lifetime, config.retry.base,
-                                        config.retry.throttled_base, config.retry.cap})
+            return invalid(name, "must be longer than 0, and at most 365 days");
+    for (const auto& [name, duration] :
+         {Setting{"pool.idle_timeout", config.pool.idle_timeout},
+          Setting{"pool.max_lifetime", config.pool.max_lifetime}, Setting{"retry.base", config.retry.base},
+          Setting{"retry.throttled_base", config.retry.throttled_base}, Setting{"retry.cap", config.retry.cap}})
         if (duration < milliseconds{0} || duration > longest)
-            return invalid("durations of pool and retry", "must not be negative, and be at most a year");
-    if (config.limits.header_bytes < 1 || config.limits.header_fields < 1 || config.limits.body_bytes < 1 ||
-        config.limits.decoded_bytes < 1)
-        return invalid("each of limits", "must be at least 1");
+            return invalid(name, "must not be negative, and must be at most 365 days");
+    for (const auto& [name, limit] : {Setting{"limits.header_bytes", config.limits.header_bytes},
+                                      Setting{"limits.header_fields", config.limits.header_fields},
+                                      Setting{"limits.body_bytes", config.limits.body_bytes},
+                                      Setting{"limits.decoded_bytes", config.limits.decoded_bytes}})
+        if (limit < 1)
+            return invalid(name, "must be at least 1");
     if (config.http_version == HttpVersion::http2 && !PASSAGE_HTTP2)
         return invalid("http_version", "can't be http2: the library was built without HTTP/2");
     if (config.http2.max_connections < 1)
         return invalid("http2.max_connections", "must be at least 1");
-    for (const std::uint32_t window : {config.http2.stream_window, config.http2.connection_window})
+    for (const auto& [name, window] : {Setting{"http2.stream_window", config.http2.stream_window},
+                                       Setting{"http2.connection_window", config.http2.connection_window}})
         if (window < smallest_window || window > largest_window)
-            return invalid("windows of http2", "must be 65535 to 2147483647");
-    for (const milliseconds duration : {config.http2.ping_after, config.http2.ping_timeout})
-        if (duration <= milliseconds{0} || duration > longest)
-            return invalid("durations of http2", "must be longer than 0, and at most a year");
+            return invalid(name, "must be 65535 to 2147483647");
     return url;
 }
 

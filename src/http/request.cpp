@@ -87,7 +87,7 @@ expected<void> check_extra_fields(const ExtraFields& fields)
         if (!is_token(name))
             return refuse(name, "the name is not a token");
         if (std::find(reserved_fields.begin(), reserved_fields.end(), lower_case(name)) != reserved_fields.end())
-            return refuse(name, "the library sets this field itself");
+            return refuse(name, "it is reserved");
         if (!is_field_value(value))
             return refuse(name, "the value has bytes that a field's value can't have");
     }

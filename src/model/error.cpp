@@ -161,7 +161,9 @@ bool is_forbidden(const Error& error) noexcept
 
 bool is_invalid_argument(const Error& error) noexcept
 {
-    return error.code == Errc::invalid_argument || (error.code == Errc::api && error.http_status == 400);
+    // `too_large` without an attempt is an argument's, not a response's.
+    return error.code == Errc::invalid_argument || (error.code == Errc::too_large && error.attempts == 0) ||
+           (error.code == Errc::api && error.http_status == 400);
 }
 
 bool is_rate_limited(const Error& error) noexcept

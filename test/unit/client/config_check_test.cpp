@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(a_setting_that_cannot_be_is_refused_with_a_sentence)
         {"user_agent ", [](Config& c) { c.user_agent = "a\r\nX-Evil: 1"; }},
         {"user_agent ", [](Config& c) { c.user_agent = " a"; }},
         {"user_agent ", [](Config& c) { c.user_agent = "\xc3\xa9"; }},
-        {"api_key and user_agent ", [](Config& c) { c.user_agent = std::string(10'000'000, 'u'); }},
+        {"user_agent ", [](Config& c) { c.user_agent = std::string(10'000'000, 'u'); }},
         {"base_url is empty: ", [](Config& c) { c.base_url = ""; }},
         {"base_url", [](Config& c) { c.base_url = "api.example.com"; }},
         {"base_url", [](Config& c) { c.base_url = std::string(10'000'000, 'u'); }},
@@ -162,21 +162,23 @@ BOOST_AUTO_TEST_CASE(a_setting_that_cannot_be_is_refused_with_a_sentence)
         {"pool.max_connections ", [](Config& c) { c.pool.max_connections = 65'537; }},
         {"pool.max_waiting ", [](Config& c) { c.pool.max_waiting = 0; }},
         {"retry.max_attempts ", [](Config& c) { c.retry.max_attempts = 0; }},
-        {"each of limits ", [](Config& c) { c.limits.header_bytes = 0; }},
-        {"each of limits ", [](Config& c) { c.limits.header_fields = 0; }},
-        {"each of limits ", [](Config& c) { c.limits.body_bytes = 0; }},
-        {"each of limits ", [](Config& c) { c.limits.decoded_bytes = 0; }},
+        {"limits.header_bytes ", [](Config& c) { c.limits.header_bytes = 0; }},
+        {"limits.header_fields ", [](Config& c) { c.limits.header_fields = 0; }},
+        {"limits.body_bytes ", [](Config& c) { c.limits.body_bytes = 0; }},
+        {"limits.decoded_bytes ", [](Config& c) { c.limits.decoded_bytes = 0; }},
     };
-    for (milliseconds TimeoutOptions::*timeout :
-         {&TimeoutOptions::total, &TimeoutOptions::attempt, &TimeoutOptions::connect})
+    for (const auto& [name, timeout] :
+         std::map<std::string, milliseconds TimeoutOptions::*>{{"timeouts.total ", &TimeoutOptions::total},
+                                                               {"timeouts.attempt ", &TimeoutOptions::attempt},
+                                                               {"timeouts.connect ", &TimeoutOptions::connect}})
         for (const milliseconds value : {0ms, -1ms, milliseconds::min(), milliseconds::max(), longest + 1ms})
-            cases.push_back({"each of timeouts ", [=](Config& c) { c.timeouts.*timeout = value; }});
+            cases.push_back({name, [value, which = timeout](Config& c) { c.timeouts.*which = value; }});
     for (const milliseconds value : {-1ms, milliseconds::min(), milliseconds::max(), longest + 1ms}) {
-        for (milliseconds PoolOptions::*duration : {&PoolOptions::idle_timeout, &PoolOptions::max_lifetime})
-            cases.push_back({"durations of pool ", [=](Config& c) { c.pool.*duration = value; }});
-        for (milliseconds RetryOptions::*duration :
-             {&RetryOptions::base, &RetryOptions::throttled_base, &RetryOptions::cap})
-            cases.push_back({"durations of pool ", [=](Config& c) { c.retry.*duration = value; }});
+        cases.push_back({"pool.idle_timeout ", [=](Config& c) { c.pool.idle_timeout = value; }});
+        cases.push_back({"pool.max_lifetime ", [=](Config& c) { c.pool.max_lifetime = value; }});
+        cases.push_back({"retry.base ", [=](Config& c) { c.retry.base = value; }});
+        cases.push_back({"retry.throttled_base ", [=](Config& c) { c.retry.throttled_base = value; }});
+        cases.push_back({"retry.cap ", [=](Config& c) { c.retry.cap = value; }});
     }
 
     for (const Case& test : cases) {
@@ -184,7 +186,7 @@ BOOST_AUTO_TEST_CASE(a_setting_that_cannot_be_is_refused_with_a_sentence)
         test.change(config);
         const auto url = client::check_config(config);
         BOOST_TEST_REQUIRE(!url.has_value(), test.what);
-        BOOST_TEST((url.error().code == Errc::invalid_argument || url.error().code == Errc::too_large));
+        BOOST_TEST((url.error().code == Errc::invalid_argument), test.what);
         BOOST_TEST(url.error().message.starts_with(test.what), url.error());
         BOOST_TEST(url.error().message.find_first_of("\r\n") == std::string::npos);
         BOOST_TEST(url.error().message.size() <= 512u);
