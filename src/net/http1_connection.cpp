@@ -26,6 +26,9 @@ bool Http1Connection::begin(Exchange& exchange)
 {
     *exchange.progress = {};
     reusable_ = false;
+    early_failure_.reset();
+    if (!was_used() && !check_first())
+        return false;
     count_exchange();
     parser_.reset();
     request_ = writer_.write(*exchange.request, exchange.trace_parent);
@@ -35,6 +38,19 @@ bool Http1Connection::begin(Exchange& exchange)
     begin_turn();
     send(*exchange.progress);
     return !write_failure_;
+}
+
+bool Http1Connection::check_first()
+{
+    stream_->begin_turn(false);
+    char byte = 0;
+    Step step = stream_->peek({&byte, 1});
+    if (step.result == Step::Result::done)
+        step.failure.emplace(Error{Errc::protocol, "the server sent data before the first request"}, true);
+    early_failure_ = std::move(step.failure);
+    if (early_failure_ && early_failure_->error.stage == Stage::none)
+        early_failure_->error.stage = Stage::write;
+    return !early_failure_;
 }
 
 bool Http1Connection::end(Exchange&, bool keep)
@@ -80,6 +96,8 @@ std::optional<Connection::Result> Http1Connection::advance(Exchange& exchange)
     if (distrusted_)
         return unexpected{
             Failure{Error{Errc::protocol, "the connection carried the answer to another request before"}, false}};
+    if (early_failure_)
+        return unexpected{*std::move(early_failure_)};
     // The other of two waits is pending. On an idle connection it would keep the execution context from running out of
     // work.
     if (std::exchange(waits_to_send_, false))

@@ -45,6 +45,9 @@ private:
     /// Whether the whole request was passed to the system.
     bool is_sent() const noexcept { return unsent_.empty() && !stream_->has_unsent(); }
     void begin_turn() noexcept;
+    /// Before the first request: whether the server has sent nothing and the connection is not lost. A response that is
+    /// there already belongs to no request.
+    bool check_first();
     /// Sends until the socket is not writable.
     void send(Progress& progress);
     /// Reads, and checks whether the connection is reusable. Returns nullopt if the exchange must wait.
@@ -61,6 +64,7 @@ private:
     bool unfinished_ = false; ///< The last turn reached its limit.
     bool waits_to_send_ = false;
     std::uint64_t sent_before_ = 0;
+    std::optional<Failure> early_failure_; ///< Nothing was sent because of it.
     std::optional<Failure> write_failure_;
     http::ResponseParser parser_;
     std::string unparsed_; ///< Received bytes that the parser has not consumed, such as part of a header.
