@@ -227,7 +227,7 @@ public:
                    {options.idle_timeout_, options.request_timeout_, options.response_timeout_},
                    has_http2() && !options.http1_,
                    options.verbose_},
-          scheme_(options.plain_ ? "http" : "https"),
+          origin_((options.plain_ ? "http://" : "https://") + url_host(place_of(options))),
           server_(prepared(options), credentials_of(options), place_of(options), options.threads_)
     {}
 
@@ -237,8 +237,8 @@ public:
     const Identity authority_; // empty without TLS
     FaultPlan faults_;
     Service service_;
-    const std::string scheme_;
-    Server server_; // last member: destroyed before what it uses
+    const std::string origin_; // without the port
+    Server server_;            // last member: destroyed before what it uses
 
 private:
     std::optional<Credentials> credentials_of(const EmulatorOptions& options) const
@@ -278,8 +278,7 @@ void Emulator::stop()
 
 std::string Emulator::base_url() const
 {
-    const std::string origin = impl_->scheme_ + "://localhost";
-    return port() == 0 ? origin + "/v1" : origin + ":" + std::to_string(port()) + "/v1";
+    return impl_->origin_ + (port() == 0 ? "" : ":" + std::to_string(port())) + "/v1";
 }
 
 std::string Emulator::auth_url() const

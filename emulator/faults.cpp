@@ -62,7 +62,7 @@ Number number_of(std::string_view text, std::string_view whole)
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, number);
     if (error != std::errc{} || stop != end) {
-        fail(whole, "has no number where one is due");
+        fail(whole, "has no number where one is needed");
     }
     return number;
 }
@@ -116,7 +116,7 @@ std::size_t endpoint_named(std::string_view route)
             .append(" ")
             .append(rest.empty() ? "/apps/{}" : rest);
     }
-    fail(route, "is no route; the routes are: " + known);
+    fail(route, "is not a route; the routes are: " + known);
 }
 
 /// Parses `KIND[=VALUE][@RATE][,NAME=VALUE]...`.

@@ -142,12 +142,21 @@ Number number_of(const po::variables_map& given, const std::string& name, Number
     return static_cast<Number>(value);
 }
 
+bool is_fault_of_http2(const std::string& text)
+{
+    const std::string kind = text.substr(0, text.find_first_of("=@,"));
+    return kind == "refuse" || kind == "goaway" || kind == "streams";
+}
+
 passage::Faults faults_of(const po::variables_map& given)
 {
     passage::Faults faults;
     if (given.count("fault") != 0) {
         for (const std::string& text : given["fault"].as<std::vector<std::string>>()) {
             faults.add(text);
+            if (given.count("http1") != 0 && is_fault_of_http2(text)) {
+                throw po::error("the fault \"" + text + "\" needs HTTP/2: leave out --http1");
+            }
         }
     }
     return faults;
@@ -164,11 +173,26 @@ std::filesystem::perms permissions_of(const po::variables_map& given, const char
     return static_cast<std::filesystem::perms>(bits);
 }
 
+/// Throws if one of these options is empty, which the library would take for its default.
+void refuse_empty(const po::variables_map& given, std::initializer_list<const char*> names)
+{
+    for (const char* name : names) {
+        if (given.count(name) != 0 && given[name].as<std::string>().empty()) {
+            throw po::error("--" + std::string{name} + " must not be empty");
+        }
+    }
+}
+
+bool is_given(const po::variables_map& given, const char* name)
+{
+    return given.count(name) != 0 && !given[name].defaulted();
+}
+
 /// Throws if the option `name` is combined with one of the others.
 void refuse_together(const po::variables_map& given, const char* name, std::initializer_list<const char*> others)
 {
     for (const char* other : others) {
-        if (given.count(name) != 0 && given.count(other) != 0 && !given[other].defaulted()) {
+        if (is_given(given, name) && is_given(given, other)) {
             throw po::error("--" + std::string{name} + " and --" + other + " exclude each other");
         }
     }
@@ -179,13 +203,15 @@ passage::EmulatorOptions emulator_options(const po::variables_map& given)
     const auto text = [&](const char* name) {
         return given.count(name) != 0 ? given[name].as<std::string>() : std::string{};
     };
+    refuse_empty(given,
+                 {"unix-socket", "data", "app", "api-key", "ca-out", "ca-cert", "ca-key", "client-ca", "env-out"});
     if (given.count("ca-cert") != given.count("ca-key")) {
         throw po::error("--ca-cert and --ca-key belong together: give both or neither");
     }
     refuse_together(given, "plain", {"ca-cert", "ca-out", "client-ca"});
     refuse_together(given, "unix-socket", {"address", "port"});
-    if (given.count("unix-socket") != 0 && text("unix-socket").empty()) {
-        throw po::error("--unix-socket must not be empty");
+    if (is_given(given, "unix-socket-mode") && given.count("unix-socket") == 0) {
+        throw po::error("--unix-socket-mode needs --unix-socket");
     }
     passage::EmulatorOptions options;
     options.address(text("address"))
@@ -217,7 +243,7 @@ bool is_same_file(const fs::path& one, const fs::path& other)
            fs::weakly_canonical(one, ignored) == fs::weakly_canonical(other, ignored);
 }
 
-/// Throws if a file that is to be written is no regular file, or the file of one of the other options.
+/// Throws if a file that is to be written is not a regular file, or is the file of one of the other options.
 void check_output(const po::variables_map& given, const char* name, std::initializer_list<const char*> others)
 {
     const fs::path file = file_of(given, name);
@@ -226,7 +252,7 @@ void check_output(const po::variables_map& given, const char* name, std::initial
     }
     std::error_code ignored;
     if (const auto status = fs::status(file, ignored); fs::exists(status) && !fs::is_regular_file(status)) {
-        throw po::error("--" + std::string{name} + ": " + file.string() + " is no regular file");
+        throw po::error("--" + std::string{name} + ": " + file.string() + " is not a regular file");
     }
     for (const char* other : others) {
         if (const fs::path second = file_of(given, other); !second.empty() && is_same_file(file, second)) {

@@ -141,7 +141,7 @@ RequestReader::State RequestReader::put(std::string& input)
             return refuse(413, "body_too_large", "The body is too large.");
         }
         if (error && !(error == http::error::need_more && in_header)) {
-            return refuse(400, "invalid_request", "This is no HTTP request: " + error.message() + ".");
+            return refuse(400, "invalid_request", "This is not an HTTP request: " + error.message() + ".");
         }
         if (parser_->is_header_done() && !parser_->eager()) {
             if (const std::string_view fault = fault_of(parser_->get()); !fault.empty()) {

@@ -304,6 +304,18 @@ Acceptors listen_on(asio::io_context& io, const std::string& address, std::uint1
 
 } // namespace
 
+std::string url_host(const Place& place)
+{
+    constexpr const char* localhost = "localhost";
+    boost::system::error_code error;
+    const asio::ip::address address = asio::ip::make_address(place.address, error);
+    if (!place.unix_socket.empty() || error || address.is_unspecified() ||
+        address == asio::ip::address_v4::loopback() || address == asio::ip::address_v6::loopback()) {
+        return localhost;
+    }
+    return address.is_v6() ? "[" + address.to_string() + "]" : address.to_string();
+}
+
 class Server::Impl
 {
 public:

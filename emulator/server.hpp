@@ -28,6 +28,9 @@ struct Place
     std::filesystem::perms unix_socket_mode{};
 };
 
+/// The host of URLs that lead to a place, as it stands in a URL.
+std::string url_host(const Place& place);
+
 /// The TLS settings of a server.
 struct Credentials
 {

@@ -76,7 +76,7 @@ void remove_stale(const fs::path& file, const Protocol::endpoint& endpoint)
         return; // bind() reports the error
     }
     if (!S_ISSOCK(status.st_mode)) {
-        fail(file, "a file with this name is no socket; remove it, or give another name", EADDRINUSE);
+        fail(file, "a file with this name is not a socket; remove it, or give another name", EADDRINUSE);
     }
     if (connect_error(endpoint) != ECONNREFUSED) {
         fail(file, "another program listens there; end it, or give another name", EADDRINUSE);

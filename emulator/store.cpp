@@ -205,7 +205,7 @@ std::string advice(SqlError::Kind kind)
         return "it cannot be opened for writing: check that its folder exists and that both may "
                "be written";
     case SqlError::Kind::corrupt:
-        return "it is no database, or a damaged one: restore it from a copy, or name another file";
+        return "it is not a database, or a damaged one: restore it from a copy, or name another file";
     case SqlError::Kind::constraint:
     case SqlError::Kind::other:
         break;

@@ -144,9 +144,11 @@ public:
     EmulatorOptions& port(std::uint16_t port);
     /// Sets the id of the app that exists at the start: 1 to 64 letters, digits, `-` or `_`. The default is the app
     /// that the data file was created with, or a generated id. Throws `std::invalid_argument` if it has another form.
+    /// An empty text stands for the default.
     EmulatorOptions& app_id(std::string id);
     /// Sets the API key of that app: visible ASCII characters. By default a key is generated. It replaces the key that
-    /// the data file has from an earlier run. Throws `std::invalid_argument` if it has another form.
+    /// the data file has from an earlier run. Throws `std::invalid_argument` if it has another form. An empty text
+    /// stands for the default.
     EmulatorOptions& api_key(std::string key);
     /// Sets the number of users to generate. The same number gives the same users.
     ///
@@ -250,8 +252,9 @@ public:
     /// its threads have ended. Afterwards the data is available only in the data file.
     void stop();
 
-    /// Returns the URL of the API: `https://localhost:PORT/v1`; with `http` if it is plain, and without a port if it
-    /// listens on a Unix domain socket.
+    /// Returns the URL of the API: `https://localhost:PORT/v1`; with the address of `EmulatorOptions::address` in place
+    /// of `localhost` if `localhost` does not lead to it; with `http` if it is plain, and without a port if it listens
+    /// on a Unix domain socket.
     std::string base_url() const;
     /// Returns the URL of the token keys, which is `base_url()`.
     std::string auth_url() const;

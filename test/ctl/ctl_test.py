@@ -24,6 +24,11 @@ import threading
 import time
 import urllib.request
 
+# No proxy of the shell's is meant, here or in passagectl.
+for name in ("http_proxy", "https_proxy", "all_proxy"):
+    os.environ.pop(name, None)
+    os.environ.pop(name.upper(), None)
+
 CASE, PASSAGECTL, EMULATOR, SOURCE = sys.argv[1], sys.argv[2], sys.argv[3], pathlib.Path(sys.argv[4])
 PATIENCE = 60
 # The key of all tests; what they print is searched for it.
@@ -269,6 +274,7 @@ def exit_codes(folder):
                       ["users", "create", "--email", "a@b.c", "--metadata", '{"plan":1,"plan":2}'],
                       ["users", "update", ids[0]], ["users", "get", "."], ["users", "get", "x" * 300],
                       ["users", "list", "--proxy", "http://u:p@h"],
+                      ["export", "--spreadsheet"], ["export", "--spreadsheet", "--format", "jsonl"],
                       ["magic-link", "create"], ["magic-link", "create", "--user", ids[0]],
                       ["magic-link", "create", "--email", "a@b.c", "--channel", "phone"]):
             result = run(env, *words, code=USAGE)
@@ -533,20 +539,23 @@ def settings(folder):
             run(env | variables, "users", "list", "--no-proxy")
             run(env | variables, "users", "list", "--proxy", f"http://127.0.0.1:{closed_port()}", code=UNREACHABLE)
 
+    with Emulator(folder, "--address", "127.0.0.5") as emulator:
+        run(emulator.environment, "users", "list")
+
     path = folder / "socket"
-    with server(lambda handler: None) as port:
-        pass
     with subprocess.Popen([EMULATOR, "--app", "demo", "--api-key", KEY, "--unix-socket", path], stdout=subprocess.PIPE,
                           text=True) as process:
-        variables = {}
-        for line in process.stdout:
-            if line.startswith("#"):
-                break
-            name, _, value = line.removeprefix("export ").strip().partition("=")
-            variables[name] = value.strip("'")
-        run(variables, "users", "list")
-        run(variables, "doctor")
-        process.terminate()
+        try:
+            variables = {}
+            for line in process.stdout:
+                if line.startswith("#"):
+                    break
+                name, _, value = line.removeprefix("export ").strip().partition("=")
+                variables[name] = value.strip("'")
+            run(variables, "users", "list")
+            run(variables, "doctor")
+        finally:
+            process.terminate()
 
 
 def doctor(folder):
@@ -712,6 +721,8 @@ def manual(folder):
     known = commands()
     listed = options_of(run({}, "--help").out).union(*(options_of(text) for _, text in known))
     check_equal(listed, described, "options in --help, and in the manual")
+    for words, text in known:
+        check("Options of every command: passagectl --help" in text, f"{words}: {text}")
     check_equal({" ".join(words) for words, _ in known}, {match.strip() for match in re.findall(
         r"(?m)^\.It Cm ((?:users|devices|tokens|magic-link|app|doctor|export|import)(?: [a-z]+)?)(?: Ar| Op|$)", page)},
         "commands in --help, and in the manual")

@@ -27,7 +27,13 @@ import time
 import urllib.parse
 import urllib.request
 
+# No proxy of the shell's is meant, here or in passagectl.
+for name in ("http_proxy", "https_proxy", "all_proxy"):
+    os.environ.pop(name, None)
+    os.environ.pop(name.upper(), None)
+
 PATIENCE = 120
+started = []
 
 options = argparse.ArgumentParser()
 options.add_argument("case")
@@ -117,7 +123,9 @@ Ended = collections.namedtuple("Ended", "status out err")
 
 def start(where, *arguments, **more):
     environment = where.environment if where else os.environ
-    return subprocess.Popen([given.passagectl, *map(str, arguments)], env=environment, cwd=work, **more)
+    process = subprocess.Popen([given.passagectl, *map(str, arguments)], env=environment, cwd=work, **more)
+    started.append(process)
+    return process
 
 
 def run(where, *arguments, stdin=None):
@@ -428,12 +436,12 @@ def bad_rows():
     expect(
         run(None, "import", path, "--dry-run"),
         2,
-        "line 2: is no JSON",
-        "line 3: is no JSON object",
-        'line 4: "email" is no string',
+        "line 2: is not JSON",
+        "line 3: is not a JSON object",
+        'line 4: "email" is not a string',
         'line 5: has a member that is unknown, "team"',
         "line 6: has the e-mail address of line 1",
-        'line 8: "user_metadata" is no object',
+        'line 8: "user_metadata" is not an object',
         "line 9: has neither",
         'line 10: "Mail" is a second member for the same field',
         'line 12: "User_Metadata.plan" is a second member for the same field',
@@ -449,8 +457,8 @@ def bad_rows():
         run(None, "import", file_of("bad_metadata.csv", "\n".join(rows)), "--dry-run"),
         2,
         'line 2: "metadata" has two members "a"',
-        'line 3: "metadata" is no JSON object',
-        'line 4: "metadata" is no JSON: ',
+        'line 3: "metadata" is not a JSON object',
+        'line 4: "metadata" is not JSON: ',
     )
 
 
@@ -488,7 +496,7 @@ def hostile_csv():
             [b'{"email":"', *text, b'"}\n{"email":"bob@example.com"}\n'],
             "line 1: is longer than 4 MiB",
         ),
-        "deep_json": (b'{"user_metadata":' + b"[" * 100_000 + b"\n", "line 1: is no JSON"),
+        "deep_json": (b'{"user_metadata":' + b"[" * 100_000 + b"\n", "line 1: is not JSON"),
     }
     for name, (content, message) in cases.items():
         path = file_of(name, content)
@@ -528,6 +536,7 @@ def existing():
     with emulator("target") as target:
         first = file_of("first.jsonl", '{"email":"ann@example.com","user_metadata":{"a":1,"b":2},"status":"active"}\n')
         expect(run(target, "import", first), 0, "1 user created")
+        expect(run(target, "import", first), 0, "first.jsonl.journal says that 1 record was done before")
         ann = target.users()[0]
         changed = '{"email":"Ann@Example.com","phone":"+15005550001","user_metadata":{"b":3},"status":"inactive"}\n'
 
@@ -645,7 +654,7 @@ def interrupted():
 
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
-        check(process.returncode == 130 and "the same command goes on" in err, f"{process.returncode}: {out}{err}")
+        check(process.returncode == 130 and "run the same command again to continue" in err, f"{process.returncode}: {out}{err}")
 
         # The journal is for this input, this server and this app.
         text = journal.read_text()
@@ -672,7 +681,7 @@ def interrupted():
         # No other file is taken for a journal.
         for content in ("precious", "precious\n", "email\nann@example.com\n"):
             precious = file_of("precious.txt", content)
-            expect(run(target, "import", users, "--journal", precious), 2, "is no journal")
+            expect(run(target, "import", users, "--journal", precious), 2, "is not a journal")
             check(precious.read_text() == content, "it was changed")
 
         # A file of names that the server could not be asked for is not begun.
@@ -701,7 +710,7 @@ def interrupted():
                 _, err = process.communicate(timeout=PATIENCE)
             check(process.returncode == 143, f"{process.returncode}: {err}")
             copy = work / f"{again}.journal.input"
-            check(f"`passagectl import {copy} --journal {journal}`, with the other options as they were, goes" in err, err)
+            check(f"run `passagectl import {copy} --journal {journal}` with the same other options to continue" in err, err)
             check(copy.read_bytes() == users.read_bytes() and copy.stat().st_mode & 0o077 == 0, "it is no private copy")
             more = ("--journal", journal, "--map", "id=metadata.old id")
             if again == "copy":
@@ -835,8 +844,8 @@ def failures_file():
         os.mkfifo(work / "pipe")
         for failures, why in (
             ("/nonexistent/failed.jsonl", "/nonexistent/failed.jsonl cannot be written"),
-            ("folder", "folder is no regular file"),
-            ("pipe", "pipe is no regular file"),
+            ("folder", "folder is not a regular file"),
+            ("pipe", "pipe is not a regular file"),
             ("./users.jsonl", "is the input"),
             ("link", "link is the input"),
             ("./users.jsonl.journal", "is the journal"),
@@ -909,5 +918,9 @@ cases = {
 }
 shutil.rmtree(work, ignore_errors=True)
 work.mkdir(parents=True)
-cases[given.case]()
+try:
+    cases[given.case]()
+finally:
+    for process in started:
+        process.kill()  # one that has ended takes no notice
 shutil.rmtree(work)

@@ -309,7 +309,7 @@ BOOST_DATA_TEST_CASE(unknown_route_is_refused_and_the_known_ones_are_named,
 {
     const auto names_routes = [](const std::invalid_argument& error) {
         const std::string_view text = error.what();
-        return text.find("is no route; the routes are: GET /apps/{}, GET /users, POST /users, GET /users/{}, ") !=
+        return text.find("is not a route; the routes are: GET /apps/{}, GET /users, POST /users, GET /users/{}, ") !=
                    std::string_view::npos &&
                text.find("admin/apps/{}/users") == std::string_view::npos;
     };

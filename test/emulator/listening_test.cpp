@@ -1,3 +1,4 @@
+#include "server.hpp"
 #include "socket_file.hpp"
 #include "support/certificates.hpp"
 #include "temporary_folder.hpp"
@@ -173,6 +174,23 @@ bool contains(const std::string& text, const std::string& part)
 }
 
 } // namespace
+
+BOOST_AUTO_TEST_CASE(urls_name_the_address_unless_localhost_leads_there)
+{
+    passage::emulator::Place place;
+    const auto host = [&](const char* address) {
+        place.address = address;
+        return passage::emulator::url_host(place);
+    };
+    for (const char* address : {"localhost", "127.0.0.1", "::1", "0:0:0:0:0:0:0:1", "0.0.0.0", "::"}) {
+        BOOST_TEST(host(address) == "localhost", address);
+    }
+    BOOST_TEST(host("127.0.0.5") == "127.0.0.5");
+    BOOST_TEST(host("192.0.2.1") == "192.0.2.1");
+    BOOST_TEST(host("2001:db8:0::1") == "[2001:db8::1]");
+    place.unix_socket = "/run/socket";
+    BOOST_TEST(host("127.0.0.5") == "localhost");
+}
 
 BOOST_AUTO_TEST_SUITE(plain)
 
@@ -378,7 +396,7 @@ BOOST_AUTO_TEST_CASE(file_that_is_no_socket_is_an_error_and_stays)
 {
     std::ofstream(file) << "text";
     const std::string said = refusal(options());
-    BOOST_TEST(contains(said, "is no socket"), said);
+    BOOST_TEST(contains(said, "is not a socket"), said);
     BOOST_TEST(fs::file_size(file) == 4U);
 }
 

@@ -74,9 +74,9 @@ public:
             environment_[line.substr(7, equals - 7)] = line.substr(equals + 2, line.size() - equals - 3);
         }
         const std::string& url = environment_.at("PASSAGE_BASE_URL");
-        const std::size_t colon = url.find("localhost:");
-        if (colon != std::string::npos) {
-            port_ = static_cast<std::uint16_t>(std::stoi(url.substr(colon + 10)));
+        const std::string after_host = url.substr(url.rfind(':') + 1); // //localhost/v1 for a Unix domain socket
+        if (!after_host.starts_with('/')) {
+            port_ = static_cast<std::uint16_t>(std::stoi(after_host));
         }
     }
 
@@ -145,6 +145,14 @@ BOOST_AUTO_TEST_CASE(printed_environment_points_a_client_at_it)
     BOOST_TEST(emulator.client().call("GET", users, key).status == 200U);
     const std::string& keys = emulator["PASSAGE_AUTH_URL"] + "/apps/demo/.well-known/jwks.json";
     BOOST_TEST(emulator.client().call("GET", keys, {}).status == 200U);
+}
+
+BOOST_AUTO_TEST_CASE(printed_environment_names_the_address_that_it_listens_on)
+{
+    RunningProgram emulator({"--address", "127.0.0.5"});
+    const std::string url = "https://127.0.0.5:" + std::to_string(emulator.port()) + "/v1";
+    BOOST_TEST(emulator["PASSAGE_BASE_URL"] == url);
+    BOOST_TEST(emulator["PASSAGE_AUTH_URL"] == url);
 }
 
 BOOST_AUTO_TEST_CASE(http_2_can_be_left_out)
@@ -513,7 +521,7 @@ BOOST_AUTO_TEST_CASE(output_files_replace_no_other_files)
         const fs::path pipe = folder.path() / "pipe";
         mkfifo(pipe.c_str(), 0600);
         for (const fs::path& special : {empty, pipe}) {
-            BOOST_TEST(contains(refusal({out, special.string()}, 2), "is no regular file"));
+            BOOST_TEST(contains(refusal({out, special.string()}, 2), "is not a regular file"));
             BOOST_TEST(fs::exists(special));
         }
     }
@@ -535,6 +543,17 @@ BOOST_AUTO_TEST_CASE(wrong_options_point_to_the_help)
                                                       {"--plain", "--client-ca", "x"},
                                                       {"--plain", "--ca-out", "x"},
                                                       {"--unix-socket", ""},
+                                                      {"--data", ""},
+                                                      {"--app", ""},
+                                                      {"--api-key", ""},
+                                                      {"--ca-out", ""},
+                                                      {"--ca-cert", "", "--ca-key", ""},
+                                                      {"--client-ca", ""},
+                                                      {"--env-out", ""},
+                                                      {"--unix-socket-mode", "660"},
+                                                      {"--http1", "--fault", "refuse"},
+                                                      {"--http1", "--fault", "goaway=2,route=GET /users"},
+                                                      {"--http1", "--fault", "streams=1"},
                                                       {"--unix-socket", "x", "--port", "1"},
                                                       {"--unix-socket", "x", "--unix-socket-mode", "rw"},
                                                       {"--fault", "error=503@2"},

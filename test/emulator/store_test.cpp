@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(database_of_another_program_is_refused)
 BOOST_AUTO_TEST_CASE(file_that_is_no_database_is_refused)
 {
     write(file, std::string(5000, 'x'));
-    BOOST_TEST(contains(refusal_to_open(file), "no database"));
+    BOOST_TEST(contains(refusal_to_open(file), "not a database"));
 }
 
 BOOST_AUTO_TEST_CASE(damaged_file_is_refused)
