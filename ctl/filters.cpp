@@ -118,7 +118,7 @@ UserOrder parse_order(const std::string& text)
         refuse(text, "must be FIELD, FIELD:asc or FIELD:desc");
     const Field* const field = find_field(std::string_view{text}.substr(0, colon));
     if (!field || field->name == "identifier")
-        refuse(text, "is no field to order by: " + field_names("identifier"));
+        refuse(text, "is not a field to order by: " + field_names("identifier"));
     return {field->name, direction == ":desc"};
 }
 
@@ -213,7 +213,7 @@ Timestamp parse_time(const std::string& text)
                 return *day + *time - *offset;
         }
     }
-    refuse(text, "is no time: write 2024-01-31 or 2024-01-31T12:00:00Z");
+    refuse(text, "is not a time: write 2024-01-31 or 2024-01-31T12:00:00Z");
 }
 
 } // namespace passage::ctl

@@ -26,9 +26,10 @@ constexpr const char* description = "passagectl - manages the users of a Passage
 
 constexpr const char* notes =
     R"(Settings come from the environment, from the file of --env-file and from options; the last one wins.
-PASSAGE_APP_ID, PASSAGE_API_KEY and PASSAGE_BASE_URL are required. No option takes the API key itself:
+PASSAGE_APP_ID, PASSAGE_API_KEY and PASSAGE_BASE_URL are required. No option takes the API key itself.
+To try it with the emulator, in two shells:
 
-    passage-emulator --data users.db --seed 100 --env-out passage.env &
+    passage-emulator --data users.db --seed 100 --env-out passage.env
     passagectl --env-file passage.env users list
 
 Exit status: 0 success; 1 other failure; 2 wrong command line or setting; 3 refused by the server;

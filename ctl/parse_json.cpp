@@ -116,7 +116,7 @@ expected<json::value, std::string> parse_json(std::string_view text)
     if (!error && used < text.size())
         error = json::error::extra_data;
     if (error)
-        return unexpected{"is no JSON: " + error.message()};
+        return unexpected{"is not JSON: " + error.message()};
     Builder& builder = parser.handler();
     if (const auto& name = builder.repeated())
         return unexpected{"has two members \"" + std::string{name->begin(), name->end()} + '"'};

@@ -22,7 +22,9 @@ a request for each user; --brief leaves these out. CSV has the columns of the li
 treats a text that begins with = + - or @ as a formula; --spreadsheet puts an apostrophe before it.
 
     passagectl export > users.jsonl
-    passagectl export --format csv --filter status=active > active.csv)";
+    passagectl export --format csv --filter status=active > active.csv
+
+Options of every command: passagectl --help)";
 
 constexpr const char* import_notes =
     R"(The file has JSON objects, one a line, as `passagectl export` writes them, or CSV in UTF-8 with a
@@ -36,7 +38,9 @@ left out, unless --map keeps them as metadata:
 
 The whole file is checked before anything is sent. The journal records what was done: after Ctrl-C
 or a crash the same command continues, and creates no user twice. Records that the server refuses,
-and with --skip-bad bad ones, are written to a file that can be corrected and imported.)";
+and with --skip-bad bad ones, are written to a file that can be corrected and imported.
+
+Options of every command: passagectl --help)";
 
 CLI::Option* add_option(CLI::App* command, const char* name, auto& value, const char* type, const char* help)
 {
@@ -92,8 +96,11 @@ void add_export(CLI::App& app, Program& program)
     command->add_flag("--spreadsheet", options->is_for_spreadsheets,
                       "CSV in which no text is a formula; do not import it");
     add_window(command, options->window);
-    command->callback(
-        [&program, options] { program.command = [&program, options] { return export_users(program, *options); }; });
+    command->callback([&program, options] {
+        if (options->is_for_spreadsheets && options->format != Format::csv)
+            throw CLI::RequiresError{"--spreadsheet", "--format csv"};
+        program.command = [&program, options] { return export_users(program, *options); };
+    });
 }
 
 void add_import(CLI::App& app, Program& program)
@@ -123,7 +130,7 @@ void add_import(CLI::App& app, Program& program)
     command->add_flag("--skip-bad", options->skips_bad, "import the other records if some are bad");
     add_option(command, "--journal", options->journal, "FILE", "journal; FILE.journal by default");
     add_option(command, "--failures", options->failures, "FILE",
-               "records that fail; FILE.failed.csv or .jsonl by default");
+               "records that fail; users.failed.csv for users.csv by default");
     add_option(command, "--rate", options->rate, "NUMBER", "maximum number of users per second")
         ->check(CLI::Range(0.001, 1e6).description(""));
     add_window(command, options->window);

@@ -199,9 +199,10 @@ private:
         Journal journal{journal_path_, identity, survey_.states};
         survey_.bad = count(RecordState::bad);
         const std::uint64_t open = count(RecordState::open);
+        const std::uint64_t done = survey_.states.size() - survey_.bad - open;
         if (journal.is_resumed())
-            program_.note(journal.path() + " says that " +
-                          counted(survey_.states.size() - survey_.bad - open, "record") + " were done before");
+            program_.note(journal.path() + " says that " + counted(done, "record") + (done == 1 ? " was" : " were") +
+                          " done before");
 
         const auto start = std::chrono::steady_clock::now();
         const ExitCode ended = open > 0 ? import_open(journal) : ExitCode::ok;
@@ -224,7 +225,7 @@ private:
         std::error_code ignored;
         const auto status = std::filesystem::status(failures_, ignored);
         if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-            refuse("is no regular file");
+            refuse("is not a regular file");
         if (is_same_file(failures_, input_.path()))
             refuse("is the input");
         if (is_same_file(failures_, journal_path_))
@@ -325,9 +326,9 @@ private:
     {
         const std::uint64_t left = count(RecordState::open);
         const std::string again = input_.path() == options_.file
-                                      ? "the same command goes on"
-                                      : "`passagectl import " + input_.path() + " --journal " + journal_path_ +
-                                            "`, with the other options as they were, goes on";
+                                      ? "run the same command again to continue"
+                                      : "run `passagectl import " + input_.path() + " --journal " + journal_path_ +
+                                            "` with the same other options to continue";
         if (input_has_changed_)
             throw Failure{ExitCode::failed, changed_text(input_) + ": import it again, with another --journal"};
         if (ended != ExitCode::ok) {
@@ -344,7 +345,7 @@ private:
         const bool has_failures = write_failures();
         if (has_failures)
             program_.note(failures_ + " has the records that failed, to be corrected and imported; " + journal_path_ +
-                          " has the reasons of the server");
+                          " has the server's reasons");
         if (left > 0)
             program_.note(counted(left, "record") + " got no answer; " + again);
         else

@@ -94,7 +94,7 @@ InputFile::InputFile(const std::string& path, const std::string& copy)
             throw failure(ExitCode::usage, path + " cannot be read");
         if (lseek(descriptor_, 0, SEEK_END) < 0 || std::filesystem::is_directory(path)) {
             close(descriptor_);
-            throw Failure{ExitCode::usage, path + " is no regular file; give - and redirect standard input"};
+            throw Failure{ExitCode::usage, path + " is not a regular file; give - and redirect standard input"};
         }
         opened_ = status_of(descriptor_);
         return;

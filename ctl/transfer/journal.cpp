@@ -93,7 +93,7 @@ void Journal::read(std::vector<RecordState>& states)
                                                ". Name another one with --journal, or remove "
                                                "this one"};
     };
-    const std::string not_a_journal = path_ + " is no journal of an import: name another file with --journal";
+    const std::string not_a_journal = path_ + " is not a journal of an import: name another file with --journal";
     Pieces pieces{file_};
     std::string text;
     std::uint64_t whole = 0; // bytes of whole lines

@@ -158,7 +158,7 @@ private:
         }
         json::object* const object = value->if_object();
         if (!object) {
-            record.problem = "is no JSON object";
+            record.problem = "is not a JSON object";
             return;
         }
         fields_.clear();
@@ -184,13 +184,13 @@ private:
             if (text && !text->empty() && is_first(record, name, column))
                 set(record, column.use, {text->data(), text->size()});
             else if (!text && !value.is_null())
-                record.problem = in_quotes(name) + " is no string";
+                record.problem = in_quotes(name) + " is not a string";
             break;
         case Use::metadata:
             if (json::object* const fields = value.if_object())
                 set_metadata(record, std::move(*fields));
             else if (!value.is_null())
-                record.problem = in_quotes(name) + " is no object";
+                record.problem = in_quotes(name) + " is not an object";
             break;
         case Use::metadata_field:
             if (is_first(record, name, column))
@@ -373,7 +373,7 @@ private:
             if (!value)
                 record.problem = in_quotes(names_[index]) + ' ' + value.error();
             else if (!value->is_object())
-                record.problem = in_quotes(names_[index]) + " is no JSON object";
+                record.problem = in_quotes(names_[index]) + " is not a JSON object";
             else
                 set_metadata(record, std::move(value->get_object()));
             break;
