@@ -1,4 +1,5 @@
-// Says whose token PASSAGE_TOKEN contains, as a server does that receives the token with a request.
+// Says whose token PASSAGE_TOKEN contains, as a server does for the token of a request. The emulator issues
+// tokens: doc/emulator.md, "Tokens".
 
 #include <passage/passage.hpp>
 

@@ -52,18 +52,39 @@ Response respond(http::status status, boost::json::object body)
     return response;
 }
 
+/// As doc/errors.md says: "What to answer to your own client".
+http::status status_for(const passage::Error& error)
+{
+    using passage::Errc;
+    if (passage::is_token_refused(error))
+        return http::status::unauthorized;
+    if (passage::is_not_found(error))
+        return http::status::not_found;
+    if (passage::is_invalid_argument(error))
+        return http::status::bad_request;
+    if (passage::is_rate_limited(error))
+        return http::status::too_many_requests;
+    if (passage::is_unauthorized(error) || passage::is_forbidden(error))
+        return http::status::bad_gateway;
+    if (error.code == Errc::pool_timeout || error.code == Errc::shut_down || error.code == Errc::jwks ||
+        error.code == Errc::no_memory)
+        return http::status::service_unavailable;
+    if (error.code == Errc::timeout)
+        return http::status::gateway_timeout;
+    return error.retry_after ? http::status::service_unavailable : http::status::bad_gateway;
+}
+
 /// Returns the response for a failed call. The error itself is logged.
 Response refuse(const passage::Error& error)
 {
     std::clog << error << '\n';
-    const auto status = passage::is_token_refused(error)      ? http::status::unauthorized
-                        : passage::is_not_found(error)        ? http::status::not_found
-                        : passage::is_invalid_argument(error) ? http::status::bad_request
-                        : passage::is_timeout(error)          ? http::status::gateway_timeout
-                                                              : http::status::bad_gateway;
+    const http::status status = status_for(error);
     Response response = respond(status, {{"error", http::obsolete_reason(status)}});
     if (status == http::status::unauthorized)
         response.set(http::field::www_authenticate, "Bearer");
+    if (error.retry_after)
+        response.set(http::field::retry_after,
+                     std::to_string(std::chrono::ceil<std::chrono::seconds>(*error.retry_after).count()));
     return response;
 }
 
@@ -77,10 +98,13 @@ struct Users
     {
         const auto request = passage::CreateUserRequest{}.email(email);
         auto user = co_await client.create_user(request, options);
-        // No response arrived: the service may have created the user.
-        if (!user && user.error().effect == passage::Effect::unknown)
-            user = co_await client.get_user_by_identifier(email, options);
-        co_return user;
+        if (user || user.error().effect != passage::Effect::unknown)
+            co_return user;
+        // No response arrived, or it does not say: the service may have created the user.
+        auto found = co_await client.get_user_by_identifier(email, options);
+        if (!found && passage::is_not_found(found.error()))
+            co_return user;
+        co_return found;
     }
 
     asio::awaitable<passage::expected<passage::UserInfo>> me(const Request& request, passage::CallOptions options)

@@ -13,8 +13,11 @@
 #include <boost/program_options.hpp>
 
 #include <csignal>
+#include <cstdint>
 #include <iostream>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -27,12 +30,12 @@ namespace {
 
 po::options_description describe_options()
 {
-    po::options_description options{"web_app: users sign in, administrators see to them. Options"};
+    po::options_description options{"web_app: users sign in, administrators manage them. Options"};
     auto add = options.add_options();
     add("help", "print this text");
     add("address", po::value<std::string>()->default_value("127.0.0.1"), "IP address to listen on");
-    add("port", po::value<std::uint16_t>()->default_value(0), "port; 0 takes any free one");
-    add("threads", po::value<unsigned>()->default_value(2), "threads that serve");
+    add("port", po::value<long>()->default_value(0), "port; 0 takes any free one");
+    add("threads", po::value<long>()->default_value(2), "threads that serve");
     add("administrator", po::value<std::vector<std::string>>()->composing()->default_value({}, ""),
         "verified e-mail address of an administrator, in any case; may be given several times");
     add("behind-tls", "browsers reach it by a proxy that speaks TLS: their cookies are for TLS alone");
@@ -40,13 +43,28 @@ po::options_description describe_options()
     return options;
 }
 
+/// The options are read as `long`: program_options would take -1 for the largest unsigned number.
+long number_of(const po::variables_map& given, const std::string& name, long least, long most)
+{
+    const long value = given[name].as<long>();
+    if (value < least || value > most)
+        throw po::error{"--" + name + " must be a number from " + std::to_string(least) + " to " +
+                        std::to_string(most)};
+    return value;
+}
+
 void run(const po::variables_map& given)
 {
+    const auto port = static_cast<std::uint16_t>(number_of(given, "port", 0, 65535));
+    const long thread_count = number_of(given, "threads", 1, 256);
     const std::filesystem::path root{given["root"].as<std::string>()};
     const app::View view{web::Templates::from_folder(root / "templates")};
 
     // All that the site needs of the library: a client, and an authenticator for the tokens of visitors.
-    passage::Config config = passage::Config::from_environment().value();
+    auto settings = passage::Config::from_environment();
+    if (!settings)
+        throw std::runtime_error{to_string(settings.error())};
+    passage::Config& config = *settings;
     config.timeouts.total = 10s; // the maximum wait for a page
     passage::AuthOptions by_cookie;
     by_cookie.source = passage::TokenSource::cookie;
@@ -71,8 +89,7 @@ void run(const po::variables_map& given)
     user_pages.add_to(site, access);
     import_pages.add_to(site, access);
 
-    const asio::ip::tcp::endpoint endpoint{asio::ip::make_address(given["address"].as<std::string>()),
-                                           given["port"].as<std::uint16_t>()};
+    const asio::ip::tcp::endpoint endpoint{asio::ip::make_address(given["address"].as<std::string>()), port};
     web::Server server{context.get_executor(), endpoint, site};
     asio::signal_set signals{context, SIGINT, SIGTERM};
     signals.async_wait([&](boost::system::error_code, int) {
@@ -87,7 +104,7 @@ void run(const po::variables_map& given)
     std::cout << "http://" << asio::ip::tcp::endpoint{endpoint.address(), server.port()} << '/' << std::endl;
 
     std::vector<std::jthread> threads;
-    for (unsigned i = 1; i < given["threads"].as<unsigned>(); ++i)
+    for (long i = 1; i < thread_count; ++i)
         threads.emplace_back([&] { context.run(); });
     context.run();
 }

@@ -30,6 +30,7 @@
 #include <thread>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 using namespace passage;
 using namespace std::chrono_literals;
@@ -277,6 +278,39 @@ public:
 using Clock = std::chrono::steady_clock;
 
 } // namespace
+
+BOOST_AUTO_TEST_SUITE(starting)
+
+/// What the program says that does not start, and how it ends.
+std::pair<std::string, int> refusal(std::vector<std::string> arguments)
+{
+    arguments.insert(arguments.begin(), boost::unit_test::framework::master_test_suite().argv[1]);
+    Program program{arguments};
+    std::string said = program.read_line();
+    if (!said.starts_with("web_app: "))
+        program.signal(SIGKILL); // it did start
+    return {std::move(said), program.wait()};
+}
+
+BOOST_FIXTURE_TEST_CASE(wrong_options_point_to_the_help, Served)
+{
+    for (const char* option : {"--port=-1", "--port=65536", "--threads=0", "--threads=-1", "--threads=257"}) {
+        const auto [said, status] = refusal({option});
+        BOOST_TEST(said.starts_with("web_app: --"), said);
+        BOOST_TEST(said.ends_with("; see --help"), said);
+        BOOST_TEST(status == 2, option);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(missing_variable_is_named)
+{
+    unsetenv("PASSAGE_APP_ID");
+    const auto [said, status] = refusal({});
+    BOOST_TEST(said == "web_app: invalid_argument: the environment variable PASSAGE_APP_ID is not set");
+    BOOST_TEST(status == 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(sign_in)
 

@@ -9,11 +9,11 @@ Failure explain_kind(const passage::Error& error)
     if (passage::is_not_found(error))
         return {404, "There is no such user or device. It may have been deleted meanwhile.", {}};
     if (passage::is_rate_limited(error))
-        return {429, "The user service has too much to do.", {}};
+        return {429, "The user service is overloaded.", {}};
     if (passage::is_invalid_argument(error))
         return {400, error.message, {}};
     if (passage::is_unauthorized(error) || passage::is_forbidden(error))
-        return {502, "The user service does not accept this site's key. Its operators must see to that.", {}};
+        return {502, "The user service does not accept this site's key. Its operators must fix this.", {}};
     if (error.code == Errc::timeout)
         return {504, "The user service did not answer in time.", {}};
     if (error.code == Errc::protocol || error.code == Errc::decode || error.code == Errc::too_large ||
@@ -28,7 +28,7 @@ Failure explain(const passage::Error& error)
 {
     Failure failure = explain_kind(error);
     if (error.effect != passage::Effect::none)
-        failure.text += " The change may have been made nonetheless: look before you repeat it.";
+        failure.text += " The change may have been made nonetheless: check before you try again.";
     if (error.retry_after)
         failure.retry_after = std::chrono::ceil<std::chrono::seconds>(*error.retry_after);
     return failure;

@@ -220,7 +220,7 @@ asio::awaitable<Decision> Site::route(Request& request) const
     const std::string_view target = request.message.target();
     const std::string_view path = path_of(target);
     if (!path.starts_with('/'))
-        co_return failure_page_(request, http::status::bad_request, "The address is no path.");
+        co_return failure_page_(request, http::status::bad_request, "The address is not a path.");
 
     const Route* const found = find(request.message.method(), path, &request.names);
     if (!found)
@@ -238,7 +238,7 @@ std::optional<Response> Site::read_form(Request& request) const
         return std::nullopt;
     std::optional<Fields> form = decode_form(request.message[http::field::content_type], request.message.body());
     if (!form)
-        return failure_page_(request, http::status::unsupported_media_type, "This is no form.");
+        return failure_page_(request, http::status::unsupported_media_type, "This is not a form.");
     request.form = std::move(*form);
     if (!equal_tokens(request.form["csrf"], request.form_token))
         return failure_page_(request, http::status::forbidden, no_form_of_ours);
