@@ -1,5 +1,6 @@
 // A client that can't verify its server sends it nothing.
 
+#include "support/certificates.hpp"
 #include "support/run.hpp"
 #include "support/service.hpp"
 
@@ -103,6 +104,42 @@ BOOST_FIXTURE_TEST_CASE(an_authority_is_read_from_a_file, Fixture)
     const Error missing = create(config).error();
     BOOST_TEST((missing.code == Errc::invalid_argument));
     BOOST_TEST((missing.cause == boost::system::errc::no_such_file_or_directory));
+}
+
+BOOST_AUTO_TEST_CASE(the_emulator_lets_in_only_clients_of_its_authority)
+{
+    std::string folder = (std::filesystem::temp_directory_path() / "passage-XXXXXX").string();
+    BOOST_REQUIRE(mkdtemp(folder.data()));
+    const std::string file = folder + "/clients.pem";
+    const auto authority = test::make_identity({.common_name = "clients", .names = "", .is_authority = true}, nullptr);
+    const auto other = test::make_identity({.common_name = "others", .names = "", .is_authority = true}, nullptr);
+    const auto issue = [](const test::Identity& issuer) {
+        return test::make_identity({.common_name = "client", .names = "", .usage = "clientAuth"}, &issuer);
+    };
+    std::ofstream{file} << test::to_pem(authority);
+    EmulatorOptions options;
+    options.client_authority(file);
+    const test::Service service{options};
+    std::filesystem::remove_all(folder);
+
+    asio::io_context context;
+    const auto failure = [&](const Config& config) {
+        Client client{context, config};
+        const auto user = run(context, client.get_user("nobody"));
+        BOOST_REQUIRE(!user);
+        return user.error();
+    };
+    Config config = service.config();
+    BOOST_TEST((failure(config).code == Errc::tls));
+    for (const auto* issuer : {&other, &authority}) {
+        const test::Identity client = issue(*issuer);
+        config.tls.certificate_pem = test::to_pem(client);
+        config.tls.key_pem = test::key_to_pem(client, "passphrase");
+        config.tls.key_passphrase = "passphrase";
+        const Error error = failure(config);
+        BOOST_TEST((issuer == &other ? error.code == Errc::tls : is_not_found(error)), error);
+    }
+    BOOST_TEST(service.emulator.requests_served() == 1u);
 }
 
 BOOST_FIXTURE_TEST_CASE(settings_that_cannot_be_right_are_refused_at_construction, Fixture)
