@@ -121,7 +121,8 @@ class SharedReads;
 /// client end with `Errc::shut_down`.
 ///
 /// The execution context of the client's executor must outlive the client. It must also outlive every call whose
-/// completion handler belongs to another execution context. Destroying it earlier is undefined behaviour.
+/// completion handler belongs to another execution context, and every awaitable or deferred operation that was not
+/// started. Destroying it earlier is undefined behaviour.
 ///
 /// An execution context that is destroyed destroys the completion handlers and coroutines that belong to it. It does
 /// not call them, and their calls are cancelled. This also holds for an execution context that is not the client's, and
@@ -365,7 +366,7 @@ public:
     /// Returns a range of all users that the request selects, which it reads page by page.
     ///
     /// The range begins at the page of `request`. `options` apply to the call for each page. The range may outlive the
-    /// client; `next()` then completes with `Errc::shut_down`.
+    /// client and its execution context; `next()` then completes with `Errc::shut_down`.
     UserRange users(const ListUsersRequest& request = {}, const CallOptions& options = {});
 
     /// Creates a magic link, and has the service send it if the request says so.

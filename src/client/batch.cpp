@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <unordered_map>
 
 namespace passage {
@@ -91,8 +92,19 @@ private:
                 results_[place] = unexpected{not_asked(*stopped)};
         for (std::size_t i = 0; i < sources_.size(); ++i)
             if (sources_[i] != i)
-                results_[i] = results_[sources_[i]];
+                results_[i] = copy(results_[sources_[i]]);
         return std::move(results_);
+    }
+
+    /// Copies the parts: tl::expected ends the program if its copy throws.
+    static expected<T> copy(const expected<T>& result)
+    {
+        if (!result)
+            return unexpected{Error{result.error()}};
+        if constexpr (std::is_void_v<T>)
+            return {};
+        else
+            return T{*result};
     }
 
     net::ContextWork work_;

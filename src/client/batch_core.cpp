@@ -18,6 +18,7 @@
 #include <chrono>
 #include <exception>
 #include <list>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -55,6 +56,7 @@ public:
           options_{batch.options_},
           strand_{net::Strand{executor}},
           deadline_timer_{strand_},
+          pause_{strand_, Clock::time_point::min()},
           room_{strand_, Clock::time_point::max()},
           completion_{std::move(handler), executor}
     {}
@@ -84,8 +86,9 @@ public:
     asio::awaitable<void> pace()
     {
         while (is_paused()) {
-            asio::steady_timer timer{strand_, resume_at_};
-            co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+            if (pause_.expiry() <= Clock::now())
+                pause_.expires_at(resume_at_);
+            co_await pause_.async_wait(asio::as_tuple(asio::use_awaitable));
         }
     }
 
@@ -98,10 +101,13 @@ public:
             options_.stops(error))
             return false;
         const auto now = Clock::now();
-        if (now >= resume_at_) { // else another item began the pause
-            resume_at_ = now + std::clamp(error.retry_after.value_or(throttled_), milliseconds{0}, longest_pause);
-            throttled_ = std::min<milliseconds>(2 * throttled_, std::chrono::seconds{20});
+        const bool begins = now >= resume_at_; // else another item began the pause
+        if (begins || error.retry_after) {
+            const auto wait = std::clamp(error.retry_after.value_or(throttled_), milliseconds{0}, longest_pause);
+            resume_at_ = std::max(resume_at_, now + wait);
         }
+        if (begins)
+            throttled_ = std::min<milliseconds>(2 * throttled_, std::chrono::seconds{20});
         return true;
     }
 
@@ -113,11 +119,12 @@ public:
             return;
         }
         ++summary_.failed;
-        if (is_stopped() && is_cancelled(*error)) {
-            error->code = summary_.stopped->code;
-            error->message = summary_.stopped->message;
+        if (cut_off_ && is_cancelled(*error)) {
+            error->code = cut_off_->code;
+            error->message = cut_off_->message;
         } else if (!is_stopped() && options_.stops(*error)) {
             summary_.stopped = *error;
+            pause_.cancel();
         }
     }
 
@@ -176,7 +183,9 @@ private:
     void cancel(Error why)
     {
         if (!is_stopped())
-            summary_.stopped = std::move(why);
+            summary_.stopped = why;
+        if (!cut_off_)
+            cut_off_ = std::move(why);
         for (auto& signal : signals_)
             signal.emit(asio::cancellation_type::terminal);
     }
@@ -204,12 +213,14 @@ private:
     const BatchOptions& options_;
     const asio::any_io_executor strand_;
     asio::steady_timer deadline_timer_;
-    asio::steady_timer room_; ///< Never expires; cancelled to resume a worker.
+    asio::steady_timer pause_; ///< Expires at the end of the pause, or earlier if the pause was lengthened.
+    asio::steady_timer room_;  ///< Never expires; cancelled to resume a worker.
     net::Completion<std::exception_ptr, BatchSummary> completion_;
 
     std::size_t workers_ = 0;
     std::list<asio::cancellation_signal> signals_; ///< One for each worker ever started.
     BatchSummary summary_;
+    std::optional<Error> cut_off_; ///< Why calls in flight were cancelled.
     std::exception_ptr failure_;
     Clock::time_point resume_at_ = Clock::time_point::min();
     milliseconds throttled_ = first_pause; ///< The next pause if the service does not ask for one.

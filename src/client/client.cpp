@@ -47,7 +47,7 @@ OperationPtr<T> make_call(const ClientStatePtr& client_state, const api::Row<T(A
                           const CallOptions& options, const std::type_identity_t<Args>&... args)
 {
     if (!client_state) {
-        Error error{Errc::shut_down, "the client was moved from"};
+        Error error{Errc::shut_down, "the client was moved from or destroyed"};
         error.operation = operation.name;
         return std::make_shared<client::ReadyOperation<T>>(unexpected{std::move(error)});
     }
@@ -360,7 +360,7 @@ ClientStats Client::stats() const noexcept
 
 struct UserRange::State
 {
-    ClientStatePtr client_state;
+    std::weak_ptr<ClientState> client_state; ///< The range may outlive the client and its execution context.
     CallOptions options;
     api::UserPages pages;
     bool is_reading = false; ///< A call of `next` is in flight.
@@ -416,8 +416,10 @@ asio::awaitable<expected<std::optional<UserSummary>>> UserRange::next(std::share
         state.is_reading = true;
         const auto end_reading = [](bool* is_reading) { *is_reading = false; };
         const std::unique_ptr<bool, decltype(end_reading)> reading{&state.is_reading};
-        expected<UserPage> page =
-            co_await await(make_call(state.client_state, api::list_users, state.options, state.pages.request()));
+        // A statement of its own, so that this frame does not hold the client's state during the wait.
+        OperationPtr<UserPage> call =
+            make_call(state.client_state.lock(), api::list_users, state.options, state.pages.request());
+        expected<UserPage> page = co_await await(std::move(call));
         if (!page)
             co_return unexpected{std::move(page.error())};
         if (auto error = state.pages.take(std::move(*page)))

@@ -101,6 +101,11 @@ asio::awaitable<expected<UserInfo>> SharedReads::read(std::shared_ptr<SharedRead
     };
     if (co_await accept_cancellation())
         co_return unexpected{failure(Errc::cancelled, "")};
+    if (began >= deadline) {
+        Error error = failure(Errc::timeout, "the deadline passed");
+        error.stage = Stage::pool;
+        co_return unexpected{std::move(error)};
+    }
 
     WaitingLimit::Permit permit;
     bool is_new = false;

@@ -120,6 +120,15 @@ Calls batch(Client& client)
     return calls;
 }
 
+/// The user's id is long, so that copying a result takes memory.
+Calls batch_of_equal_ids(Client& client)
+{
+    const std::string id(40, 'a');
+    Calls calls;
+    calls.push_back(as_result(get_users(client, {id, "b", id})));
+    return calls;
+}
+
 void close(std::optional<Client>& client, asio::cancellation_signal&)
 {
     client->close();
@@ -192,6 +201,7 @@ const std::vector<Scenario> scenarios{
     {.name = "several calls", .calls = &several},
     {.name = "several calls, warm", .calls = &several, .warm = true},
     {.name = "batch", .calls = &batch},
+    {.name = "batch of equal ids", .calls = &batch_of_equal_ids, .warm = true},
     {.name = "batch, two connections", .calls = &batch, .connections = 2, .of_dialling = true},
     {.name = "cancel", .calls = &several, .warm = true, .interrupt = &cancel},
     {.name = "close", .calls = &several, .warm = true, .interrupt = &close},
@@ -386,8 +396,10 @@ BOOST_DATA_TEST_CASE(every_allocation_may_fail, boost::unit_test::data::make(row
     }
     count_case();
     bool failed = true;
-    for (long n = 0; failed; ++n)
+    long n = 0;
+    for (; failed; ++n)
         BOOST_TEST_CONTEXT(row << ", allocation " << n)
     failed = run_with_failure(driver, row.scenario, n);
+    BOOST_TEST((row.scenario.all || n > 1)); // else none failed
     takes_part = false;
 }

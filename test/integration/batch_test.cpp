@@ -354,7 +354,7 @@ BOOST_AUTO_TEST_CASE(an_item_whose_pause_is_broken_off_has_the_error_of_its_last
             if (item > 1)
                 return answer(item);
             Error error = api_error(item == 0 ? 429 : 400); // the first is asked for again, were it not for the second
-            error.retry_after = 1ms;
+            error.retry_after = 1h;
             error.attempts = 3;
             error.effect = Effect::unknown;
             error.earlier_attempts.resize(2);
@@ -474,6 +474,36 @@ BOOST_AUTO_TEST_CASE(the_deadline_of_the_batch_ends_what_is_under_way)
     BOOST_TEST((ends == std::vector<Errc>(8, Errc::timeout)));
 }
 
+BOOST_AUTO_TEST_CASE(a_call_that_is_cut_off_after_a_rule_stopped_the_batch_has_an_error_of_its_own)
+{
+    for (const Errc reason : {Errc::cancelled, Errc::timeout}) {
+        asio::cancellation_signal signal;
+        Outcome<BatchSummary> summary;
+        std::vector<Error> errors;
+        const auto operation = [](int item, const CallOptions&) {
+            return item == 0 ? refuse(api_error(400)) : never_answer();
+        };
+        const auto deliver = [&](std::size_t, expected<int>&& result) { errors.push_back(result.error()); };
+        BatchOptions options;
+        options.window(2).stop_when([](const Error& error) { return error.http_status == 400; });
+        if (reason == Errc::timeout)
+            options.deadline(std::chrono::steady_clock::now() + 200ms);
+        asio::co_spawn(context, for_each(Numbers{100}, operation, deliver, std::move(options)),
+                       asio::bind_cancellation_slot(signal.slot(), summary.take()));
+        context.restart();
+        context.poll();
+        BOOST_TEST(!summary.result);
+        if (reason == Errc::cancelled)
+            signal.emit(asio::cancellation_type::terminal);
+        context.run();
+        BOOST_TEST_REQUIRE(summary.result.has_value());
+        BOOST_TEST(summary.result->stopped.value().http_status == 400);
+        BOOST_TEST_REQUIRE(errors.size() == 2u);
+        BOOST_TEST((errors[1].code == reason), errors[1]);
+        BOOST_TEST(errors[1].http_status == 0);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_batch_that_is_cancelled_ends_with_all_its_calls)
 {
     asio::cancellation_signal signal;
@@ -520,6 +550,30 @@ BOOST_AUTO_TEST_CASE(a_throttled_batch_pauses_as_a_whole_and_asks_again)
     BOOST_TEST(good == 100);
     BOOST_TEST(summary.failed == 0u);
     BOOST_TEST(refused == 2);
+    BOOST_TEST(early == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_pause_takes_as_long_as_any_answer_asks_for)
+{
+    using Clock = std::chrono::steady_clock;
+    constexpr std::chrono::milliseconds pauses[] = {50ms, 100ms, 1ms};
+    std::optional<Clock::time_point> throttled; // for the longest pause
+    int calls = 0;
+    int early = 0;
+    const auto operation = [&](int item, const CallOptions&) {
+        if (++calls > 3) {
+            early += Clock::now() < throttled.value() + 100ms;
+            return answer(item);
+        }
+        Error error = api_error(429);
+        error.retry_after = pauses[item];
+        if (item == 1)
+            throttled = Clock::now();
+        return refuse(std::move(error));
+    };
+    const auto summary = run(context, for_each(Numbers{3}, operation, ignore));
+    BOOST_TEST(summary.failed == 0u);
+    BOOST_TEST(calls == 6);
     BOOST_TEST(early == 0);
 }
 
@@ -582,7 +636,9 @@ BOOST_AUTO_TEST_CASE(a_delete_that_finds_nothing_when_it_is_asked_again_may_have
 
 BOOST_AUTO_TEST_CASE(an_item_that_was_asked_is_not_said_to_be_untouched_when_the_deadline_passes)
 {
-    Scripted scripted{{overloaded, throttled_for_an_hour}};
+    // The first call makes the connection.
+    Scripted scripted{{no_such_user, overloaded, throttled_for_an_hour}};
+    BOOST_TEST(!run(scripted.context, delete_users(scripted.client, {"u0"})).front().has_value());
     BatchOptions options;
     options.window(1).deadline(std::chrono::steady_clock::now() + 200ms);
     const auto deleted = run(scripted.context, delete_users(scripted.client, {"u1", "u2"}, std::move(options)));
@@ -594,7 +650,7 @@ BOOST_AUTO_TEST_CASE(an_item_that_was_asked_is_not_said_to_be_untouched_when_the
     BOOST_TEST_REQUIRE(!deleted[1].has_value());
     BOOST_TEST(is_timeout(deleted[1].error()), deleted[1].error());
     BOOST_TEST(deleted[1].error().attempts == 0u);
-    BOOST_TEST(scripted.server.requests().size() == 2u);
+    BOOST_TEST(scripted.server.requests().size() == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_sent_after_the_deadline)

@@ -147,6 +147,27 @@ BOOST_AUTO_TEST_CASE(each_caller_has_a_deadline_and_a_cancellation_of_its_own)
     finish();
 }
 
+BOOST_AUTO_TEST_CASE(nothing_is_sent_after_the_callers_deadline)
+{
+    server.plan({});
+    BOOST_TEST(run(context, client->coalesced_get_user("u")).has_value());
+    const auto now = std::chrono::steady_clock::now();
+    for (const CallOptions& late : {CallOptions{}.deadline(now - 1s), CallOptions{}.timeout(0ms)}) {
+        const auto user = run(context, client->coalesced_get_user("u", late));
+        BOOST_TEST_REQUIRE(!user.has_value());
+        BOOST_TEST(is_timeout(user.error()), user.error());
+        BOOST_TEST(is_retryable(user.error()));
+        BOOST_TEST((user.error().stage == Stage::pool));
+        BOOST_TEST(user.error().attempts == 0u);
+        BOOST_TEST((user.error().effect == Effect::none));
+        BOOST_TEST(user.error().operation == "coalesced_get_user");
+    }
+    BOOST_TEST(run(context, client->coalesced_get_user("u")).has_value());
+    BOOST_TEST(server.requests().size() == 2u);
+    BOOST_TEST(server.connections() == 1u);
+    finish();
+}
+
 BOOST_AUTO_TEST_CASE(an_error_is_shared_too)
 {
     const auto answer = test::response(404, {}, R"({"code":"user_not_found","error":"User not found."})");
