@@ -51,7 +51,7 @@ struct AuthOptions
     AuthOptions() = default;
 
     /// Origins that are accepted as the audience of a token, besides the app's id. Tokens of older apps have the app's
-    /// origin as their audience.
+    /// origin as their audience. None may be empty.
     std::vector<std::string> auth_origins;
     /// The issuer that every token must have. If absent, tokens may have any issuer, or none.
     std::optional<std::string> issuer;
@@ -60,15 +60,16 @@ struct AuthOptions
     /// Where `authenticate_request` looks for the token.
     TokenSource source = TokenSource::header_or_cookie;
 
-    /// The app's keys as a JWK set (JSON). If empty, the authenticator fetches the keys; otherwise it fetches nothing.
+    /// The app's keys as a JWK set (JSON) of at most 1 MiB. If empty, the authenticator fetches the keys; otherwise it
+    /// fetches nothing.
     std::string keys;
     /// How long fetched keys are used: at least 1 s. If tokens are checked, keys are fetched again shortly before this
     /// time is over.
     std::chrono::seconds key_lifetime = std::chrono::minutes{10};
-    /// How long fetched keys are used if no new ones can be fetched: at least `key_lifetime`.
+    /// How long fetched keys are used if no new ones can be fetched: at least `key_lifetime`, and at most 365 days.
     std::chrono::seconds key_lifetime_in_outage = std::chrono::hours{1};
     /// The minimum time between two fetches that are made because a key is not in the set, or that follow a failed
-    /// fetch: at least 1 s. While no keys can be used, the interval is 1 s instead.
+    /// fetch: 1 s to 365 days. While no keys can be used, the interval is 1 s instead.
     std::chrono::seconds key_refetch_interval{30};
 };
 
@@ -123,7 +124,7 @@ public:
     /// \par Errors
     /// Throws `boost::system::system_error` with `Errc::invalid_argument` if a setting is invalid, or names a file that
     /// cannot be used, with `Errc::tls` if the root certificates of the system cannot be read, and with `Errc::decode`
-    /// if `AuthOptions::keys` is not a JWK set. `what()` says how to correct it.
+    /// if `AuthOptions::keys` is not a JWK set, or has no key that can verify RS256. `what()` says how to correct it.
     Authenticator(boost::asio::any_io_executor executor, const Config& config, const AuthOptions& options = {});
 
     /// Constructs an authenticator on an execution context. Equivalent to `Authenticator{context.get_executor(),
@@ -252,6 +253,12 @@ public:
     {
         return detail::initiate(prepare_authenticate_request(authorization, cookie, options), executor_,
                                 std::forward<Token>(completion_token));
+    }
+    /// `authenticate_request` with the default options and a completion token.
+    template <detail::token_for<expected<Claims>> Token>
+    auto authenticate_request(std::string_view authorization, std::string_view cookie, Token&& completion_token)
+    {
+        return authenticate_request(authorization, cookie, CallOptions{}, std::forward<Token>(completion_token));
     }
 
 private:

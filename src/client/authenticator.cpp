@@ -1,10 +1,10 @@
 #include <passage/auth.hpp>
 
-#include "api/arguments.hpp"
 #include "client/client_state.hpp"
 #include "client/config_check.hpp"
 #include "client/coroutine.hpp"
 #include "client/coroutine_operation.hpp"
+#include "client/deadline.hpp"
 #include "client/exception.hpp"
 #include "client/ready_operation.hpp"
 #include "client/shared_wait.hpp"
@@ -45,11 +45,13 @@ expected<void> check_options(const AuthOptions& options)
     if (options.key_lifetime < seconds{1} || options.key_lifetime_in_outage < options.key_lifetime ||
         options.key_lifetime_in_outage > longest)
         return invalid("key_lifetime",
-                       "must be at least a second, and key_lifetime_in_outage no shorter and at most a year");
+                       "must be at least a second, and key_lifetime_in_outage no shorter and at most 365 days");
     if (options.key_refetch_interval < seconds{1} || options.key_refetch_interval > longest)
-        return invalid("key_refetch_interval", "must be a second to a year");
+        return invalid("key_refetch_interval", "must be a second to 365 days");
     if (std::ranges::find(options.auth_origins, std::string{}) != options.auth_origins.end())
         return invalid("auth_origins", "has an empty one");
+    if (options.keys.size() > max_key_set)
+        return invalid("keys", "must not exceed " + std::to_string(max_key_set) + " bytes");
     return {};
 }
 
@@ -144,15 +146,6 @@ struct Authenticator::State : std::enable_shared_from_this<State>
         std::atomic<bool> is_started = false; ///< False while the call is being started.
     };
     using FetchPtr = std::shared_ptr<Fetch>;
-
-    /// The deadline of a caller that set one; otherwise the time-out of the fetch ends its wait.
-    Clock::time_point deadline(const CallOptions& options, Clock::time_point now) const
-    {
-        const auto by = client_state.lock();
-        const bool has_deadline =
-            options.deadline() || options.timeout() || options.no_later_than() != Clock::time_point::max();
-        return by && has_deadline ? by->deadline(options, now) : Clock::time_point::max();
-    }
 
     /// What to do for a token now.
     KeyCache::Answer ask(const jwt::Token& token)
@@ -263,7 +256,7 @@ asio::awaitable<Result> Authenticator::State::wait_and_check(std::shared_ptr<Sta
                                                              CallOptions options)
 {
     const auto began = Clock::now();
-    const auto deadline = self->deadline(options, began);
+    const auto deadline = client::deadline(options, began); // else the time-out of the fetch ends the wait
     const auto token = jwt::read_token(text);
     if (!token)
         co_return failure(jwt::refusal(token.error()));
@@ -317,7 +310,7 @@ expected<Authenticator> Authenticator::create(asio::any_io_executor executor, co
 {
     if (auto good = check_options(options); !good)
         return unexpected{std::move(good.error())};
-    if (auto good = api::check_id("app_id", config.app_id); !good)
+    if (auto good = client::check_app_id(config.app_id); !good)
         return unexpected{std::move(good.error())};
 
     jwt::Expectations expectations{options.auth_origins, options.issuer, options.leeway};

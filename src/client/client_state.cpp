@@ -2,6 +2,7 @@
 
 #include "api/redact.hpp"
 #include "client/config_check.hpp"
+#include "client/deadline.hpp"
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
@@ -120,12 +121,7 @@ void ClientState::redact(Error& error) const
 
 Clock::time_point ClientState::deadline(const CallOptions& options, Clock::time_point now) const
 {
-    // Clamped first, because the range of the caller's values exceeds that of the clock.
-    using std::chrono::milliseconds;
-    const auto longest = std::chrono::floor<milliseconds>(Clock::time_point::max() - now);
-    const milliseconds timeout = options.timeout().value_or(config_.timeouts.total);
-    const Clock::time_point end = options.deadline().value_or(now + std::clamp(timeout, milliseconds{0}, longest));
-    return std::max(std::min(end, options.no_later_than()), now);
+    return std::max(client::deadline(options, now, config_.timeouts.total), now);
 }
 
 expected<void> ClientState::reload_tls(const TlsOptions& options)

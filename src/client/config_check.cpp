@@ -74,16 +74,23 @@ expected<http::BaseUrl> read_url(const Config& config, std::string_view setting,
     return url;
 }
 
+expected<void> check_app_id(std::string_view id)
+{
+    if (auto good = api::check_id("app_id", id); !good) {
+        good.error().code = Errc::invalid_argument; // also of an id that is too long
+        return good;
+    }
+    if (http::percent_encode(id) != id)
+        return invalid("app_id", "has characters other than letters, digits and - . _ ~");
+    return {};
+}
+
 expected<http::BaseUrl> check_config(const Config& config)
 {
     using std::chrono::milliseconds;
 
-    if (auto good = api::check_id("app_id", config.app_id); !good) {
-        good.error().code = Errc::invalid_argument; // also of an id that is too long
+    if (auto good = check_app_id(config.app_id); !good)
         return unexpected{std::move(good.error())};
-    }
-    if (http::percent_encode(config.app_id) != config.app_id)
-        return invalid("app_id", "has characters other than letters, digits and - . _ ~");
     for (const auto& [name, size] :
          {Setting{"api_key", config.api_key.reveal().size()}, Setting{"user_agent", config.user_agent.size()}})
         if (size > max_field)

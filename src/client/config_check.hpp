@@ -23,6 +23,9 @@ http::ResponseLimits response_limits(const Config& config);
 expected<http::BaseUrl> read_url(const Config& config, std::string_view setting, std::string_view text,
                                  std::string_view danger);
 
+/// Checks the id of an app. Fails with `Errc::invalid_argument`.
+expected<void> check_app_id(std::string_view id);
+
 /// Checks a whole configuration and returns its base URL. Fails with `Errc::invalid_argument`; the message names the
 /// setting and says what is wrong.
 expected<http::BaseUrl> check_config(const Config& config);

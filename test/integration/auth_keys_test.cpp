@@ -185,6 +185,25 @@ BOOST_AUTO_TEST_CASE(every_form_of_a_check_takes_a_deadline)
     finish();
 }
 
+BOOST_AUTO_TEST_CASE(every_form_of_a_check_needs_no_options)
+{
+    server.plan({answering(test::response(200, {}, keys()))});
+    const std::string authorization = "Bearer " + token();
+    boost::beast::http::fields fields;
+    fields.set("Authorization", authorization);
+    int good = 0;
+    const auto end = [&](const expected<Claims>& claims) { good += claims.has_value(); };
+    authenticator->authenticate(token(), end);
+    authenticator->authenticate_request(fields, end);
+    authenticator->authenticate_request(authorization, "", end);
+    context.run();
+    BOOST_TEST(good == 3);
+    BOOST_TEST(run(context, authenticator->authenticate(token())).has_value());
+    BOOST_TEST(run(context, authenticator->authenticate_request(fields)).has_value());
+    BOOST_TEST(run(context, authenticator->authenticate_request(authorization, "")).has_value());
+    finish();
+}
+
 BOOST_AUTO_TEST_CASE(who_gives_up_while_the_server_is_silent_is_told_so)
 {
     asio::cancellation_signal signal;
@@ -503,6 +522,27 @@ BOOST_AUTO_TEST_CASE(keys_given_by_hand_are_used_without_a_network)
     const auto claims = run(context, offline.authenticate(other.sign(R"({"aud":"app","exp":4000000000,"sub":"u"})")));
     BOOST_TEST((claims.error().jwt_reason == JwtReason::unknown_key));
     BOOST_TEST(server.requests().empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_authenticator_is_not_made_of_unusable_settings)
+{
+    const auto refused = [&](std::string app_id, std::string given) {
+        Config config;
+        config.app_id = std::move(app_id);
+        AuthOptions options;
+        options.keys = std::move(given);
+        return Authenticator::create(context.get_executor(), config, options).error();
+    };
+    for (const std::string& given : {std::string{}, keys()}) {
+        const Error error = refused(std::string(257, 'a'), given);
+        BOOST_TEST(is_invalid_argument(error), error);
+        BOOST_TEST(error.message.starts_with("app_id "), error);
+    }
+    const Error error = refused("app", std::string(1024 * 1024, ' ') + keys());
+    BOOST_TEST(is_invalid_argument(error), error);
+    BOOST_TEST(error.message.starts_with("keys "), error);
+    BOOST_TEST((refused("app", "{}").code == Errc::decode));
+    BOOST_TEST((refused("app", R"({"keys":[{"kty":"EC","kid":"k"}]})").code == Errc::decode));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
