@@ -9,11 +9,8 @@ namespace {
 
 using namespace boost::unit_test;
 
-struct SkippedCases : test_observer
+struct SkippedCases : global_configuration // registers itself; a global fixture ends before test_finish
 {
-    SkippedCases() { framework::register_observer(*this); }
-    ~SkippedCases() override { framework::deregister_observer(*this); }
-
     void test_finish() override
     {
         const test_results& all = results_collector.results(framework::master_test_suite().p_id);
@@ -24,7 +21,7 @@ struct SkippedCases : test_observer
     static inline bool are_all = false;
 };
 
-BOOST_TEST_GLOBAL_FIXTURE(SkippedCases);
+SkippedCases skipped_cases;
 
 } // namespace
 
