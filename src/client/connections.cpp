@@ -415,7 +415,9 @@ Task<expected<net::Socket, Failure>> Connections::open_socket(Dial& dial, Stopwa
     dial_stage_ = dial.stage = Stage::connect;
     expected<net::Socket, Failure> socket = co_await net::connect(std::move(*addresses), port_);
     dial.timings.connect = watch.lap();
-    if (!socket && dial.stopped != Errc::cancelled) // nobody waits any more, whatever the addresses are
+    if (socket)
+        resolver_.trust();
+    else if (dial.stopped != Errc::cancelled) // nobody waits any more, whatever the addresses are
         resolver_.suspect();
     co_return socket;
 }

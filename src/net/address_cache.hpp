@@ -55,6 +55,9 @@ public:
     /// The addresses; null if a look-up is due.
     const Addresses* fresh(TimePoint now) const noexcept { return now < fresh_until_ ? &addresses_ : nullptr; }
 
+    /// One of the addresses was reached.
+    void trust() noexcept { is_suspect_ = false; }
+
     /// How long to wait for a look-up while there are addresses.
     std::chrono::seconds patience() const noexcept { return is_suspect_ ? slow_after_suspicion : slow_after; }
 

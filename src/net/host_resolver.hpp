@@ -36,8 +36,9 @@ public:
     /// Must be called regularly while `resolve` is pending: notices a result that there was no memory to post.
     void poll();
 
-    /// See `AddressCache::suspect`.
+    /// See `AddressCache`.
     void suspect() noexcept { cache_.suspect(); }
+    void trust() noexcept { cache_.trust(); }
 
 private:
     struct Job;

@@ -57,6 +57,10 @@ BOOST_AUTO_TEST_CASE(addresses_that_nobody_answers_at_are_looked_up_anew_once_a_
     BOOST_TEST(!cache.fresh(start + 1s));
     BOOST_TEST(cache.usable(start + 1s)); // if the look-up fails too, or is slow
     BOOST_TEST(cache.patience() == AddressCache::slow_after_suspicion);
+    cache.trust();
+    BOOST_TEST(cache.patience() == AddressCache::slow_after);
+    BOOST_TEST(!cache.fresh(start + 1s));
+    cache.suspect();
 
     cache.put(some("192.0.2.1"), start + 2s);
     BOOST_TEST(cache.patience() == AddressCache::slow_after);
