@@ -166,7 +166,7 @@ PASSAGE_EXPORT bool is_unauthorized(const Error& error) noexcept;
 /// Returns true if the API key is valid, but the operation is not allowed (403).
 PASSAGE_EXPORT bool is_forbidden(const Error& error) noexcept;
 /// Returns true if the service (400) or, before any I/O, the library found the arguments invalid:
-/// `Errc::invalid_argument`, or `Errc::too_large` without an attempt.
+/// `Errc::invalid_argument`, or `Errc::too_large` of an argument.
 PASSAGE_EXPORT bool is_invalid_argument(const Error& error) noexcept;
 /// Returns true if the service throttles (429). Returns false for 503, although a 503 may also ask to wait.
 PASSAGE_EXPORT bool is_rate_limited(const Error& error) noexcept;

@@ -161,8 +161,9 @@ bool is_forbidden(const Error& error) noexcept
 
 bool is_invalid_argument(const Error& error) noexcept
 {
-    // `too_large` without an attempt is an argument's, not a response's.
-    return error.code == Errc::invalid_argument || (error.code == Errc::too_large && error.attempts == 0) ||
+    // A response's `too_large` has a stage or a status, also in a batch's errors of items that were not begun.
+    const bool is_of_argument = error.attempts == 0 && error.stage == Stage::none && error.http_status == 0;
+    return error.code == Errc::invalid_argument || (error.code == Errc::too_large && is_of_argument) ||
            (error.code == Errc::api && error.http_status == 400);
 }
 
