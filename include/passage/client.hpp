@@ -366,7 +366,8 @@ public:
     /// Returns a range of all users that the request selects, which it reads page by page.
     ///
     /// The range begins at the page of `request`. `options` apply to the call for each page. The range may outlive the
-    /// client and its execution context; `next()` then completes with `Errc::shut_down`.
+    /// client; `next()` then completes with `Errc::shut_down`. After the client's execution context was destroyed, the
+    /// range may only be destroyed, and not even that if the client's executor is an `asio::strand`.
     UserRange users(const ListUsersRequest& request = {}, const CallOptions& options = {});
 
     /// Creates a magic link, and has the service send it if the request says so.
