@@ -65,13 +65,15 @@ struct Case
     std::function<void(Config&)> configure = {};
     std::function<asio::awaitable<Result>(Client&)> call = {}; ///< In place of `operation`.
     Pieces pieces = {};
+    /// The connection has carried a call before, whose request counts as none: no time is spent on the handshake.
+    bool warm = false;
 };
 
 /// What a run came to, for cases whose expectation is more than a value.
 struct Observed
 {
     Result result;
-    std::vector<SeenRequest> requests; ///< Without those of the sentinel.
+    std::vector<SeenRequest> requests; ///< Without those of the sentinel, and of the first call of a warm connection.
     std::size_t connections = 0;       ///< Before the sentinel call.
 };
 
@@ -107,6 +109,10 @@ public:
     Script holding(std::string body);
     /// How many requests to create something the server saw since then, wholly or in part.
     std::size_t posts_seen() const;
+    /// How many requests of all kinds, likewise.
+    std::size_t requests_seen() const;
+    /// How many connections and requests clients said to be over since then (GOAWAY and RST_STREAM of HTTP/2).
+    std::size_t ends_seen() const;
 
     /// Runs the context until a coroutine has ended, and not longer.
     Result run(asio::awaitable<Result> call);
@@ -133,5 +139,8 @@ private:
 
 /// How many descriptors the program has open.
 std::size_t open_descriptors();
+
+/// Whether any text of an error has a part of the API key, in any form.
+bool shows_key(const Error& error);
 
 } // namespace passage::test

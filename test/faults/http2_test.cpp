@@ -323,6 +323,7 @@ private:
                 }
         BOOST_TEST_CONTEXT((result.error ? to_string(*result.error) : result.id) << ", requests: " << requests)
         {
+            BOOST_TEST(!(result.error && shows_key(*result.error)));
             switch (fate.kind) {
             case Fate::here:
                 BOOST_TEST(result.id == name);

@@ -214,7 +214,7 @@ BOOST_AUTO_TEST_CASE(a_call_that_ends_while_dials_fail_says_why_they_do)
     crowd.start(get(*crowd.client, "hangs"));
     crowd.run_until([&] { return !crowd.driver.server().requests().empty(); });
     for (int i = 0; i < 10; ++i)
-        crowd.start(perform(*crowd.client, Operation::get, CallOptions{}.timeout(250ms)));
+        crowd.start(perform(*crowd.client, Operation::get, CallOptions{}.timeout(1s)));
     crowd.run_until([&] { return crowd.ended.size() == 10; });
     for (auto call = std::next(crowd.calls.begin()); call != crowd.calls.end(); ++call) {
         BOOST_TEST_REQUIRE(call->result->error.has_value());
@@ -222,6 +222,24 @@ BOOST_AUTO_TEST_CASE(a_call_that_ends_while_dials_fail_says_why_they_do)
         BOOST_TEST(to_string(error).find("certificate") != std::string::npos, to_string(error));
     }
     crowd.driver.server().forget_contexts();
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_is_replaced_when_its_lifetime_is_over)
+{
+    for (const HttpVersion version : versions) {
+        count_case();
+        count_run();
+        Driver driver{true, version};
+        driver.plan();
+        Config config = driver.config();
+        config.pool.max_lifetime = 50ms;
+        Client client{driver.context(), config};
+        const auto begin = std::chrono::steady_clock::now();
+        while (client.stats().connections_made < 3)
+            BOOST_TEST_REQUIRE(driver.run(get(client, "user")).id == "user");
+        // Two lifetimes, which vary by up to 10 %.
+        BOOST_TEST((std::chrono::steady_clock::now() - begin >= 2 * 45ms));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_dial_that_nobody_waits_for_ends_with_the_last_call)

@@ -10,6 +10,7 @@
 #include <boost/system/system_error.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <array>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -81,8 +82,17 @@ struct Steps
     std::optional<Result> bystander;
 };
 
-/// Interrupts a call after N steps of it, for each N; `once` says whether it had ended by then.
-void at_each_step(const char* what, const std::function<bool(Driver&, Operation, bool warm, std::size_t n)>& once)
+/// What an interruption after some steps came to.
+struct Interrupted
+{
+    bool too_late = false; ///< The call had ended by then.
+    bool in_vain = false;  ///< It succeeded.
+};
+
+/// Interrupts a call after N steps of it, for each N. Some interruptions must end a call that connects; on a warm
+/// connection, an answer may always come first.
+void at_each_step(const char* what,
+                  const std::function<Interrupted(Driver&, Operation, bool warm, std::size_t n)>& once)
 {
     for (const HttpVersion version : versions)
         for (const Operation operation : {Operation::get, Operation::create, Operation::find})
@@ -91,6 +101,7 @@ void at_each_step(const char* what, const std::function<bool(Driver&, Operation,
                 Driver driver{true, version};
                 const std::size_t descriptors = open_descriptors();
                 std::size_t n = 0;
+                std::size_t effective = 0;
                 BOOST_TEST_CONTEXT(what << ", " << name_of(version) << ", operation " << static_cast<int>(operation)
                                         << (warm ? ", warm" : ", cold"))
                 {
@@ -99,12 +110,15 @@ void at_each_step(const char* what, const std::function<bool(Driver&, Operation,
                         {
                             BOOST_REQUIRE(n < far_too_many);
                             count_run();
-                            ended = once(driver, operation, warm, n);
+                            const Interrupted seen = once(driver, operation, warm, n);
+                            ended = seen.too_late;
+                            effective += seen.in_vain ? 0 : 1;
                             BOOST_TEST(driver.server().finish() == "");
                             BOOST_TEST(open_descriptors() == descriptors);
                         }
                     }
-                    BOOST_TEST(n > 2u); // else nothing was interrupted
+                    BOOST_TEST(n > 2u);
+                    BOOST_TEST((warm || effective > 0));
                 }
             }
 }
@@ -150,8 +164,68 @@ BOOST_AUTO_TEST_CASE(a_call_can_be_cancelled_after_every_step)
                 BOOST_TEST(steps.completions == 1);
                 BOOST_TEST(driver.server().finish() == "");
                 BOOST_TEST(driver.posts_seen() <= (unsent ? 0u : 1u));
-                return ended;
+                return Interrupted{.too_late = ended, .in_vain = !steps.result.error};
             });
+}
+
+/// The answer comes only after the call has ended.
+BOOST_AUTO_TEST_CASE(a_call_that_waits_for_its_answer_is_ended_after_every_step)
+{
+    constexpr std::array types{asio::cancellation_type::terminal, asio::cancellation_type::partial,
+                               asio::cancellation_type::none}; // none: the client is destroyed
+    for (const HttpVersion version : versions)
+        for (const Operation operation : {Operation::get, Operation::create})
+            for (const bool warm : {false, true})
+                for (const asio::cancellation_type type : types) {
+                    count_case();
+                    Driver driver{true, version};
+                    asio::io_context& context = driver.context();
+                    const Script holding = driver.holding(R"({"user":{"id":"subject"}})");
+                    bool sent = false;
+                    for (std::size_t n = 0; !sent; ++n)
+                        BOOST_TEST_CONTEXT(name_of(version) << ", operation " << static_cast<int>(operation)
+                                                            << (warm ? ", warm" : ", cold") << ", cancellation "
+                                                            << static_cast<unsigned>(type) << ", step " << n)
+                        {
+                            count_run();
+                            driver.plan({holding, holding});
+                            std::optional<Client> client{std::in_place, context, driver.config()};
+                            if (warm)
+                                BOOST_TEST(driver.run(get(*client, "warm")).id == "warm");
+                            const std::size_t before = driver.requests_seen();
+                            asio::cancellation_signal signal;
+                            std::optional<Result> result;
+                            bool begun = false;
+                            asio::co_spawn(
+                                context, caller(perform(*client, operation), begun),
+                                asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr, Result value) {
+                                    result.emplace(std::move(value));
+                                }));
+                            context.restart();
+                            while (!begun)
+                                context.run_one();
+                            for (std::size_t steps = 0; steps < n && !sent;) {
+                                steps += context.poll_one();
+                                sent = driver.requests_seen() > before;
+                            }
+                            BOOST_TEST(!result);
+                            if (type == asio::cancellation_type::none)
+                                client.reset();
+                            else
+                                signal.emit(type);
+                            while (!result && context.run_one() > 0) {
+                            }
+                            BOOST_REQUIRE(result);
+                            BOOST_TEST(result->is(client ? Errc::cancelled : Errc::shut_down));
+                            driver.server().release();
+                            if (client)
+                                BOOST_TEST(driver.run(get(*client, "warm")).id == "warm");
+                            client.reset();
+                            context.restart();
+                            context.run();
+                            BOOST_TEST(driver.server().finish() == "");
+                        }
+                }
 }
 
 BOOST_AUTO_TEST_CASE(a_coroutine_that_is_cancelled_before_it_begins_makes_no_call_or_is_cancelled)
@@ -210,7 +284,7 @@ BOOST_AUTO_TEST_CASE(the_client_can_be_destroyed_after_every_step)
         else
             BOOST_TEST(steps.result.id == expected_id(operation, driver.version()));
         BOOST_TEST(driver.posts_seen() <= 1u);
-        return ended;
+        return Interrupted{.too_late = ended, .in_vain = !steps.result.error};
     });
 }
 

@@ -195,6 +195,7 @@ BOOST_AUTO_TEST_CASE(an_interrupted_or_premature_transfer_is_made_again)
                          .expected = {.requests = 1, .kept = true},
                          .call = call_with(
                              Operation::create, [&](SystemFaults& faults) { faults.fail(call, error, n, 1); }, seen)});
+                BOOST_TEST(seen.of(call) > 0u);
             }
     }
 }
@@ -230,6 +231,7 @@ BOOST_AUTO_TEST_CASE(a_transfer_that_fails_at_any_point_is_a_lost_connection)
                         }
                         BOOST_TEST(whole <= (operation == Operation::create ? 1 : 2));
                     }
+                    BOOST_TEST(seen.of(call) > 0u);
                 }
     }
 }

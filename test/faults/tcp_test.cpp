@@ -8,6 +8,12 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <filesystem>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string>
+#include <sys/socket.h>
+
 using namespace passage;
 using namespace passage::test;
 using namespace std::chrono_literals;
@@ -41,6 +47,20 @@ Script script(bool secure, std::vector<Step> steps, const std::vector<Step>& end
         steps.insert(steps.begin(), steps::tls());
     steps.insert(steps.end(), end.begin(), end.end());
     return {std::move(steps), false};
+}
+
+/// This program's socket that is connected to a port; -1 if it has none.
+int socket_to(std::uint16_t port)
+{
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+        const int descriptor = std::stoi(entry.path().filename());
+        sockaddr_in peer{};
+        socklen_t size = sizeof peer;
+        if (getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) == 0 && peer.sin_family == AF_INET &&
+            ntohs(peer.sin_port) == port)
+            return descriptor;
+    }
+    return -1;
 }
 
 const auto both_schemes = data::make({true, false});
@@ -234,6 +254,10 @@ BOOST_AUTO_TEST_CASE(waiting_ends_with_a_time_out_that_names_the_stage)
 {
     Driver driver;
     const auto soon = CallOptions{}.timeout(120ms);
+    const auto warm = [](std::vector<Step> then) {
+        then.insert(then.begin(), {steps::request(), steps::answer()});
+        return script(true, std::move(then));
+    };
     const auto run = [&](Case what) {
         count_case();
         const Observed seen = driver.run(what);
@@ -248,37 +272,37 @@ BOOST_AUTO_TEST_CASE(waiting_ends_with_a_time_out_that_names_the_stage)
              .options = soon});
         run({.name = "black hole after the request",
              .operation = operation,
-             .scripts = {script(true, {steps::request(), steps::hold()})},
+             .scripts = {warm({steps::request(), steps::hold()})},
              .expected = {.error = Errc::timeout,
                           .stage = Stage::response,
                           .effect = Effect::unknown,
                           .requests = 1,
                           .attempts = 1,
                           .kept = false},
-             .options = soon});
+             .options = soon,
+             .warm = true});
         run({.name = "black hole within the response",
              .operation = operation,
-             .scripts = {script(true, {steps::request(), steps::send(answer.substr(0, 100)), steps::hold()})},
+             .scripts = {warm({steps::request(), steps::send(answer.substr(0, 100)), steps::hold()})},
              .expected = {.error = Errc::timeout,
                           .stage = Stage::response,
                           .effect = Effect::unknown,
                           .requests = 1,
                           .kept = false},
-             .options = soon});
+             .options = soon,
+             .warm = true});
     }
     run({.name = "the server stops reading",
-         .scripts = {script(true, {steps::hold()})},
+         .scripts = {warm({steps::hold()})},
          .expected = {.error = Errc::timeout, .stage = Stage::write, .effect = Effect::unknown, .kept = false},
-         .call = [&](Client& client) { return create_large(client, larger_than_any_buffer, soon); }});
+         .call = [&](Client& client) { return create_large(client, larger_than_any_buffer, soon); },
+         .warm = true});
 }
 
 BOOST_AUTO_TEST_CASE(an_attempt_that_takes_too_long_is_repeated_if_that_is_harmless)
 {
     Driver driver;
-    const auto impatient = [](Config& config) {
-        config.timeouts.attempt = 100ms;
-        config.timeouts.connect = 100ms;
-    };
+    const auto impatient = [](Config& config) { config.timeouts.attempt = 100ms; };
     const Script silent = script(true, {steps::request(), steps::hold()});
     count_case();
     driver.run({.name = "get, answered at last",
@@ -301,7 +325,30 @@ BOOST_AUTO_TEST_CASE(an_attempt_that_takes_too_long_is_repeated_if_that_is_harml
                 .operation = Operation::create,
                 .scripts = {{{steps::hold()}}},
                 .expected = {.requests = 1, .kept = true},
-                .configure = impatient});
+                .configure = [](Config& config) { config.timeouts.connect = 200ms; }});
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_sends_at_once_and_is_watched_by_the_system)
+{
+    count_case();
+    count_run();
+    Driver driver;
+    driver.server().plan({});
+    Client client{driver.context(), driver.config()};
+    BOOST_TEST(driver.run(get(client, "warm")).id == "warm");
+    const int descriptor = socket_to(driver.server().port());
+    const auto option = [&](int level, int name) {
+        int value = -1;
+        socklen_t size = sizeof value;
+        BOOST_TEST(getsockopt(descriptor, level, name, &value, &size) == 0);
+        return value;
+    };
+    BOOST_TEST(option(IPPROTO_TCP, TCP_NODELAY) == 1);
+    BOOST_TEST(option(SOL_SOCKET, SO_KEEPALIVE) == 1);
+    BOOST_TEST(option(IPPROTO_TCP, TCP_KEEPIDLE) == 15);
+    BOOST_TEST(option(IPPROTO_TCP, TCP_KEEPINTVL) == 15);
+    BOOST_TEST(option(IPPROTO_TCP, TCP_KEEPCNT) == 3);
+    BOOST_TEST(option(IPPROTO_TCP, TCP_USER_TIMEOUT) == 30'000);
 }
 
 BOOST_AUTO_TEST_CASE(bytes_in_segments_of_their_own_are_put_together)

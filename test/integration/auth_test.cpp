@@ -91,6 +91,26 @@ BOOST_AUTO_TEST_CASE(a_token_that_is_not_good_is_refused)
     BOOST_TEST(reason(authenticator, "") == "malformed");
 }
 
+BOOST_AUTO_TEST_CASE(tls_settings_may_be_replaced_while_keys_are_fetched)
+{
+    const std::string id = new_user();
+    const std::string token = service.emulator.issue_token(id);
+    for (const HttpVersion version : {HttpVersion::http1, HttpVersion::automatic}) {
+        asio::thread_pool pool{2};
+        Config config = auth_config();
+        config.http_version = version;
+        for (int i = 0; i < 50; ++i) {
+            Authenticator fetches{pool, config};
+            std::future<expected<Claims>> checked = asio::co_spawn(pool, fetches.authenticate(token), asio::use_future);
+            for (int reload = 0; reload < 3; ++reload)
+                BOOST_TEST(fetches.reload_tls(config.tls).has_value());
+            const expected<Claims> claims = checked.get();
+            BOOST_TEST_REQUIRE(claims.has_value(), passage::test::error_of(claims));
+            BOOST_TEST(claims->user_id == id);
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(audience_and_issuer_are_as_configured)
 {
     AuthOptions options;

@@ -59,6 +59,17 @@ asio::awaitable<void> mixed_calls(Client& client, int number, int calls, Counts&
     }
 }
 
+/// Calls until there is an end, and once at least.
+asio::awaitable<void> calls_until(const std::atomic<bool>& end, Client& client, int caller, Counts& counts)
+{
+    constexpr int callers = 10;
+    int number = caller;
+    do {
+        co_await mixed_calls(client, number, 8, counts);
+        number += callers;
+    } while (!end);
+}
+
 constexpr int tasks = 100;
 constexpr int calls_each = 40;
 
@@ -163,4 +174,38 @@ BOOST_AUTO_TEST_CASE(stats_may_be_read_while_calls_run)
     done = true;
     reader.join();
     check(counts, client);
+}
+
+BOOST_AUTO_TEST_CASE(tls_settings_may_be_replaced_while_calls_run)
+{
+    for (const HttpVersion version : {HttpVersion::http1, HttpVersion::automatic}) {
+        test::Service service;
+        asio::thread_pool pool{3};
+        Config config = service.config();
+        config.http_version = version;
+        Client client{pool, config};
+        Counts counts;
+        std::atomic<bool> done{false};
+        for (int caller = 0; caller < 4; ++caller)
+            asio::co_spawn(pool, calls_until(done, client, caller, counts), [](std::exception_ptr error) {
+                if (error)
+                    std::rethrow_exception(error);
+            });
+        std::thread reloader{[&] {
+            int failed = 0;
+            for (int i = 0; i < 100; ++i) {
+                const int ended = counts.right + counts.wrong;
+                failed += client.reload_tls(config.tls) ? 0 : 1;
+                while (counts.right + counts.wrong == ended)
+                    std::this_thread::yield();
+            }
+            counts.wrong += failed;
+            done = true;
+        }};
+        reloader.join();
+        pool.join();
+        BOOST_TEST(counts.wrong == 0);
+        BOOST_TEST(counts.right > 100);
+        BOOST_TEST(client.stats().connections_made > 4u); // the settings were replaced indeed
+    }
 }

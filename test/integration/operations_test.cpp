@@ -1,5 +1,6 @@
 #include "support/run.hpp"
 #include "support/service.hpp"
+#include "support/version_observer.hpp"
 
 #include <boost/system/system_error.hpp>
 #include <boost/test/unit_test.hpp>
@@ -89,6 +90,21 @@ BOOST_FIXTURE_TEST_CASE(a_created_user_can_be_read_and_found, Fixture)
         BOOST_TEST((value(co_await psg.get_user_by_identifier("JANE.DOE@EXAMPLE.COM")) == made));
         BOOST_TEST((value(co_await psg.get_user_by_identifier("+15005550006")) == made));
     }(client));
+}
+
+/// A program that is run for HTTP/1.1 is told so by an argument, too.
+BOOST_FIXTURE_TEST_CASE(calls_speak_the_version_of_http_that_is_meant, Fixture)
+{
+    const auto& suite = boost::unit_test::framework::master_test_suite();
+    const bool is_for_http1 = suite.argc > 1 && std::string{suite.argv[1]} == "http1";
+    const auto observer = std::make_shared<test::VersionObserver>();
+    Config config = service.config();
+    config.observer = observer;
+    Client observed{context, config};
+    value(run(context, observed.get_app()));
+    const bool speaks_http2 = PASSAGE_HTTP2 && !is_for_http1 && config.http_version == HttpVersion::automatic &&
+                              config.base_url.starts_with("https");
+    BOOST_TEST((observer->versions == std::set{speaks_http2 ? HttpVersion::http2 : HttpVersion::http1}));
 }
 
 BOOST_FIXTURE_TEST_CASE(an_update_changes_what_it_names_and_nothing_else, Fixture)

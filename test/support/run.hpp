@@ -6,6 +6,7 @@
 
 #include <exception>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 namespace passage::test {
@@ -29,12 +30,16 @@ T run(asio::io_context& context, asio::awaitable<T> coroutine)
 
 inline void run(asio::io_context& context, asio::awaitable<void> coroutine)
 {
-    asio::co_spawn(context, std::move(coroutine), [](std::exception_ptr error) {
+    bool ended = false;
+    asio::co_spawn(context, std::move(coroutine), [&](std::exception_ptr error) {
         if (error)
             std::rethrow_exception(error);
+        ended = true;
     });
     context.restart();
     context.run();
+    if (!ended)
+        throw std::logic_error{"the coroutine never ended"};
 }
 
 } // namespace passage::test

@@ -7,10 +7,10 @@
 
 #include <cstdlib>
 #include <exception>
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <string>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,13 +22,13 @@ try {
     }
     passage::Emulator emulator{passage::EmulatorOptions{}.seed(100).api_key(passage::test::canary_api_key)};
 
-    std::string folder = (std::filesystem::temp_directory_path() / "passage-XXXXXX").string();
-    if (!mkdtemp(folder.data())) {
-        std::cerr << "no temporary folder can be made\n";
+    // A file in memory goes with this program, however that ends.
+    const std::string ca_file =
+        "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(memfd_create("ca.pem", 0));
+    if (!(std::ofstream{ca_file} << emulator.ca_pem() << std::flush)) {
+        std::cerr << "no file in memory can be made\n";
         return 2;
     }
-    const std::string ca_file = folder + "/ca.pem";
-    std::ofstream{ca_file} << emulator.ca_pem();
     setenv("PASSAGE_APP_ID", emulator.app_id().c_str(), 1);
     setenv("PASSAGE_API_KEY", emulator.api_key().c_str(), 1);
     setenv("PASSAGE_BASE_URL", emulator.base_url().c_str(), 1);
@@ -48,7 +48,6 @@ try {
     }
     int status = 0;
     const bool waited = child > 0 && waitpid(child, &status, 0) == child;
-    std::filesystem::remove_all(folder);
     return waited && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
