@@ -68,6 +68,7 @@ void run(std::string_view bytes)
 
     const auto wait = policy::retry_after(milliseconds_field, field, date_field, now);
     require(!wait || (*wait >= milliseconds{0} && *wait <= longest), "a wait is between nothing and a day");
+    taken += wait ? 1 : 0;
     const auto of_seconds = policy::retry_after({}, field, date_field, now);
     const auto of_milliseconds = policy::retry_after(milliseconds_field, {}, {}, now);
     require(wait == (of_milliseconds ? of_milliseconds : of_seconds), "milliseconds go before seconds");

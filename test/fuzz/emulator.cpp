@@ -105,6 +105,7 @@ void run(std::string_view bytes)
             return check_answer(whole.reader.refusal(), false);
         if (whole.state == State::incomplete)
             return;
+        ++taken;
         const Request request = whole.reader.request();
         check_answer(answer(store, request), request.method == "HEAD");
         requests = whole.left;

@@ -103,6 +103,7 @@ private:
         }
         if ((flags & NGHTTP2_FLAG_END_STREAM) != 0) {
             answer.ended = true;
+            ++taken;
             boost::system::error_code error;
             if (!answer.body.empty())
                 require(boost::json::parse(answer.body, error).is_object() && !error, "a body is a JSON object");

@@ -21,6 +21,9 @@ inline void require(bool good, std::string_view what)
     }
 }
 
+/// How often an input was not refused at a first look. Some seed must come so far, or they are out of date.
+inline std::size_t taken = 0;
+
 /// An input, taken apart from its front. What is not there any more reads as zero or empty.
 class Input
 {

@@ -131,6 +131,7 @@ private:
         Outcome& outcome = call.outcome.emplace(
             Outcome{stream.state(), stream.is_begun(), stream.is_sent(), stream.is_answered(), {}});
         if (outcome.state == State::complete) {
+            ++taken;
             const http::Response response = stream.take_response();
             require(outcome.begun && outcome.answered, "a response is the answer to a request");
             require(response.body.size() <= limits_.body_bytes, "no call is told a body beyond the limit");

@@ -69,6 +69,7 @@ void run(std::string_view body)
 {
     const auto user = json::decode_user(body);
     if (is_read(user, body)) {
+        ++taken;
         require(!user->id.empty(), "a user has an id");
         check_round_trip(*user);
         const std::string_view document = body.substr(0, body.find_last_not_of(" \t\r\n") + 1);

@@ -46,6 +46,7 @@ void run(std::string_view bytes)
         world.apply(events[input.byte() % events.size()]);
     }
     settle(world, (flags & 4) == 0);
+    ++taken;
 }
 
 } // namespace passage::fuzz

@@ -32,5 +32,6 @@ int main(int argc, char** argv)
         passage::fuzz::run(input);
         ++runs;
     }
-    std::cout << files.size() << " inputs, " << runs << " runs\n";
+    std::cout << files.size() << " inputs, " << runs << " runs, " << passage::fuzz::taken << " taken\n";
+    return passage::fuzz::taken > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -130,6 +130,7 @@ void run(std::string_view bytes)
 
     auto url = http::parse_base_url(base);
     if (url) {
+        ++taken;
         require(is_one_line(url->host_field()) && url->host_field().find(' ') == std::string::npos,
                 "a host has no space");
         const std::string again = (url->tls ? "https://" : "http://") + url->host_field() + url->path;

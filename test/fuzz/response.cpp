@@ -54,6 +54,7 @@ void run(std::string_view input_bytes)
 
     switch (whole.state) {
     case State::complete: {
+        ++taken;
         const std::string_view response = bytes.substr(0, bytes.size() - whole.surplus);
         Reading alone = http::test::read(response, ending, {}, limits);
         alone.surplus = whole.surplus;

@@ -68,6 +68,7 @@ void run(std::string_view bytes)
         require(claims.error() != JwtReason::signature, "a good signature is seen");
         return;
     }
+    ++taken;
     const auto header_read = parsed(header);
     require(text_of(header_read, "alg") == "RS256" && text_of(header_read, "kid") == "k", "RS256 by the key named");
     require(!header_read.contains("crit"), "no extension is taken");

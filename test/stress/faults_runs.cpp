@@ -42,10 +42,10 @@ public:
           client_{context_, config()}
     {}
 
-    /// Calls are given up after a random time of at most this; none if it is 0.
+    /// Calls are given up after a random time of at most this; none if it is 0. It becomes what suits the machine.
     std::chrono::microseconds cancel_within{0};
-    /// The server is restarted so often while the calls go on.
-    int restarts = 0;
+    /// The server is restarted at most so often, each time when some more calls have succeeded.
+    std::size_t restarts = 0;
     /// So much fails at once that the retry budget runs out, and calls end before their last attempt.
     bool outruns_the_retry_budget = false;
 
@@ -53,8 +53,6 @@ public:
     {
         for (std::size_t i = 0; i < callers; ++i)
             asio::co_spawn(context_, caller(), rethrow);
-        if (restarts > 0)
-            asio::co_spawn(context_, restart_server(), rethrow);
         const auto begin = Clock::now();
         context_.run();
         return report(std::chrono::duration<double>{Clock::now() - begin}.count());
@@ -88,6 +86,10 @@ private:
             const expected<UserInfo> user = co_await call(number);
             check(number, user);
             ++ended_;
+            if (restarted_ < restarts && succeeded_ > restarted_ * bounds_.calls / restarts / 2) {
+                ++restarted_;
+                server_.restart();
+            }
         }
     }
 
@@ -124,17 +126,12 @@ private:
         boost::system::error_code ignored;
         if (!done)
             co_await ended.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        // About as many calls end as are cancelled.
+        if (!result && is_cancelled(result.error()))
+            cancel_within += cancel_within / 64;
+        else
+            cancel_within = std::max(cancel_within - cancel_within / 64, std::chrono::microseconds{100});
         co_return std::move(result);
-    }
-
-    asio::awaitable<void> restart_server()
-    {
-        asio::steady_timer pause{co_await asio::this_coro::executor};
-        for (int i = 0; i < restarts && ended_ < bounds_.calls && Clock::now() < bounds_.end; ++i) {
-            pause.expires_after(std::chrono::milliseconds{50});
-            co_await pause.async_wait(asio::use_awaitable);
-            server_.restart();
-        }
     }
 
     /// What can be seen when a call ends; the server's account is compared when all have ended.
@@ -148,6 +145,7 @@ private:
             return;
         }
         const Error& error = user.error();
+        cancelled_ += error.code == Errc::cancelled ? 1 : 0;
         ++failures_[creates(number) ? "create_user" : "get_user"][std::string{
             error.code == Errc::api ? std::to_string(error.http_status) : make_error_code(error.code).message()}];
         if (error.effect == Effect::none)
@@ -175,6 +173,9 @@ private:
         for (const std::size_t number : untouched_numbers_)
             wrong(number, creates(number) && server_.done(number) > 0, "said to have no effect, and was done");
         wrong(0, ended_ != next_, std::to_string(next_ - ended_) + " calls never ended");
+        wrong(0, succeeded_ * 50 <= ended_, "hardly a call succeeded");
+        wrong(0, cancel_within.count() > 0 && cancelled_ == 0, "no call was cancelled");
+        wrong(0, restarts > 0 && restarted_ == 0, "the server was not restarted");
 
         std::printf(
             "%s: %zu calls in %.1f s, %zu succeeded, %zu wrong; the server saw %llu requests on %llu connections\n",
@@ -206,7 +207,9 @@ private:
     std::size_t next_ = 0;
     std::size_t ended_ = 0;
     std::size_t succeeded_ = 0;
+    std::size_t cancelled_ = 0;
     std::size_t wrong_ = 0;
+    std::size_t restarted_ = 0;
     std::vector<std::size_t> succeeded_numbers_;
     std::vector<std::size_t> untouched_numbers_;
     std::map<std::string, std::map<std::string, std::size_t>> failures_;

@@ -402,7 +402,7 @@ private:
         }
         for (const auto& [what, count] : kinds_of_wrong_)
             std::printf("  WRONG, %zu in all: %s\n", count, what.c_str());
-        if (succeeded < ended / 2) {
+        if (succeeded * 2 <= ended) {
             ++wrong_;
             std::printf("  WRONG: most calls failed\n");
         }
