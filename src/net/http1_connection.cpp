@@ -46,7 +46,7 @@ bool Http1Connection::check_first()
     char byte = 0;
     Step step = stream_->peek({&byte, 1});
     if (step.result == Step::Result::done)
-        step.failure.emplace(Error{Errc::protocol, "the server sent data before the first request"}, true);
+        step.failure = Failure{Error{Errc::protocol, "the server sent data before the first request"}, true};
     early_failure_ = std::move(step.failure);
     if (early_failure_ && early_failure_->error.stage == Stage::none)
         early_failure_->error.stage = Stage::write;
