@@ -598,7 +598,7 @@ BOOST_AUTO_TEST_CASE(a_revoked_certificate_is_refused)
          nullptr},
         {"revoked in a list for servers", &revoked, list_for("onlyuser", {&revoked}) + list_for("onlyCA"), is_revoked,
          is_revoked},
-        {"a list for servers alone", &good, list_for("onlyuser"), other_scope, other_scope},
+        {"a list for servers alone", &below, list_for("onlyuser") + list(middle), other_scope, other_scope},
         {"no list of the intermediate authority", &below, list(authority), no_crl, nullptr},
         {"no list of the root", &below, list(middle), no_crl, nullptr},
         {"no list of the intermediate authority, which is revoked", &below, list(authority, &middle), no_crl,
