@@ -126,7 +126,6 @@ private:
     void settle();
 
     const HttpVersion version_;
-    ScriptServer server_;
 #if PASSAGE_HTTP2
     std::optional<FrameServer> frames_; ///< If it speaks HTTP/2.
 #endif
@@ -135,6 +134,7 @@ private:
     std::condition_variable changed_;
     bool running_ = false;
     std::size_t sentinels_ = 0;
+    ScriptServer server_; // last: its threads use the others
 };
 
 /// How many descriptors the program has open.
