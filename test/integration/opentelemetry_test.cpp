@@ -652,13 +652,13 @@ BOOST_FIXTURE_TEST_CASE(calls_of_many_threads_have_spans_of_their_own, Fixture)
             BOOST_TEST(user.get().has_value());
     }
     const Spans ended = spans();
-    BOOST_TEST(ended.size() == 600u);
-    const auto attempts =
-        std::ranges::count_if(ended, [](const auto& span) { return span->GetSpanKind() == trace::SpanKind::kClient; });
-    BOOST_TEST(attempts == 300);
+    const auto attempts = static_cast<std::size_t>(
+        std::ranges::count_if(ended, [](const auto& span) { return span->GetSpanKind() == trace::SpanKind::kClient; }));
+    BOOST_TEST(ended.size() - attempts == 300u);
+    BOOST_TEST(attempts >= 300u); // more if the machine is so slow that attempts are repeated
     std::uint64_t count = 0;
     for (const Point& point : points("http.client.request.duration"))
         count += point.histogram.count_;
-    BOOST_TEST(count == 300u);
+    BOOST_TEST(count == attempts);
     finish();
 }
