@@ -74,7 +74,7 @@ void CallReport::add_to(Error& error) const
     const std::lock_guard lock{mutex_};
     error.stage = stage_;
     error.attempts = attempts_;
-    error.http_status = last_.code == Errc::connect ? 0 : last_.http_status; // else it is the proxy's
+    error.http_status = last_.code == Errc::connect ? 0 : last_.http_status; // `connect` has the proxy's
     error.api_code = last_.api_code;
     error.request_id = last_.request_id;
     error.cause = last_.cause;

@@ -45,8 +45,8 @@ private:
     /// Whether the whole request was passed to the system.
     bool is_sent() const noexcept { return unsent_.empty() && !stream_->has_unsent(); }
     void begin_turn() noexcept;
-    /// Before the first request: whether the server has sent nothing and the connection is not lost. A response that is
-    /// there already belongs to no request.
+    /// Before the first request: whether nothing has arrived from the server and the connection has not failed. A
+    /// response that is there already belongs to no request.
     bool check_first();
     /// Sends until the socket is not writable.
     void send(Progress& progress);

@@ -62,7 +62,7 @@ CallAction CallFsm::stop_between_attempts()
 {
     Failure failure = stopped_failure(*stopped_, state_ == State::backing_off ? Stage::backoff : Stage::pool);
     if (error_) {
-        if (error_->code != Errc::connect) // then it is the proxy's
+        if (error_->code != Errc::connect) // which has the proxy's status
             failure.error.http_status = error_->http_status;
         failure.error.api_code = error_->api_code;
         failure.error.request_id = error_->request_id;

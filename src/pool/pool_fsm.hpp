@@ -116,8 +116,8 @@ public:
     /// A place is returned, and the connection must lend no more places.
     void dropped(Slot slot);
 
-    /// As `dropped`, if the connection was dead before the call could use it. Queues the call before all that wait
-    /// shorter.
+    /// As `dropped`, if the connection was dead before the call could use it. Queues the call before all that have
+    /// waited less.
     void found_dead(Slot slot, Waiter& waiter);
 
     /// Whether more places are lent than the connection has, because the server took some back.
