@@ -47,9 +47,11 @@ PASSAGE_EXPORT boost::system::error_code make_error_code(Errc code) noexcept;
 
 /// Says whether the service acted on a call that failed.
 enum class Effect {
-    none,    ///< The service cannot have acted.
-    done,    ///< The service responded that it acted, but the response is not usable.
-    unknown, ///< The request was sent, completely or in part, and no usable response arrived.
+    none, ///< The service cannot have acted.
+    done, ///< The service responded that it acted, but the response is not usable.
+    /// The request was sent, completely or in part, and it is not known whether the service acted: no usable response
+    /// arrived, or one with a 5xx status.
+    unknown,
 };
 
 /// The stage of a call.
@@ -167,6 +169,8 @@ PASSAGE_EXPORT bool is_unauthorized(const Error& error) noexcept;
 PASSAGE_EXPORT bool is_forbidden(const Error& error) noexcept;
 /// Returns true if the service (400) or, before any I/O, the library found the arguments invalid:
 /// `Errc::invalid_argument`, or `Errc::too_large` of an argument.
+///
+/// Returns false for a 400 without an `Error::api_code`, such as that of a proxy.
 PASSAGE_EXPORT bool is_invalid_argument(const Error& error) noexcept;
 /// Returns true if the service throttles (429). Returns false for 503, although a 503 may also ask to wait.
 PASSAGE_EXPORT bool is_rate_limited(const Error& error) noexcept;

@@ -164,7 +164,7 @@ bool is_invalid_argument(const Error& error) noexcept
     // A response's `too_large` has a stage or a status, also in a batch's errors of items that were not begun.
     const bool is_of_argument = error.attempts == 0 && error.stage == Stage::none && error.http_status == 0;
     return error.code == Errc::invalid_argument || (error.code == Errc::too_large && is_of_argument) ||
-           (error.code == Errc::api && error.http_status == 400);
+           (error.code == Errc::api && error.http_status == 400 && !error.api_code.empty());
 }
 
 bool is_rate_limited(const Error& error) noexcept

@@ -317,21 +317,21 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(failures)
 
-passage::Error answered(int status)
+passage::Error answered(int status, std::string code = {})
 {
     passage::Error error{passage::Errc::api, "text"};
     error.http_status = status;
+    error.api_code = std::move(code);
     return error;
 }
 
 BOOST_AUTO_TEST_CASE(each_kind_of_error_has_its_status)
 {
     using passage::Errc;
-    passage::Error unknown_user = answered(404);
-    unknown_user.api_code = "user_not_found";
-    BOOST_TEST(app::explain(unknown_user).status == 404U);
-    BOOST_TEST(app::explain(answered(404)).status == 502U);
-    BOOST_TEST(app::explain(answered(400)).status == 400U);
+    BOOST_TEST(app::explain(answered(404, "user_not_found")).status == 404U);
+    BOOST_TEST(app::explain(answered(404)).status == 502U); // a proxy's
+    BOOST_TEST(app::explain(answered(400, "invalid_request")).status == 400U);
+    BOOST_TEST(app::explain(answered(400)).status == 502U); // a proxy's
     BOOST_TEST(app::explain(answered(429)).status == 429U);
     BOOST_TEST(app::explain(answered(401)).status == 502U);
     BOOST_TEST(app::explain(answered(403)).status == 502U);
