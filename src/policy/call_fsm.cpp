@@ -107,7 +107,11 @@ CallAction CallFsm::resume(Lent event, Clock::time_point now)
         action.begins_attempt = true;
     }
     attempt_.connection_reused = event.reused;
-    progress_.stage = Stage::write;
+    const bool too_late = state_ == State::queued && (stopped_ || now >= deadline_);
+    if (!too_late)
+        progress_.stage = Stage::write;
+    else if (!event.reused)
+        progress_.stage = Stage::connect; // it waited for this connection
     state_ = State::exchanging;
     action.until = std::min(deadline_, now + shared_.attempt_timeout);
     return action;
@@ -142,9 +146,7 @@ CallAction CallFsm::resume(NotLent event, Clock::time_point)
         return end_attempt({std::move(*error_), attempt_.transient}, false);
     if (!stopped_)
         return CallAction{Kind::await_place};
-    // `pool_timeout` if other calls used all connections; `timeout` if a dial was too slow.
-    const bool in_use = *stopped_ == Errc::timeout && event.stage == Stage::pool;
-    Failure failure = stopped_failure(in_use ? Errc::pool_timeout : *stopped_, event.stage);
+    Failure failure = stopped_at(event.stage);
     if (event.cause && *stopped_ == Errc::timeout) {
         failure.error.message = "the deadline passed while no connection could be made: " + event.cause->error.message;
         failure.error.cause = event.cause->error.cause;
@@ -313,7 +315,14 @@ void CallFsm::stop_if_late(Clock::time_point now)
 
 Failure CallFsm::interruption() const
 {
-    return stopped_ ? stopped_failure(*stopped_, progress_.stage) : attempt_timeout(progress_.stage);
+    return stopped_ ? stopped_at(progress_.stage) : attempt_timeout(progress_.stage);
+}
+
+Failure CallFsm::stopped_at(Stage stage) const
+{
+    // `pool_timeout` if other calls used all connections; `timeout` if a dial was too slow.
+    const bool in_use = *stopped_ == Errc::timeout && stage == Stage::pool;
+    return stopped_failure(in_use ? Errc::pool_timeout : *stopped_, stage);
 }
 
 CallAction CallFsm::stop(Errc reason)

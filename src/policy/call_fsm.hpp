@@ -208,6 +208,8 @@ private:
     bool is_exchange_over() const noexcept { return stopped_ || attempt_expired_; }
     /// The failure of an abandoned exchange.
     Failure interruption() const;
+    /// The failure of a call that was stopped at a stage of an attempt.
+    Failure stopped_at(Stage stage) const;
     /// Checks the deadline itself, as `Expired` may be late.
     void stop_if_late(Clock::time_point now);
     CallAction stop(Errc reason);

@@ -786,6 +786,27 @@ BOOST_AUTO_TEST_CASE(nothing_is_sent_after_the_deadline_though_nobody_told_of_it
     BOOST_TEST(call.error().effect == Effect::none);
 }
 
+BOOST_AUTO_TEST_CASE(a_connection_that_comes_too_late_was_waited_for)
+{
+    for (const bool told : {false, true})
+        for (const bool reused : {false, true}) {
+            Call call;
+            call.begin();
+            call.tell(Queued{});
+            call.now = deadline;
+            if (told)
+                call.tell(Expired{});
+            BOOST_TEST(call.tell(Lent{reused}).kind == Kind::prepare_exchange);
+            const CallAction end = call.tell(Prepared{});
+            BOOST_TEST(end.kind == Kind::end_attempt);
+            BOOST_TEST(end.keep_connection);
+            BOOST_TEST(call.tell(AttemptEnded{}).kind == Kind::complete);
+            BOOST_TEST(call.error().code == (reused ? Errc::pool_timeout : Errc::timeout));
+            BOOST_TEST(call.error().stage == (reused ? Stage::none : Stage::connect));
+            BOOST_TEST(call.error().effect == Effect::none);
+        }
+}
+
 BOOST_AUTO_TEST_CASE(a_wait_that_ends_after_the_deadline_keeps_the_cause)
 {
     Call call;

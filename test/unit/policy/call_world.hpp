@@ -244,8 +244,9 @@ public:
         add(noted_);
         add(effect_);
         add(fsm_.effect());
-        for (const bool flag : {attempt_expired_, refused_, holds_, open_, begun_exchange_, sent_, begun_,
-                                doubtful_ && !idempotent, left_once_ && !settings_->retries})
+        for (const bool flag :
+             {attempt_expired_, refused_, holds_, open_, begun_exchange_, sent_, begun_, doubtful_ && !idempotent,
+              left_once_ && !settings_->retries, lent_too_late_ && pending_ == Kind::prepare_exchange})
             add(flag);
         if (!stopped_) { // what is tried next
             add(attempts_);
@@ -399,6 +400,7 @@ private:
         case lent:
             holds_ = begun_exchange_ = true;
             reused_ = event.flag;
+            lent_too_late_ = pending_ == Kind::await_place && (stopped_ || late_);
             break;
         case not_lent:
             if (refused_) {
@@ -416,6 +418,8 @@ private:
                 stop(Errc::timeout);
             last_ = Last::interruption;
             expect_stop();
+            if (stopped_ == Errc::timeout && lent_too_late_ && reused_)
+                expected_ = Errc::pool_timeout;
             break;
         case advanced:
         case answered:
@@ -694,6 +698,7 @@ private:
     bool begun_ = false;          ///< An answer, in this attempt.
     bool left_once_ = false;      ///< Some of the request was sent in any attempt.
     bool reused_ = false;
+    bool lent_too_late_ = false;
     bool in_step_ = false;
 
     Last last_ = Last::nothing;
