@@ -162,7 +162,7 @@ CallAction Call::look_for_place(Clock::time_point now)
 CallAction Call::use(Connections::Lease&& lease, Clock::time_point now)
 {
     lease_.emplace(std::move(lease));
-    return fsm_.resume(call_event::Lent{(*lease_)->was_used()}, now);
+    return fsm_.resume(call_event::Lent{(*lease_)->was_answered()}, now);
 }
 
 CallAction Call::prepare_exchange(const CallAction& action, Clock::time_point now)

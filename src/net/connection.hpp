@@ -109,6 +109,8 @@ public:
 
     /// Whether an exchange began on it before.
     bool was_used() const noexcept { return exchanges_ > 0; }
+    /// Whether the server answered a request on it before.
+    virtual bool was_answered() const noexcept = 0;
     /// How many exchanges began on it.
     unsigned exchanges() const noexcept { return exchanges_; }
 

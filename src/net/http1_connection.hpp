@@ -35,6 +35,7 @@ public:
     std::size_t places() const noexcept override { return 1; }
     std::size_t max_places() const noexcept override { return 1; }
     bool is_draining() const noexcept override { return !reusable_; }
+    bool was_answered() const noexcept override { return was_used(); } // otherwise it is not used again
     HttpVersion version() const noexcept override { return HttpVersion::http1; }
 
     bool is_in_step() const noexcept override { return in_step_; }

@@ -155,6 +155,7 @@ std::optional<Connection::Result> Http2Connection::advance(Exchange& exchange)
         progress.request_sent = stream.is_begun() || !stream.interrupted; // it may be begun before the next `advance`
         return std::nullopt;
     case http2::Stream::State::complete:
+        answered_ = true;
         return stream.take_response();
     case http2::Stream::State::failed: {
         Failure failure = stream.take_failure();

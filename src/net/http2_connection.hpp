@@ -46,6 +46,7 @@ public:
     std::size_t places() const noexcept override { return session_.places(); }
     std::size_t max_places() const noexcept override { return session_.max_streams(); }
     bool is_draining() const noexcept override { return distrusted_ || session_.is_draining(); }
+    bool was_answered() const noexcept override { return answered_; }
     HttpVersion version() const noexcept override { return HttpVersion::http2; }
 
     // The id of a stream says which request a response belongs to.
@@ -99,6 +100,7 @@ private:
     bool unfinished_ = false;      ///< The last turn reached its limit.
     bool waits_to_read_ = false;   ///< The current wait is only for reading.
     bool distrusted_ = false;
+    bool answered_ = false; ///< `was_answered`
     bool places_wanted_ = false;
     std::size_t told_places_ = 0;
     bool told_draining_ = false;

@@ -24,7 +24,7 @@ struct Attempt
     /// the user whom its request named. If false, it may be the response to an earlier request. Always true for
     /// idempotent operations, where this makes no difference.
     bool in_step = true;
-    /// The connection had been used for a request before.
+    /// The server had answered a request on the connection before.
     bool connection_reused = false;
     /// The wait that the service asked for.
     std::optional<std::chrono::milliseconds> retry_after;

@@ -51,7 +51,7 @@ struct QueueFull
 /// The call got a connection.
 struct Lent
 {
-    bool reused; ///< It was used for a request before.
+    bool reused; ///< The server answered a request on it before.
 };
 
 /// The pool refuses a connection and has removed the call from its queue. Possible while the call is being queued, too.

@@ -2553,7 +2553,8 @@ BOOST_AUTO_TEST_CASE(a_server_that_takes_nothing_is_not_stormed)
         std::string name;
         FrameScript act;
         std::size_t most_connections;
-        Effect effect;
+        std::optional<Effect> effect; ///< Of creations. Absent if they may have been sent or not.
+        std::size_t most_requests = 3;
     };
     const auto reset_each = [](std::uint32_t code) {
         return [code](FramePeer& peer) {
@@ -2568,6 +2569,21 @@ BOOST_AUTO_TEST_CASE(a_server_that_takes_nothing_is_not_stormed)
             // The sentinel is refused once more.
             peer.send(rst_stream(peer.seen().streams.rbegin()->first, refused_stream));
             peer.serve();
+        };
+    };
+    const auto lose_each = [](void (Peer::*end)()) {
+        return [end](FramePeer& peer) {
+            peer.begin();
+            SeenStream request = peer.request();
+            if (request.subject().starts_with("sentinel")) {
+                peer.answer(request);
+                return peer.serve();
+            }
+            if (request.subject() == "warm-up") {
+                peer.answer(request);
+                request = peer.request();
+            }
+            (peer.transport().*end)();
         };
     };
     const std::vector<Storm> rows{
@@ -2589,6 +2605,9 @@ BOOST_AUTO_TEST_CASE(a_server_that_takes_nothing_is_not_stormed)
              peer.expect_end();
          },
          3 * calls_made / 100 + 8, Effect::none},
+        // What is lost on the first connection, which answered, is repeated in addition.
+        {"FIN", lose_each(&Peer::fin), 3 * calls_made / 100 + 8, std::nullopt, 4},
+        {"RST", lose_each(&Peer::rst), 3 * calls_made / 100 + 8, std::nullopt, 4},
     };
     for (const Storm& row : rows)
         for (const Operation operation : {Operation::get, Operation::create}) {
@@ -2619,13 +2638,13 @@ BOOST_AUTO_TEST_CASE(a_server_that_takes_nothing_is_not_stormed)
             std::size_t failed = 0;
             for (const Result& result : results) {
                 failed += result.is(Errc::truncated) ? 1 : 0;
-                if (result.error && operation == Operation::create)
-                    BOOST_REQUIRE(to_string(result.error->effect) == to_string(row.effect));
+                if (result.error && operation == Operation::create && row.effect)
+                    BOOST_REQUIRE(to_string(result.error->effect) == to_string(*row.effect));
             }
             BOOST_TEST_CONTEXT(row.name << ", requests: " << requests << ", connections: " << seen.accepted)
             {
                 BOOST_TEST(failed == results.size());
-                BOOST_TEST(most <= 3U);
+                BOOST_TEST(most <= row.most_requests);
                 BOOST_TEST(seen.accepted <= row.most_connections);
             }
         }
