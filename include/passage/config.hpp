@@ -190,8 +190,8 @@ struct Http2Options
     std::uint32_t connection_window = 16 * 1024 * 1024;
     /// How long a connection with calls in flight may be silent before the client sends a PING (RFC 9113, section 6.7).
     std::chrono::milliseconds ping_after = std::chrono::seconds{15};
-    /// How long the server may take to answer a PING before the connection is treated as lost. `ping_after` and
-    /// `ping_timeout` are longer than 0 and at most 365 days.
+    /// How long the server may take to answer a PING, or to send anything else to the calls in flight, before the
+    /// connection is treated as lost. `ping_after` and `ping_timeout` are longer than 0 and at most 365 days.
     std::chrono::milliseconds ping_timeout = std::chrono::seconds{5};
 };
 

@@ -341,8 +341,13 @@ void Http2Connection::start_wait()
 
 void Http2Connection::watch()
 {
-    deadlines_->watch(*this, session_.awaits_ping() ? ping_sent_ + options_.ping_timeout
-                                                    : silent_since_ + options_.ping_after);
+    deadlines_->watch(*this, session_.awaits_ping() ? ping_limit() : silent_since_ + options_.ping_after);
+}
+
+Clock::time_point Http2Connection::ping_limit() const noexcept
+{
+    const bool has_calls = session_.has_open_streams();
+    return (has_calls ? std::max(ping_sent_, silent_since_) : ping_sent_) + options_.ping_timeout;
 }
 
 void Http2Connection::interrupt(Interrupt why)
@@ -354,10 +359,12 @@ void Http2Connection::interrupt(Interrupt why)
     if (!session_.awaits_ping() && now >= silent_since_ + options_.ping_after) {
         session_.ping();
         flush();
-    } else if (session_.awaits_ping() && now >= ping_sent_ + options_.ping_timeout) {
+    } else if (session_.awaits_ping() && now >= ping_limit()) {
         Failure failure = connection_lost(asio::error::timed_out);
         failure.error.message = "the server does not answer a PING";
         session_.fail(failure);
+    } else if (session_.awaits_ping() && now >= ping_sent_ + options_.ping_timeout) {
+        distrusted_ = true; // without answers, resets would take all its places
     }
     if (!session_.has_ended())
         watch();

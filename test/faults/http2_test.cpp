@@ -2223,6 +2223,49 @@ BOOST_AUTO_TEST_CASE(a_silent_connection_is_asked_whether_it_lives)
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_response_that_arrives_is_a_sign_of_life_although_a_ping_waits_behind_it)
+{
+    using namespace frames;
+    using Clock = std::chrono::steady_clock;
+    Http2Driver driver;
+    count_case();
+    constexpr std::chrono::milliseconds ping_timeout = 500ms;
+    std::vector<Result> results;
+    const auto seen = driver.run(
+        Http2Driver::Plan{.name = "a slow response",
+                          .scripts = {driver.frames().script(
+                              [&](FramePeer& peer) {
+                                  peer.begin();
+                                  peer.answer(peer.request());
+                                  const std::vector<SeenStream> requests = peer.requests(2);
+                                  const bool created_first = requests[0].subject() == "slow";
+                                  const SeenStream& created = requests[created_first ? 0 : 1];
+                                  peer.await_reset(requests[created_first ? 1 : 0].id);
+                                  peer.await([&] { return peer.seen().pings > 0; });
+                                  peer.send(headers(created.id, answer_block()));
+                                  for (const auto end = Clock::now() + 3 * ping_timeout / 2; Clock::now() < end;) {
+                                      peer.send(data(created.id, " ", false));
+                                      std::this_thread::sleep_for(ping_timeout / 20); // a slow link
+                                  }
+                                  peer.send(data(created.id, answer_body(created)));
+                                  peer.send(ping(number(0, 8), true));
+                                  peer.serve();
+                              },
+                              {.answers_pings = false})},
+                          .calls = [&](Client& client) -> asio::awaitable<void> {
+                              co_await warm_up(client);
+                              Calls calls;
+                              calls.push_back(create(client, "slow"));
+                              calls.push_back(get_with(client, "silent", CallOptions{}.timeout(200ms).retries(false)));
+                              results = co_await together(std::move(calls));
+                              co_await warm_up(client);
+                          },
+                          .configure = [&](Config& config) { config.http2.ping_timeout = ping_timeout; }});
+    BOOST_TEST(results[0].id == "slow", (results[0].error ? to_string(*results[0].error) : results[0].id));
+    BOOST_TEST(results[1].is(Errc::timeout));
+    BOOST_TEST(seen.accepted == 2U); // none of the later calls is made on it
+}
+
 BOOST_AUTO_TEST_CASE(a_server_that_answers_each_ping_is_alive)
 {
     using namespace frames;
