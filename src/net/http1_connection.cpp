@@ -1,5 +1,7 @@
 #include "net/http1_connection.hpp"
 
+#include <boost/asio/error.hpp>
+
 #include <array>
 #include <utility>
 
@@ -45,7 +47,9 @@ bool Http1Connection::check_first()
     stream_->begin_turn(false);
     char byte = 0;
     Step step = stream_->peek({&byte, 1});
-    if (step.result == Step::Result::done)
+    if (step.result == Step::Result::ended)
+        step.failure = connection_lost(asio::error::eof);
+    else if (step.result == Step::Result::done)
         step.failure = Failure{Error{Errc::protocol, "the server sent data before the first request"}, true};
     early_failure_ = std::move(step.failure);
     if (early_failure_ && early_failure_->error.stage == Stage::none)

@@ -9,8 +9,11 @@
 #include <boost/test/unit_test.hpp>
 
 #include <filesystem>
+#include <memory>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <semaphore>
 #include <string>
 #include <sys/socket.h>
 
@@ -131,6 +134,52 @@ BOOST_AUTO_TEST_CASE(a_request_cut_at_any_byte_is_never_sent_twice_unless_it_is_
                                          .requests = repeated ? 2 : 1}});
             }
         }
+    }
+}
+
+BOOST_DATA_TEST_CASE(a_connection_that_ended_before_its_first_request_gets_none, both_schemes, secure)
+{
+    /// Holds the client up between a connection and its first request, until the server has ended the connection.
+    class Holding : public Observer
+    {
+    public:
+        Holding(std::counting_semaphore<>& made, std::size_t connections) : made_{made}, left_{connections} {}
+
+        void connection_made(const ConnectionMade& connection) noexcept override
+        {
+            if (left_ == 0)
+                return;
+            --left_;
+            pollfd end{socket_to(connection.server_port), POLLRDHUP, 0};
+            made_.release(); // a reset is sent after the last step, so no step can tell of it
+            poll(&end, 1, -1);
+        }
+
+    private:
+        std::counting_semaphore<>& made_;
+        std::size_t left_;
+    };
+    Driver driver{secure};
+    std::counting_semaphore<> is_made{0};
+    const auto hold_up = [&](std::size_t connections) {
+        return [&is_made, connections](Config& config) {
+            config.observer = std::make_shared<Holding>(is_made, connections);
+        };
+    };
+    for (End end : ends(secure)) {
+        count_case();
+        end.steps.insert(end.steps.begin(), [&](Peer&) { is_made.acquire(); });
+        const Script ended = script(secure, {}, end.steps);
+        driver.run({.name = std::string{end.name} + ", once",
+                    .operation = Operation::create,
+                    .scripts = {ended},
+                    .expected = {.requests = 1},
+                    .configure = hold_up(1)});
+        driver.run({.name = std::string{end.name} + ", always",
+                    .operation = Operation::create,
+                    .scripts = {ended, ended, ended},
+                    .expected = {.error = Errc::truncated, .effect = Effect::none, .requests = 0, .attempts = 3},
+                    .configure = hold_up(3)});
     }
 }
 
