@@ -18,7 +18,7 @@ CallerSide::CallerSide(std::shared_ptr<ClientState> client_state, const api::Ope
     if (options != CallOptions{})
         options_.emplace(options);
     if (next)
-        following_.emplace(next, asio::any_io_executor{}, std::string{});
+        following_.emplace(next, strand().inner());
 }
 
 const CallOptions& CallerSide::options() const noexcept
@@ -53,8 +53,10 @@ void CallerSide::accept_cancellation(asio::cancellation_slot from, const asio::a
 {
     if (from.is_connected())
         from.assign(make_cancel());
-    if (following_)
+    if (following_) {
         following_->executor = executor;
+        following_->work.begin(executor);
+    }
     started_ = true;
 }
 
@@ -88,24 +90,35 @@ void CallerSide::cancel_call()
         refuse(Error{Errc::cancelled});
 }
 
-const asio::any_io_executor* CallerSide::follow()
-try {
-    const api::Follow make = following_ ? std::exchange(following_->follow, nullptr) : nullptr;
-    if (!make || error() || is_out_of_memory())
+const asio::any_io_executor* CallerSide::follow() noexcept
+{
+    if (!following_)
         return nullptr;
+    try {
+        if (make_next())
+            return &following_->executor;
+    } catch (const std::bad_alloc&) {
+        set_out_of_memory();
+    }
+    following_->work.end();
+    return nullptr;
+}
+
+bool CallerSide::make_next()
+{
+    const api::Follow make = std::exchange(following_->follow, nullptr);
+    if (!make || error() || is_out_of_memory())
+        return false;
     const api::Question asked = question();
     expected<http::Request> made = make(client_state()->requests(), response(), decoded_limit(), asked);
     if (!made) {
         refuse(complete_unusable(std::move(made.error())));
-        return nullptr;
+        return false;
     }
     following_->identifier = asked.identifier();
     made->extra = request().extra;
     set_request(*std::move(made));
-    return &following_->executor;
-} catch (const std::bad_alloc&) {
-    set_out_of_memory();
-    return nullptr;
+    return true;
 }
 
 std::optional<Error> CallerSide::take_error()

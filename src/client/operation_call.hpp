@@ -5,6 +5,7 @@
 #include "http/request.hpp"
 #include "model/boxed.hpp"
 #include "net/completion.hpp"
+#include "net/context_work.hpp"
 
 #include <passage/call_options.hpp>
 #include <passage/detail/operation.hpp>
@@ -65,7 +66,7 @@ protected:
 
     /// After a successful response, builds the next request of the operation. Returns the executor to start it on; null
     /// if there is none or it can't be built.
-    const asio::any_io_executor* follow();
+    const asio::any_io_executor* follow() noexcept;
 
     /// Returns the call's error, if there is one, and reports it. Throws `std::bad_alloc` if memory ran out.
     std::optional<Error> take_error();
@@ -97,15 +98,21 @@ private:
 
     Cancel make_cancel() { return {weak_from_this(), strand()}; }
     const net::Strand& strand() const noexcept;
+    /// Makes the next request. False if there is none or it can't be built.
+    bool make_next();
     void start_on_strand(bool runs_inner);
     std::chrono::microseconds elapsed() const;
 
     /// The state of a call with two requests.
     struct Following
     {
+        Following(api::Follow next, const asio::any_io_executor& client_executor) : follow{next}, work{client_executor}
+        {}
+
         api::Follow follow;
         asio::any_io_executor executor; ///< The handler's.
         std::string identifier;         ///< Of the first request, percent-encoded.
+        net::ContextWork work;          ///< Between the requests nothing else keeps the client's context running.
     };
 
     const CallOptions& options() const noexcept;

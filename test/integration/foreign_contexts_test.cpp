@@ -183,6 +183,29 @@ BOOST_AUTO_TEST_CASE(a_context_keeps_running_while_operations_on_another_context
         BOOST_TEST(ended);
     }
 
+    // The second request of an operation begins on its own context.
+    {
+        asio::io_context context;
+        asio::io_context other;
+        std::optional<Client> client{std::in_place, context, config()};
+        bool found = false;
+        client->get_user_by_identifier(
+            "jane@example.com", asio::bind_executor(other, [&](expected<UserInfo> user) { found = user.has_value(); }));
+        while (server.requests().empty() || client->stats().idle_connections == 0)
+            context.run_one();
+        context.run_for(std::chrono::milliseconds{300}); // until no timer of the client is pending
+        BOOST_TEST_REQUIRE(!context.stopped());
+        std::thread thread{[&] { other.run(); }};
+        context.run();
+        thread.join();
+        BOOST_TEST(found);
+        BOOST_TEST(server.requests().size() == 2u);
+        client.reset();
+        context.restart();
+        context.run();
+        BOOST_TEST(server.finish() == "");
+    }
+
     // An operation that is destroyed with its context doesn't keep the client's.
     asio::io_context context;
     auto other = std::make_unique<asio::io_context>();
