@@ -147,6 +147,7 @@ expected<bool> is_without_proxy(const BaseUrl& server, std::string_view list, st
 {
     constexpr std::string_view separators = ", \t\r\n";
     const Bytes address = server.host_is_address ? read_address(server.host) : Bytes{};
+    const bool may_be_shown = list.find('@') == list.npos; // a proxy's URL has a password before it
     bool found = false;
     for (;;) {
         list.remove_prefix(std::min(list.find_first_not_of(separators), list.size()));
@@ -155,9 +156,12 @@ expected<bool> is_without_proxy(const BaseUrl& server, std::string_view list, st
         const std::string_view text = list.substr(0, list.find_first_of(separators));
         list.remove_prefix(text.size());
         const std::optional<Entry> entry = parse_entry(text);
-        if (!entry)
-            return invalid(setting, "has an entry that is neither a name, an address nor a network: \"" +
-                                        printable(text, 100) + "\"");
+        if (!entry) {
+            std::string why = "has an entry that is neither a name, an address nor a network";
+            if (may_be_shown)
+                why.append(": \"").append(printable(text, 100)).append("\"");
+            return invalid(setting, why);
+        }
         found = found || matches(*entry, server, address);
     }
 }

@@ -157,6 +157,9 @@ unexpected<Error> invalid_for_openssl(std::string_view name, std::string_view wh
 
 expected<Pem> Pem::read(std::string_view setting, const std::string& path)
 {
+    // It may be a private key, which no message shows.
+    if (path.find("-----BEGIN ") != path.npos)
+        return invalid(setting, "is a PEM text, and not the path of a file");
     std::string name = std::string{setting}.append(" \"").append(printable(path, PATH_MAX)).append("\"");
     const File file{path};
     struct stat about

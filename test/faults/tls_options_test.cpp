@@ -401,6 +401,11 @@ BOOST_AUTO_TEST_CASE(settings_that_can_not_be_used_are_refused_with_a_sentence_t
              tls.certificate_file = missing;
          })},
         {"tls.key_file" + quoted(missing) + " can't be read", with_key_file(missing)},
+        {"tls.key_file is a PEM text, and not the path of a file", with_key_file(key_to_pem(clients.first))},
+        {"tls.certificate_file is a PEM text, and not the path of a file", with_key([&](TlsOptions& tls) {
+             tls.certificate_pem.clear();
+             tls.certificate_file = to_pem(clients.first) + key_to_pem(clients.first);
+         })},
         {"tls.key_file" + quoted(directory) + " is a folder", with_key_file(directory)},
         {"tls.key_file" + quoted(empty) + " has no PEM private key", with_key_file(empty)},
         {"tls.key_file" + quoted(text) + " has no PEM private key", with_key_file(text)},

@@ -180,6 +180,9 @@ BOOST_AUTO_TEST_CASE(a_proxys_variable_that_is_wrong_is_named)
     BOOST_TEST(message({{"all_proxy", "canary:canary"}}).starts_with("all_proxy is not of the form "));
     BOOST_TEST(message({{"ALL_PROXY", "http://p:0"}}).starts_with("ALL_PROXY is not of the form "));
     BOOST_TEST(message({{"all_proxy", "p"}, {"NO_PROXY", "10.0.0.0/40"}}).starts_with("NO_PROXY has an entry that "));
+    // A list that is a proxy's URL.
+    BOOST_TEST(message({{"all_proxy", "p"}, {"no_proxy", "http://canary:can,ary@p"}}).ends_with(" nor a network"));
+    BOOST_TEST(message({{"all_proxy", "p"}, {"no_proxy", "a,http://canary:canary@p"}}).ends_with(" nor a network"));
     BOOST_TEST(message({{"all_proxy", "p"}, {"no_proxy", "a,b:c"}, {"NO_PROXY", "*"}}).starts_with("no_proxy has "));
 }
 
