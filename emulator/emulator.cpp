@@ -1,6 +1,7 @@
 #include <passage/emulator.hpp>
 
 #include "api_error.hpp"
+#include "ascii.hpp"
 #include "certificates.hpp"
 #include "connection.hpp"
 #include "fault_plan.hpp"
@@ -24,11 +25,6 @@ namespace {
 
 namespace asio = boost::asio;
 using namespace emulator;
-
-bool is_letter_or_digit(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
 
 std::string checked_app_id(std::string_view id)
 {

@@ -1,5 +1,6 @@
 #include "http2_connection.hpp"
 
+#include "ascii.hpp"
 #include "fault_plan.hpp"
 #include "limits.hpp"
 #include "request_target.hpp"
@@ -15,7 +16,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
 #include <deque>
 #include <limits>
 #include <map>
@@ -147,14 +147,6 @@ nghttp2_nv field(std::string_view name, std::string_view value)
 void set_single(std::optional<std::string>& field, std::string_view value)
 {
     field = field ? std::string_view{} : value;
-}
-
-std::string lower(std::string_view name)
-{
-    std::string result{name};
-    std::ranges::transform(result, result.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    return result;
 }
 
 /// Disables the limit on resets of newer or patched versions of nghttp2: `Allowance` counts them.

@@ -1,5 +1,6 @@
 #include "request_target.hpp"
 
+#include "ascii.hpp"
 #include "percent.hpp"
 
 #include <boost/beast/core/string.hpp>
@@ -12,19 +13,12 @@ namespace beast = boost::beast;
 
 namespace {
 
-bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /// Whether the text is a name, which may be empty, or an IP address.
 bool is_host(std::string_view text)
 {
     const auto consists_of = [](std::string_view part, std::string_view others) {
-        return std::ranges::all_of(part, [&](char c) {
-            return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                   others.find(c) != std::string_view::npos;
-        });
+        return std::ranges::all_of(
+            part, [&](char c) { return is_letter_or_digit(c) || others.find(c) != std::string_view::npos; });
     };
     if (text.starts_with('[')) {
         return text.size() > 2 && text.ends_with(']') && consists_of(text.substr(1, text.size() - 2), ":.");

@@ -1,6 +1,7 @@
 #include "requests.hpp"
 
 #include "api_error.hpp"
+#include "ascii.hpp"
 #include "json.hpp"
 #include "limits.hpp"
 #include "random.hpp"
@@ -15,11 +16,6 @@ namespace passage::emulator {
 namespace {
 
 constexpr std::size_t max_email_size = 320;
-
-bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
 
 /// Refuses only what cannot be an e-mail address.
 bool is_email(std::string_view text)

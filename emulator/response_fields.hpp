@@ -3,7 +3,6 @@
 #include "routes.hpp"
 
 #include <string>
-#include <string_view>
 
 namespace passage::emulator {
 

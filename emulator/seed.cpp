@@ -1,9 +1,10 @@
 #include "seed.hpp"
 
+#include "ascii.hpp"
 #include "json.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cctype>
 #include <string_view>
 
 namespace passage::emulator {
@@ -75,15 +76,6 @@ public:
 private:
     std::uint64_t state_;
 };
-
-std::string lower(std::string_view text)
-{
-    std::string result;
-    for (const char c : text) {
-        result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    }
-    return result;
-}
 
 std::string padded(std::size_t number, std::size_t width)
 {
