@@ -232,7 +232,9 @@ ForeignServer ForeignServer::squid(const std::string& credentials, bool tls)
                "#!/bin/sh\nwhile read -r line; do\n[ \"$line\" = '" + spaced + "' ] && echo OK || echo ERR\ndone\n");
     fs::permissions(judge, fs::perms::owner_all | fs::perms::group_exec | fs::perms::group_read |
                                fs::perms::others_exec | fs::perms::others_read);
-    write_file(server.folder_ / "hosts", "127.0.0.1 localhost\n"); // squid tries one address of a name only
+    const fs::path hosts = server.folder_ / "hosts";
+    write_file(hosts, "127.0.0.1 localhost\n"); // squid tries one address of a name only
+    fs::permissions(hosts, fs::perms::others_read, fs::perm_options::add);
     server.start([&](unsigned port) {
         std::string text = tls ? "https_port" : "http_port";
         text += " 127.0.0.1:" + std::to_string(port);
