@@ -12,7 +12,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

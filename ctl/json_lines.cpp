@@ -9,7 +9,6 @@
 #include <boost/json/value.hpp>
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <optional>

@@ -2,7 +2,6 @@
 #include "commands.hpp"
 #include "complete.hpp"
 #include "program.hpp"
-#include "text.hpp"
 #include "transfer/commands.hpp"
 
 #include <CLI/CLI.hpp>

@@ -12,7 +12,6 @@
 
 #include <csignal>
 #include <exception>
-#include <initializer_list>
 
 namespace passage::ctl {
 

@@ -11,7 +11,6 @@
 #include <passage/error.hpp>
 #include <passage/expected.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>

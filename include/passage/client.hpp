@@ -15,8 +15,6 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <concepts>
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>

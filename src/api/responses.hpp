@@ -11,7 +11,6 @@
 #include <passage/user.hpp>
 
 #include <cstddef>
-#include <optional>
 #include <vector>
 
 namespace passage::api {

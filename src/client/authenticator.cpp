@@ -14,7 +14,6 @@
 #include "jwt/token.hpp"
 #include "model/invalid.hpp"
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>

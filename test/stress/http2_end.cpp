@@ -1,13 +1,8 @@
 #include "http2_end.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cstring>
 #include <limits>
 #include <nghttp2/nghttp2.h>
-#include <optional>
-#include <stdexcept>
 #include <utility>
 #include <vector>
 

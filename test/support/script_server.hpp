@@ -112,8 +112,6 @@ public:
     void hold();
     /// Waits until something is to be read, an end included.
     void await_input();
-    /// Whether the client ended the connection.
-    bool client_ended() const noexcept { return client_ended_; }
     /// Counted from 0 for each plan.
     std::size_t number() const noexcept { return number_; }
 

@@ -1,6 +1,4 @@
 #include "api/operations.hpp"
-
-#include "api/operations.hpp"
 #include "support/error_of.hpp"
 
 #include <boost/test/unit_test.hpp>
