@@ -75,6 +75,6 @@ set(CPACK_DEBIAN_CTL_PACKAGE_SUGGESTS passage-emulator)
 set(CPACK_DEBIAN_CTL_DESCRIPTION "command line of the Passage user-management API
 ${about}
 This program lists, creates, changes, deletes, exports and imports users from
-a shell, and looks for what is wrong with a set-up.")
+a shell, and looks for what is wrong with a setup.")
 
 include(CPack)

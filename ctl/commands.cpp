@@ -215,7 +215,7 @@ void add_app(CLI::App& app, Program& program)
 
 void add_doctor(CLI::App& app, Program& program)
 {
-    add_command(&app, program, "doctor", "Check a set-up step by step, and say what is wrong",
+    add_command(&app, program, "doctor", "Check a setup step by step, and say what is wrong",
                 std::make_shared<std::byte>(), [](Program& with, std::byte) { return diagnose(with); });
 }
 

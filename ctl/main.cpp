@@ -33,7 +33,7 @@ To try it with the emulator, in two shells:
 
 Exit status: 0 success; 1 other failure; 2 wrong command line or setting; 3 refused by the server;
 4 no such user or device; 5 server unreachable or failing; 6 some items failed; 130 Ctrl-C.
-`man passagectl` has the details. `passagectl doctor` looks for what is wrong with a set-up.)";
+`man passagectl` has the details. `passagectl doctor` looks for what is wrong with a setup.)";
 
 void add_common_options(CLI::App& app, CommonOptions& options)
 {

@@ -6,7 +6,7 @@ namespace passage::ctl {
 
 class Program;
 
-/// Checks a set-up step by step, and prints each step. Returns how the first failure ends the program.
+/// Checks a setup step by step, and prints each step. Returns how the first failure ends the program.
 ExitCode diagnose(Program& program);
 
 } // namespace passage::ctl

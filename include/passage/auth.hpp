@@ -123,8 +123,8 @@ public:
     /// `unix_socket` also if both URLs have the same scheme, host and port.
     /// \par Errors
     /// Throws `boost::system::system_error` with `Errc::invalid_argument` if a setting is invalid, or names a file that
-    /// cannot be used, with `Errc::tls` if the root certificates of the system cannot be read, and with `Errc::decode`
-    /// if `AuthOptions::keys` is not a JWK set, or has no key that can verify RS256. `what()` says how to correct it.
+    /// cannot be used, with `Errc::tls` if OpenSSL cannot be set up, and with `Errc::decode` if `AuthOptions::keys` is
+    /// not a JWK set, or has no key that can verify RS256. `what()` says how to correct it.
     Authenticator(boost::asio::any_io_executor executor, const Config& config, const AuthOptions& options = {});
 
     /// Constructs an authenticator on an execution context. Equivalent to `Authenticator{context.get_executor(),
@@ -173,7 +173,7 @@ public:
     /// Reads the token before the function returns. Fetches keys, or waits for a fetch that is in flight, if they are
     /// needed. Completes with the claims of the token.
     ///
-    /// Of `options`, the operation uses the deadline, the time-out and `no_later_than`. They limit how long this caller
+    /// Of `options`, the operation uses the deadline, the timeout and `no_later_than`. They limit how long this caller
     /// waits, and not the fetch, which other callers share. A wait takes no longer than `TimeoutOptions::total`. The
     /// operation also uses `trace_parent`, if this caller begins the fetch.
     /// \par Errors

@@ -59,7 +59,8 @@ concept delivers = std::invocable<Deliver&, std::size_t, Result>;
 /// If the service throttles (429) a call that has used up its own retries, the batch pauses. It begins nothing for as
 /// long as the service asks for. If the service does not say how long, the pause takes 1 s. Each further pause takes
 /// twice as long, up to 20 s; after an item has succeeded, a pause takes 1 s again. Then the batch calls `operation`
-/// for the item again, at most eight times. A batch that stops ends its pause. Closing the client does not, because no
+/// for the item again, at most eight times, but not for a creation that may have been carried out (`Error::effect` is
+/// not `Effect::none`). A batch that stops ends its pause. Closing the client does not, because no
 /// call is in flight.
 ///
 /// In the error of such an item, `attempts`, `effect` and `earlier_attempts` cover all its calls, and `elapsed` is that

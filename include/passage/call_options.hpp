@@ -74,11 +74,12 @@ public:
     }
     /// Adds a header field to the request.
     ///
-    /// The call completes with `Errc::invalid_argument` if RFC 9110, section 5, does not allow the name or the value,
-    /// or if the field is reserved: `Accept`, `Accept-Encoding`, `Authorization`, `Connection`, `Content-Encoding`,
-    /// `Content-Length`, `Content-Type`, `Expect`, `Host`, `Keep-Alive`, `Passage-Version`, `Proxy-Authorization`,
-    /// `Proxy-Connection`, `TE`, `traceparent`, `Trailer`, `Transfer-Encoding`, `Upgrade` or `User-Agent`. It completes
-    /// with `Errc::too_large` if all added fields exceed 64 KiB.
+    /// The call completes with `Errc::invalid_argument` if the name is not a token (RFC 9110, section 5.6.2), if the
+    /// value contains anything but printable ASCII or begins or ends with a space, or if the field is reserved:
+    /// `Accept`, `Accept-Encoding`, `Authorization`, `Connection`, `Content-Encoding`, `Content-Length`,
+    /// `Content-Type`, `Expect`, `Host`, `Keep-Alive`, `Passage-Version`, `Proxy-Authorization`, `Proxy-Connection`,
+    /// `TE`, `traceparent`, `Trailer`, `Transfer-Encoding`, `Upgrade` or `User-Agent`. It completes with
+    /// `Errc::too_large` if all added fields exceed 64 KiB.
     CallOptions& header(std::string name, std::string value)
     {
         headers_.emplace_back(std::move(name), std::move(value));

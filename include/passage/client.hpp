@@ -45,9 +45,10 @@ class SharedReads;
 /// its last argument, it completes as the token specifies, with the signature `void(expected<T>)`.
 ///
 /// \par Preconditions
-/// Ids are valid UTF-8 of 1 to 256 bytes without control characters, and neither "." nor "..". E-mail addresses have
-/// the form `name@domain` and at most 320 bytes. Phone numbers are E.164, such as `+15005550007`. Operations state
-/// their further preconditions. Preconditions are checked; violating one is an error and not undefined behaviour.
+/// Ids are valid UTF-8 of 1 to 256 bytes without control characters or direction marks (such as U+202E), and neither
+/// "." nor "..". E-mail addresses have the form `name@domain` and at most 320 bytes. Phone numbers are E.164, such as
+/// `+15005550007`. Operations state their further preconditions. Preconditions are checked; violating one is an error
+/// and not undefined behaviour.
 ///
 /// \par Errors
 /// Any operation may complete with any `Errc`. These errors have a specific meaning for all operations:
@@ -70,9 +71,10 @@ class SharedReads;
 /// retries `create_user` and `create_magic_link` only if nothing was sent, or if the server did not process the request
 /// (HTTP/2: REFUSED_STREAM, GOAWAY; RFC 9113, section 8.7).
 ///
-/// If the previous response on the same connection named no user, a 429 or 421 may be the response to another request.
-/// In this case, `Error::effect` of a creation is `Effect::unknown`. After 421 the client does not retry the creation.
-/// After 429 it waits at least 1 s, and retries only if no further response arrives on the connection in this time.
+/// Over HTTP/1.1, if the previous response on the same connection named no user, a 429 or 421 may be the response to
+/// another request. In this case, `Error::effect` of a creation is `Effect::unknown`. After 421 the client does not
+/// retry the creation. After 429 it waits at least 1 s, and retries only if the connection stays open and no further
+/// response arrives on it in this time.
 ///
 /// Without retries (`CallOptions::retries(false)`, or `RetryOptions::max_attempts` of 1), the client sends a request at
 /// most once.
@@ -140,8 +142,8 @@ public:
     /// Reads the files of `Config::tls`. Does not connect.
     /// \par Errors
     /// Throws `boost::system::system_error` with `Errc::invalid_argument` if a setting is invalid, or names a file that
-    /// cannot be used, and with `Errc::tls` if the root certificates of the system cannot be read. `what()` says how to
-    /// correct it.
+    /// cannot be used, and with `Errc::tls` if OpenSSL cannot be set up. `what()` says how to correct it. If the system
+    /// has no root certificates, the TLS handshake fails later.
     Client(boost::asio::any_io_executor executor, Config config);
 
     /// Constructs a client whose I/O runs on an execution context. Equivalent to `Client{context.get_executor(),
@@ -223,7 +225,7 @@ public:
     /// If no shared request for this user is in flight, sends the request of `get_user`; otherwise waits for the result
     /// of the one in flight. The result may therefore be as old as that request. Changes nothing.
     ///
-    /// The shared request has the client's time-outs and retries, and the `CallOptions::trace_parent` of the caller
+    /// The shared request has the client's timeouts and retries, and the `CallOptions::trace_parent` of the caller
     /// that begins it; the `trace_parent` of the other callers is not sent. Each caller has its own deadline. When the
     /// last waiting caller is cancelled, or its deadline passes, the request is cancelled as well. A call with header
     /// fields, or without retries, is not shared.

@@ -30,6 +30,10 @@ class Observer;
 /// \par Files and texts
 /// All files and texts are PEM (RFC 7468), and at most 64 MiB each.
 ///
+/// \par Versions and ciphers
+/// TLS 1.3 and 1.2; with TLS 1.2 only ECDHE with AES-GCM or ChaCha20-Poly1305. OpenSSL's security level is 2: RSA keys
+/// have at least 2,048 bits. There is no renegotiation and no compression (RFC 9325). `openssl.cnf` cannot change this.
+///
 /// \par Session resumption
 /// A TLS session is resumed only with the settings that it was made with, and for at most an hour. After
 /// `Client::reload_tls` the first connection makes a full handshake, with all checks of the new settings.
@@ -38,7 +42,8 @@ struct TlsOptions
     TlsOptions() = default;
 
     /// A file of certificates to trust. If this, `ca_path` and `ca_pem` are empty, the root certificates of the system
-    /// are trusted.
+    /// are trusted: the defaults of OpenSSL, which its environment variables `SSL_CERT_FILE` and `SSL_CERT_DIR`
+    /// replace.
     ///
     /// The chain of the server must end at a trusted certificate that is self-signed: the certificate of an
     /// intermediate authority is not sufficient without that of its root.
@@ -73,7 +78,8 @@ struct TlsOptions
     /// the server's chain are checked, as curl does. A revoked certificate is refused, and so is one whose authority's
     /// CRL has expired, is not valid yet, or has a wrong signature.
     ///
-    /// A delta CRL, an indirect CRL, or a CRL for some reasons only is an error, also beside a complete CRL.
+    /// A delta CRL, an indirect CRL, or a CRL limited to some revocation reasons is an error, also beside a complete
+    /// CRL.
     ///
     /// CRLs are neither downloaded nor renewed: use `Client::reload_tls`.
     std::string crl_file;
@@ -98,8 +104,8 @@ struct PoolOptions
 {
     PoolOptions() = default;
 
-    /// The maximum number of connections, including those that are being established; from 1 to 65,536. Over HTTP/2 at
-    /// least 2 are advisable: a connection that takes no more calls counts until its last call ends.
+    /// The maximum number of connections, including those that are being established; from 1 to 65,536. Over HTTP/2,
+    /// use at least 2: a connection that accepts no new calls still counts until its last call ends.
     std::size_t max_connections = 64;
     /// The maximum number of calls that wait for a connection; at least 1. A further call ends with
     /// `Errc::pool_timeout` immediately. A call also waits while a connection is established for it.
@@ -127,7 +133,7 @@ struct TimeoutOptions
     std::chrono::milliseconds total = std::chrono::seconds{30};
     /// The maximum time of one attempt, from when it gets a connection to the end of the response.
     std::chrono::milliseconds attempt = std::chrono::seconds{10};
-    /// The maximum time to establish a connection: name look-up, TCP, the proxy's tunnel and TLS together.
+    /// The maximum time to establish a connection: name lookup, TCP, the proxy's tunnel and TLS together.
     std::chrono::milliseconds connect = std::chrono::seconds{5};
 };
 
@@ -190,8 +196,9 @@ struct Http2Options
     std::uint32_t connection_window = 16 * 1024 * 1024;
     /// How long a connection with calls in flight may be silent before the client sends a PING (RFC 9113, section 6.7).
     std::chrono::milliseconds ping_after = std::chrono::seconds{15};
-    /// How long the server may take to answer a PING, or to send anything else to the calls in flight, before the
-    /// connection is treated as lost. `ping_after` and `ping_timeout` are longer than 0 and at most 365 days.
+    /// How long the server may take to answer a PING before the connection is treated as lost. If the server still
+    /// sends data to calls in flight, these continue, and new calls use another connection. `ping_after` and
+    /// `ping_timeout` are longer than 0 and at most 365 days.
     std::chrono::milliseconds ping_timeout = std::chrono::seconds{5};
 };
 

@@ -138,7 +138,7 @@ public:
     /// file existed before. While it runs, a file whose name ends in `.lock` keeps other emulators from the data file.
     EmulatorOptions& data_file(std::filesystem::path file);
     /// Sets the IP address to listen on. The default is `localhost`, which means both 127.0.0.1 and ::1.
-    /// Throws `std::invalid_argument` if it is neither.
+    /// Throws `std::invalid_argument` if it is neither an IP address nor `localhost`.
     EmulatorOptions& address(std::string address);
     /// Sets the TCP port to listen on. The default is 0, which means a free port.
     EmulatorOptions& port(std::uint16_t port);

@@ -50,7 +50,7 @@ enum class Effect {
     none, ///< The service cannot have acted.
     done, ///< The service responded that it acted, but the response is not usable.
     /// The request was sent, completely or in part, and it is not known whether the service acted: no usable response
-    /// arrived, or one with a 5xx status.
+    /// arrived, or one with a 5xx status, or a 429 or 421 that may be the response to another request.
     unknown,
 };
 

@@ -5,6 +5,9 @@
 namespace passage {
 
 /// The version of HTTP that a client uses.
+///
+/// If the library was built without HTTP/2 (the macro `PASSAGE_HTTP2` is 0), `automatic` means HTTP/1.1, and a client
+/// with `http2` is refused with `Errc::invalid_argument`.
 enum class HttpVersion {
     automatic, ///< HTTP/2 if the server chooses it in the TLS handshake (ALPN, RFC 7301), otherwise HTTP/1.1.
     http1,     ///< HTTP/1.1 (RFC 9112).

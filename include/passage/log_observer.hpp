@@ -34,7 +34,7 @@ struct LogOptions
     std::chrono::milliseconds slow_after = std::chrono::seconds{1};
     /// A retry, with the failure of the attempt before it and the wait.
     std::optional<LogSeverity> retry = LogSeverity::warning;
-    /// An attempt that is repeated at once because its connection was lost while it was idle, or after a 421.
+    /// An attempt that is repeated at once, and not counted: see `Retrying::is_replay`.
     std::optional<LogSeverity> replay;
     /// A call that failed, unless its caller cancelled it. The caller gets the same failure.
     std::optional<LogSeverity> failed_call;
@@ -56,11 +56,11 @@ using LogFunction = std::function<void(LogSeverity severity, std::string_view li
 
 /// Returns an observer that writes one line for each event of `options` to a function. See `Config::observer`.
 ///
-/// A line names the operation, the method and the path template of its last request, and the server. The end of a call
-/// is one event: if several options apply to it, the line has the highest of their severities. A line has at most 1,024
-/// bytes of valid UTF-8, without control characters: what a server sent is escaped. It has no id or field of a user, no
-/// body, no message of an error and no API key. If the caller set `CallOptions::trace_parent`, the line ends with the
-/// id of the trace.
+/// A line about a call names the operation, the method and the path template of its last request, and the server. A
+/// line about a connection names the server. The end of a call is one event: if several options apply to it, the line
+/// has the highest of their severities. A line has at most 1,024 bytes of valid UTF-8, without control characters: what
+/// a server sent is escaped. It has no id or field of a user, no body, no message of an error and no API key. If the
+/// caller set `CallOptions::trace_parent`, the line ends with the id of the trace.
 ///
 /// \par Preconditions
 /// `write` is not empty. It does not block, and does not use the client that calls it. If it throws, the line is lost

@@ -99,8 +99,8 @@ struct Retrying
     FailedAttempt reason;
     /// The wait before the next attempt.
     std::chrono::milliseconds wait{0};
-    /// True if the connection was lost while it was idle, or if the server responded with 421. The attempt is then
-    /// repeated immediately on a new connection, and is not counted.
+    /// True if a connection on which an earlier request had been answered was lost before the response began, or if the
+    /// server responded with 421. The attempt is then repeated immediately on another connection, and is not counted.
     bool is_replay = false;
 };
 

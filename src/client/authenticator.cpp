@@ -99,7 +99,7 @@ Error no_keys(const Error& cause)
     reason.stage = cause.stage;
     reason.http_status = cause.http_status;
     reason.api_code = cause.api_code;
-    error.message = "no keys can be had: " + to_string(reason);
+    error.message = "no keys are available: " + to_string(reason);
     error.api_code.clear();
     error.effect = Effect::none;
     error.retryable = true;
@@ -109,7 +109,7 @@ Error no_keys(const Error& cause)
 /// The error for a caller if too many others wait for keys.
 Error too_many_wait(std::size_t most)
 {
-    Error error{Errc::jwks, std::to_string(most) + " callers wait for keys already"};
+    Error error{Errc::jwks, std::to_string(most) + " callers are already waiting for keys"};
     error.retryable = true;
     return error;
 }
@@ -255,7 +255,7 @@ asio::awaitable<Result> Authenticator::State::wait_and_check(std::shared_ptr<Sta
                                                              CallOptions options)
 {
     const auto began = Clock::now();
-    const auto deadline = client::deadline(options, began); // else the time-out of the fetch ends the wait
+    const auto deadline = client::deadline(options, began); // else the timeout of the fetch ends the wait
     const auto token = jwt::read_token(text);
     if (!token)
         co_return failure(jwt::refusal(token.error()));

@@ -352,7 +352,7 @@ Task<expected<Connections::ConnectionPtr, Failure>> Connections::connect(std::sh
         if (dial->stopped) {
             failure = policy::stopped_failure(*dial->stopped, dial->stage);
             if (dial->stopped == Errc::timeout)
-                failure.error.message = "the connection took too long to be made";
+                failure.error.message = "establishing the connection took too long";
             failure.transient = dial->stopped == Errc::timeout;
         }
         const Errc code = failure.error.code;

@@ -8,8 +8,8 @@
 
 namespace passage::client {
 
-/// The time by which a call ends that begins now, by its options; `total` is its time-out if they have neither a
-/// deadline nor a time-out.
+/// The time by which a call ends that begins now, by its options; `total` is its timeout if they have neither a
+/// deadline nor a timeout.
 inline std::chrono::steady_clock::time_point deadline(const CallOptions& options,
                                                       std::chrono::steady_clock::time_point now,
                                                       std::optional<std::chrono::milliseconds> total = std::nullopt)

@@ -111,8 +111,8 @@ asio::awaitable<expected<UserInfo>> SharedReads::read(std::shared_ptr<SharedRead
     bool is_new = false;
     const ReadPtr read = self->join(id, permit, is_new);
     if (!read)
-        co_return unexpected{failure(Errc::pool_timeout,
-                                     std::to_string(self->limit_.most()) + " callers wait for shared reads already")};
+        co_return unexpected{failure(Errc::pool_timeout, std::to_string(self->limit_.most()) +
+                                                             " callers are already waiting for shared reads")};
     const Share share{*self, id, read};
     if (is_new)
         self->start(id, read, make_call);

@@ -82,14 +82,14 @@ expected<void> check_extra_fields(const ExtraFields& fields)
     for (const auto& [name, value] : fields) {
         size += name.size() + value.size();
         if (size > max_extra_bytes)
-            return unexpected{Error{Errc::too_large,
-                                    "the further header fields exceed " + std::to_string(max_extra_bytes) + " bytes"}};
+            return unexpected{
+                Error{Errc::too_large, "the added header fields exceed " + std::to_string(max_extra_bytes) + " bytes"}};
         if (!is_token(name))
             return refuse(name, "the name is not a token");
         if (std::find(reserved_fields.begin(), reserved_fields.end(), lower_case(name)) != reserved_fields.end())
             return refuse(name, "it is reserved");
         if (!is_field_value(value))
-            return refuse(name, "the value has bytes that a field's value can't have");
+            return refuse(name, "the value has a byte that is not printable ASCII, or begins or ends with a space");
     }
     return {};
 }

@@ -210,9 +210,9 @@ Error refusal(JwtReason reason)
         case JwtReason::too_large:
             return "the token exceeds 16 KiB";
         case JwtReason::malformed:
-            return "the token is no JWT in compact form";
+            return "the token is not a JWT in compact form";
         case JwtReason::unsupported:
-            return "the token's header asks for what is not taken; it must be a JWT signed by RS256";
+            return "the token's header is not supported: the token must be a JWT signed with RS256";
         case JwtReason::unknown_key:
             return "the token names none of the app's keys";
         case JwtReason::signature:
@@ -220,13 +220,13 @@ Error refusal(JwtReason reason)
         case JwtReason::claims:
             return "the token's sub, aud, iss, exp, iat or nbf is missing or of the wrong kind";
         case JwtReason::expired:
-            return "the token's time is over";
+            return "the token has expired";
         case JwtReason::not_yet_valid:
-            return "the token's time has not come";
+            return "the token is not valid yet";
         case JwtReason::audience:
             return "the token is for another app";
         case JwtReason::issuer:
-            return "the token is another issuer's";
+            return "the token has another issuer";
         }
         return {};
     };

@@ -91,7 +91,7 @@ expected<Addresses, Failure> system_lookup(const std::string& host)
     return interleave(addresses);
 }
 
-/// A look-up, shared by its thread and the strand.
+/// A lookup, shared by its thread and the strand.
 struct HostResolver::Job
 {
     struct Waiting : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>
@@ -125,7 +125,7 @@ HostResolver::HostResolver(const Strand& executor, std::string host, Lookup look
     if (!not_an_address) {
         cache_.put_forever({address});
     } else if (host_ == "localhost") {
-        // The name is trusted, so no look-up may redirect it (RFC 6761, section 6.3). IPv4 first: most local servers
+        // The name is trusted, so no lookup may redirect it (RFC 6761, section 6.3). IPv4 first: most local servers
         // listen only there, and another user's program may listen on ::1.
         cache_.put_forever({asio::ip::address_v4::loopback(), asio::ip::address_v6::loopback()});
     }
@@ -166,7 +166,7 @@ Task<expected<Addresses, Failure>> HostResolver::resolve()
 std::shared_ptr<HostResolver::Job> HostResolver::start()
 {
     auto job = std::make_shared<Job>();
-    // Detached, as a look-up can't be interrupted, and destroying the client must not wait for it. May outlive the
+    // Detached, as a lookup can't be interrupted, and destroying the client must not wait for it. May outlive the
     // execution context, so it locks the context's lifetime to post.
     std::thread{[job, lifetime = lifetime_, weak = std::weak_ptr{strand_}, host = host_, lookup = lookup_] {
         try {

@@ -96,7 +96,8 @@ CallAction CallFsm::resume(QueueFull event, Clock::time_point)
     if (stopped_)
         return stop_between_attempts();
     const std::string limit = std::to_string(event.limit);
-    return fail_without_attempt({Error{Errc::pool_timeout, limit + " calls wait for a connection already"}, false});
+    return fail_without_attempt(
+        {Error{Errc::pool_timeout, limit + " calls are already waiting for a connection"}, false});
 }
 
 CallAction CallFsm::resume(Lent event, Clock::time_point now)
@@ -179,7 +180,7 @@ CallAction CallFsm::resume(Answered event, Clock::time_point)
     progress_ = event.progress;
     const bool succeeded = api::is_success(response.status);
     if (succeeded && !api::is_success_of(operation_, response.status)) {
-        Failure failure{Error{Errc::protocol, "the answer is not one to this request"}, false};
+        Failure failure{Error{Errc::protocol, "the response has a status that the operation does not have"}, false};
         failure.error.http_status = response.status;
         failure.error.request_id = response.request_id;
         CallAction action = end_attempt(std::move(failure), false);

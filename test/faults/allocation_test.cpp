@@ -1,5 +1,5 @@
 // Calls during which the Nth allocation fails, for every N: of the library, of Asio and of nghttp2, on the client's
-// thread and on that of a look-up.
+// thread and on that of a lookup.
 
 #include "driver.hpp"
 #include "scarce_memory.hpp"
@@ -180,7 +180,7 @@ const std::vector<Scenario> scenarios{
     {.name = "find", .calls = &two_requests, .of_dialling = true},
     {.name = "find, warm", .calls = &two_requests, .warm = true},
     {.name = "get by name", .calls = &one, .by_name = true, .of_dialling = true},
-    {.name = "calls that share a look-up", .calls = &several, .connections = 3, .by_name = true, .of_dialling = true},
+    {.name = "calls that share a lookup", .calls = &several, .connections = 3, .by_name = true, .of_dialling = true},
     {.name = "get without retries", .calls = &one, .retries = false},
     {.name = "get by name without retries", .calls = &one, .by_name = true, .retries = false, .of_dialling = true},
     {.name = "create, with short sends", .calls = &creation, .retries = false, .short_sends = true},

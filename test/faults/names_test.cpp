@@ -1,4 +1,4 @@
-// Look-ups of the server's name that are slow, fail, or answer oddly.
+// Lookups of the server's name that are slow, fail, or answer oddly.
 
 #include "api/operations.hpp"
 #include "client/client_state.hpp"
@@ -68,7 +68,7 @@ struct Outcome
     unsigned attempts = 0;
 };
 
-/// The internals of a client, with a look-up function of the test.
+/// The internals of a client, with a lookup function of the test.
 struct Caller
 {
     Caller(asio::io_context& on, const ScriptServer& server, net::Lookup lookup)
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(a_look_up_that_hangs_holds_up_neither_its_caller_nor_others
     }
     context.restart();
     context.run();
-    // All of it, the clients' end included, while the look-up has not returned.
+    // All of it, the clients' end included, while the lookup has not returned.
     BOOST_TEST(!ended->try_wait());
     go.count_down();
     ended->wait();
@@ -194,14 +194,14 @@ BOOST_AUTO_TEST_CASE(known_addresses_are_used_when_the_name_server_falls_silent)
         return *found;
     };
     BOOST_TEST((resolve() == net::Addresses{nobody}));
-    resolver.suspect(); // which makes the next look-up due after a second, rather than a minute
+    resolver.suspect(); // which makes the next lookup due after a second, rather than a minute
     const auto begin = Clock::now();
     while (*lookups == 1 && resolve() == net::Addresses{nobody}) {
     }
     BOOST_TEST(lookups->load() == 2);
     BOOST_TEST((Clock::now() - begin >= net::AddressCache::slow_after_suspicion));
     const auto again = Clock::now();
-    BOOST_TEST((resolve() == net::Addresses{nobody})); // at once, as the look-up has been slow already
+    BOOST_TEST((resolve() == net::Addresses{nobody})); // at once, as the lookup has been slow already
     BOOST_TEST((Clock::now() - again < net::AddressCache::slow_after));
     go->count_down();
     while (resolve() == net::Addresses{nobody}) {
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(a_client_is_destroyed_on_another_thread_while_a_look_up_end
                        [&](std::exception_ptr, const expected<UserInfo>&) { ended.set_value(); });
         begun->wait();
         *go = true;
-        for (int i = 0; i < round; ++i) // the look-up ends before, meanwhile or after
+        for (int i = 0; i < round; ++i) // the lookup ends before, meanwhile or after
             std::atomic_signal_fence(std::memory_order_seq_cst);
         caller.reset();
         ended.get_future().get();
@@ -351,7 +351,7 @@ BOOST_AUTO_TEST_CASE(an_address_that_never_answers_is_overtaken_by_the_next)
     BOOST_TEST(outcome.result.has_value());
     BOOST_TEST(outcome.attempts == 1u);
     BOOST_TEST((Clock::now() - begin >= 250ms)); // the first one has that long for itself (RFC 8305, section 5)
-    BOOST_TEST((Clock::now() - begin < 4s));     // and no time-out was waited for
+    BOOST_TEST((Clock::now() - begin < 4s));     // and no timeout was waited for
 }
 
 BOOST_AUTO_TEST_CASE(addresses_of_both_families_are_tried)

@@ -357,7 +357,7 @@ BOOST_AUTO_TEST_CASE(a_look_up_of_three_seconds_delays_neither_its_caller_nor_ot
         BOOST_TEST((late->error->elapsed >= 200ms));
         BOOST_TEST(!look_up_has_ended());
     }
-    // The clients and their context are gone, and the look-up goes on.
+    // The clients and their context are gone, and the lookup goes on.
     std::unique_lock lock{shared->mutex};
     BOOST_TEST(!shared->ended);
     shared->go = true;

@@ -254,7 +254,7 @@ BOOST_AUTO_TEST_CASE(a_failure_to_fetch_is_told_once)
     server.plan({answering(test::response(503, {}, R"({"code":"down","error":"Down."})"))});
     const Error error = check().error();
     BOOST_TEST((error.code == Errc::jwks));
-    BOOST_TEST(error.message == "no keys can be had: 503 down: Down.");
+    BOOST_TEST(error.message == "no keys are available: 503 down: Down.");
     const std::string line = to_string(error);
     BOOST_TEST(line.find("(attempt") == line.rfind("(attempt"), line);
     BOOST_TEST(line.find("authenticate") == line.rfind("authenticate"), line);
@@ -341,7 +341,7 @@ BOOST_AUTO_TEST_CASE(so_many_callers_wait_for_keys_and_no_more)
     BOOST_TEST_REQUIRE(errors.size() == 1u);
     BOOST_TEST((errors[0].code == Errc::jwks), errors[0]);
     BOOST_TEST(is_retryable(errors[0]));
-    BOOST_TEST(errors[0].message == "2 callers wait for keys already");
+    BOOST_TEST(errors[0].message == "2 callers are already waiting for keys");
     BOOST_TEST(errors[0].operation == "authenticate");
     // A caller that stops waiting makes room for another.
     std::next(signals.begin(), 1)->emit(asio::cancellation_type::terminal);

@@ -306,7 +306,7 @@ BOOST_AUTO_TEST_CASE(so_many_callers_wait_for_shared_reads_and_no_more)
     BOOST_TEST_REQUIRE(errors.size() == 1u);
     BOOST_TEST((errors[0].code == Errc::pool_timeout), errors[0]);
     BOOST_TEST(is_retryable(errors[0]));
-    BOOST_TEST(errors[0].message == "3 callers wait for shared reads already");
+    BOOST_TEST(errors[0].message == "3 callers are already waiting for shared reads");
     BOOST_TEST(errors[0].operation == "coalesced_get_user");
     // A caller that stops waiting makes room for another.
     std::next(signals.begin(), 2)->emit(asio::cancellation_type::terminal);

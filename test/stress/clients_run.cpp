@@ -66,7 +66,7 @@ public:
 
     explicit Names(std::uint32_t seed) : seed_{seed} {}
 
-    /// A look-up outlives its client.
+    /// A lookup outlives its client.
     ~Names()
     {
         std::unique_lock lock{mutex_};

@@ -164,7 +164,7 @@ std::string_view to_string(Lie lie)
 
 std::string to_string(const Entry& entry)
 {
-    return "on connection " + std::to_string(entry.connection) + (entry.looks_up ? ", a look-up" : "") + ", lie " +
+    return "on connection " + std::to_string(entry.connection) + (entry.looks_up ? ", a lookup" : "") + ", lie " +
            std::string{to_string(entry.lie)} + (entry.acted ? ", acted" : ", did not act") +
            (entry.spoiled ? ", behind surplus bytes" : "");
 }

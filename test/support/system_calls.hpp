@@ -68,11 +68,11 @@ private:
 };
 
 /// Replaces the answer of `getaddrinfo` for a name, in all threads, during its lifetime. May be destroyed while a
-/// look-up is running.
+/// lookup is running.
 class ScriptedName
 {
 public:
-    /// Called on the thread of a look-up. Returns 0 and sets an address, or returns an EAI_ code.
+    /// Called on the thread of a lookup. Returns 0 and sets an address, or returns an EAI_ code.
     using Answer = std::function<int(std::string& address)>;
 
     ScriptedName(std::string name, Answer answer);

@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(addresses_that_nobody_answers_at_are_looked_up_anew_once_a_
     cache.suspect();
     BOOST_TEST(cache.fresh(start + 1s - 1ns));
     BOOST_TEST(!cache.fresh(start + 1s));
-    BOOST_TEST(cache.usable(start + 1s)); // if the look-up fails too, or is slow
+    BOOST_TEST(cache.usable(start + 1s)); // if the lookup fails too, or is slow
     BOOST_TEST(cache.patience() == AddressCache::slow_after_suspicion);
     cache.trust();
     BOOST_TEST(cache.patience() == AddressCache::slow_after);

@@ -283,7 +283,7 @@ BOOST_AUTO_TEST_CASE(a_full_queue_ends_a_call_at_once)
     call.begin();
     BOOST_TEST(call.tell(QueueFull{7}).kind == Kind::complete);
     BOOST_TEST(call.error().code == Errc::pool_timeout);
-    BOOST_TEST(call.error().message == "7 calls wait for a connection already");
+    BOOST_TEST(call.error().message == "7 calls are already waiting for a connection");
     BOOST_TEST(call.error().effect == Effect::none);
     BOOST_TEST(call.error().retryable);
     BOOST_TEST(call.fsm.attempts() == 0u);
