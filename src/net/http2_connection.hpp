@@ -79,7 +79,8 @@ private:
     void settle();
     void start_wait();
     void watch();
-    /// When an unanswered PING ends the connection. Bytes for a call are a sign of life: they may precede the answer.
+    /// When an unanswered PING ends the connection. While there are calls, any bytes are a sign of life: the answer may
+    /// be behind them.
     Clock::time_point ping_limit() const noexcept;
     /// Calls `changed_` after a change. The function may close the connection, so nothing may follow.
     void tell_change();

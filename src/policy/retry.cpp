@@ -73,8 +73,8 @@ Decision decide(const Attempt& attempt, const Situation& situation, const RetryR
 {
     using Next = Decision::Next;
 
-    // The server closed an idle connection just as it was taken: this costs neither an attempt nor tokens. Limited, as
-    // a server might do it each time.
+    // The server has probably closed the connection while it was idle: this costs neither an attempt nor tokens.
+    // Limited, as a server might do it each time.
     constexpr unsigned max_replays = 3;
     const bool connection_was_dead = attempt.failure == Errc::truncated && attempt.connection_reused &&
                                      !attempt.response_begun && situation.replays < max_replays;
